@@ -1,0 +1,1 @@
+//! What guest processors are.

@@ -1,0 +1,2 @@
+//! The lyrebird program.
+fn main() {}

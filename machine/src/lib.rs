@@ -1,0 +1,1 @@
+//! Boards, loaders and engines.
