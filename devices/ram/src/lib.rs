@@ -1,1 +1,232 @@
-//! Guest RAM.
+//! Guest RAM: one memfd mapped into the host, and the only module that touches it through pointers.
+//!
+//! It is a crate of its own so that processors and devices can both use it without knowing each other. All accesses
+//! are bounds checked against the mapping and tolerate concurrent access from other vCPU threads: naturally aligned
+//! accesses of up to 8 bytes are single host accesses (relaxed), wider or unaligned ones may tear, as on hardware.
+//!
+//! Left out on purpose: NUMA placement, huge-page hints, ballooning.
+#![allow(unsafe_code, reason = "the RAM module: guest memory is shared with compiled code and other vCPUs")]
+
+mod atomic;
+
+pub use atomic::AtomicOp;
+
+use memmap2::{MmapOptions, MmapRaw};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+/// A failure to create guest RAM.
+#[derive(Debug, thiserror::Error)]
+pub enum RamError {
+    /// The host refused the memfd or its mapping.
+    #[error("The host cannot provide {bytes} bytes of guest RAM; use a smaller -m")]
+    Host {
+        /// Bytes asked for.
+        bytes: u64,
+        /// What the host said.
+        source: std::io::Error,
+    },
+}
+
+/// An access outside of guest RAM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Access outside of guest RAM at offset {offset:#x}")]
+pub struct OutOfRam {
+    /// First offset of the access.
+    pub offset: u64,
+}
+
+struct Inner {
+    map: MmapRaw,
+    fd: OwnedFd,
+}
+
+/// A handle to guest RAM; clones share the same bytes. Offsets count from the start of RAM, in bytes.
+#[derive(Clone)]
+pub struct GuestRam {
+    base: *mut u8,
+    len: u64,
+    inner: Arc<Inner>,
+}
+
+// SAFETY: the mapping lives as long as `inner`, and every access goes through raw pointers or atomics, never through
+// references to the mapped bytes, so sharing the handle between threads creates no aliasing.
+unsafe impl Send for GuestRam {}
+// SAFETY: as above.
+unsafe impl Sync for GuestRam {}
+
+/// Plain little-endian data of 1, 2, 4, 8 or 16 bytes that guest RAM can hold.
+pub trait Pod: Copy + sealed::Sealed + 'static {
+    /// Its size in bytes.
+    const SIZE: u64;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! pods { ($($t:ty),*) => { $(
+    impl sealed::Sealed for $t {}
+    impl Pod for $t { const SIZE: u64 = size_of::<$t>() as u64; }
+)* } }
+pods!(u8, u16, u32, u64, u128);
+
+impl GuestRam {
+    /// Allocates `bytes` of zeroed guest RAM (rounded up to whole 4 KiB pages), backed by a memfd and committed
+    /// lazily by the host.
+    ///
+    /// # Errors
+    /// When the host refuses the memfd, its size, or the mapping.
+    pub fn new(bytes: u64) -> Result<Self, RamError> {
+        let bytes = bytes.max(1).next_multiple_of(4096);
+        let host = |source: std::io::Error| RamError::Host { bytes, source };
+        let fd = rustix::fs::memfd_create("lyrebird-ram", rustix::fs::MemfdFlags::CLOEXEC)
+            .map_err(|e| host(e.into()))?;
+        rustix::fs::ftruncate(&fd, bytes).map_err(|e| host(e.into()))?;
+        let len = usize::try_from(bytes).map_err(|e| host(std::io::Error::other(e)))?;
+        let map = MmapOptions::new().len(len).map_raw(&fd).map_err(host)?;
+        let base = map.as_mut_ptr();
+        Ok(Self { base, len: bytes, inner: Arc::new(Inner { map, fd }) })
+    }
+
+    /// Size in bytes.
+    #[inline(always)]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there is no RAM at all; never true.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Host address of offset 0, for compiled code and the TLB; constant for the life of the handle.
+    #[inline(always)]
+    pub fn host_base(&self) -> u64 {
+        self.base as u64
+    }
+
+    /// The memfd behind the RAM, for second mappings.
+    pub fn fd(&self) -> &OwnedFd {
+        &self.inner.fd
+    }
+
+    #[inline(always)]
+    fn check(&self, offset: u64, size: u64) -> Result<*mut u8, OutOfRam> {
+        if offset <= self.len.wrapping_sub(size) && size <= self.len {
+            // SAFETY: offset + size <= len, and the mapping spans len bytes from base.
+            Ok(unsafe { self.base.add(offset as usize) })
+        } else {
+            Err(OutOfRam { offset })
+        }
+    }
+
+    /// Reads one little-endian value at `offset`.
+    ///
+    /// # Errors
+    /// When any byte lies outside of RAM.
+    #[inline(always)]
+    pub fn read<T: Pod>(&self, offset: u64) -> Result<T, OutOfRam> {
+        let at = self.check(offset, T::SIZE)?;
+        // SAFETY: in bounds by `check`; T is plain data. Volatile, so that racing guest threads are not folded away.
+        Ok(unsafe {
+            if T::SIZE <= 8 && offset & (T::SIZE - 1) == 0 {
+                at.cast::<T>().read_volatile()
+            } else {
+                at.cast::<T>().read_unaligned()
+            }
+        })
+    }
+
+    /// Writes one little-endian value at `offset`.
+    ///
+    /// # Errors
+    /// When any byte lies outside of RAM.
+    #[inline(always)]
+    pub fn write<T: Pod>(&self, offset: u64, value: T) -> Result<(), OutOfRam> {
+        let at = self.check(offset, T::SIZE)?;
+        // SAFETY: in bounds by `check`; T is plain data.
+        unsafe {
+            if T::SIZE <= 8 && offset & (T::SIZE - 1) == 0 {
+                at.cast::<T>().write_volatile(value);
+            } else {
+                at.cast::<T>().write_unaligned(value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies bytes out of RAM.
+    ///
+    /// # Errors
+    /// When any byte lies outside of RAM; nothing is copied then.
+    pub fn read_bytes(&self, offset: u64, into: &mut [u8]) -> Result<(), OutOfRam> {
+        let at = self.check(offset, into.len() as u64)?;
+        // SAFETY: in bounds by `check`; `into` is host memory and cannot overlap the private mapping.
+        unsafe { std::ptr::copy_nonoverlapping(at, into.as_mut_ptr(), into.len()) };
+        Ok(())
+    }
+
+    /// Copies bytes into RAM.
+    ///
+    /// # Errors
+    /// When any byte lies outside of RAM; nothing is copied then.
+    pub fn write_bytes(&self, offset: u64, from: &[u8]) -> Result<(), OutOfRam> {
+        let at = self.check(offset, from.len() as u64)?;
+        // SAFETY: as in `read_bytes`.
+        unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), at, from.len()) };
+        Ok(())
+    }
+
+    /// Sets `len` bytes to `byte`.
+    ///
+    /// # Errors
+    /// When any byte lies outside of RAM; nothing is written then.
+    pub fn fill(&self, offset: u64, len: u64, byte: u8) -> Result<(), OutOfRam> {
+        let at = self.check(offset, len)?;
+        // SAFETY: in bounds by `check`.
+        unsafe { std::ptr::write_bytes(at, byte, len as usize) };
+        Ok(())
+    }
+
+    /// Gives all pages back to the host; RAM reads as zero afterwards.
+    pub fn clear(&self) {
+        // A failed hole punch only costs memory, so RAM is zeroed by hand then.
+        let whole = rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE;
+        if rustix::fs::fallocate(&self.inner.fd, whole, 0, self.len).is_err() {
+            let _ = self.fill(0, self.len, 0);
+        }
+        debug_assert_eq!(self.inner.map.len() as u64, self.len);
+    }
+}
+
+impl std::fmt::Debug for GuestRam {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "GuestRam({} bytes)", self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_little_endian_and_bounded() {
+        let ram = GuestRam::new(4096).unwrap();
+        ram.write(4088, 0x1122_3344_5566_7788u64).unwrap();
+        assert_eq!(ram.read::<u8>(4088), Ok(0x88));
+        assert_eq!(ram.read::<u16>(4089), Ok(0x6677));
+        assert_eq!(ram.read::<u64>(4089), Err(OutOfRam { offset: 4089 }));
+        assert_eq!(ram.read::<u32>(u64::MAX), Err(OutOfRam { offset: u64::MAX }));
+        assert!(ram.write(u64::MAX - 2, 0u128).is_err());
+        assert!(ram.read_bytes(0, &mut [0; 4097]).is_err());
+    }
+
+    #[test]
+    fn clear_zeroes() {
+        let ram = GuestRam::new(8192).unwrap();
+        ram.fill(0, 8192, 0xAA).unwrap();
+        ram.clear();
+        assert_eq!(ram.read::<u64>(4096), Ok(0));
+    }
+}
