@@ -1,1 +1,4 @@
 //! Boards, loaders and engines.
+
+pub mod config;
+pub mod control;

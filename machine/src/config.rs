@@ -1,0 +1,505 @@
+//! What a machine is to be: plain data that a front end fills in and [`BuildError`], the answer when it cannot be.
+//!
+//! Nothing here opens a file or checks the host. Defaults are those of QEMU's `virt` board; where a front end speaks
+//! of an option, the field's doc names it. Character back ends are named by id only: whoever calls the builder hands
+//! over the opened back ends, so that this page knows no terminals and sockets.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use bitflags::bitflags;
+
+/// A whole machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `-name`: what reports and process titles call the machine.
+    pub name: Option<String>,
+    /// `-machine`: the board and its properties.
+    pub board: Board,
+    /// `-cpu`: the processor model and its switches.
+    pub cpu: CpuConfig,
+    /// `-smp`: how many processors.
+    pub smp: Smp,
+    /// `-m`: guest RAM in bytes.
+    pub ram: u64,
+    /// `-kernel`, `-bios` and what goes with them.
+    pub boot: Boot,
+    /// `-drive`: media, named by the devices that hold them.
+    pub drives: Vec<Drive>,
+    /// `-device`, in command-line order: that order decides which transport a device gets.
+    pub devices: Vec<DeviceConfig>,
+    /// `-serial`: the board's serial ports in order. A port beyond the list's end has no peer.
+    pub serials: Vec<SerialPort>,
+    /// `-accel`: which engine runs the guest.
+    pub accel: Accel,
+    /// `-d`, `-D`, `-dfilter`.
+    pub debug: DebugLog,
+    /// `-rtc`.
+    pub rtc: Rtc,
+    /// `-semihosting`, `-semihosting-config`.
+    pub semihosting: Semihosting,
+    /// `-S`: build everything, run nothing until told.
+    pub start_paused: bool,
+    /// `-no-reboot`: a guest reset ends the program.
+    pub no_reboot: bool,
+    /// `-no-shutdown`: a guest power-off pauses the machine instead of ending the program.
+    pub no_shutdown: bool,
+    /// `-snapshot`: writes to every drive go to a temporary overlay.
+    pub snapshot: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            name: None,
+            board: Board::default(),
+            cpu: CpuConfig::default(),
+            smp: Smp::default(),
+            ram: 128 << 20,
+            boot: Boot::default(),
+            drives: Vec::new(),
+            devices: Vec::new(),
+            serials: Vec::new(),
+            accel: Accel::default(),
+            debug: DebugLog::default(),
+            rtc: Rtc::default(),
+            semihosting: Semihosting::default(),
+            start_paused: false,
+            no_reboot: false,
+            no_shutdown: false,
+            snapshot: false,
+        }
+    }
+}
+
+/// The board: one variant per machine type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Board {
+    /// The Arm `virt` board.
+    Virt(VirtBoard),
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Board::Virt(VirtBoard::default())
+    }
+}
+
+/// Properties of the Arm `virt` board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VirtBoard {
+    /// `gic-version`.
+    pub gic: GicVersion,
+    /// `dumpdtb`: write the device tree to this file and end.
+    pub dump_dtb: Option<PathBuf>,
+}
+
+impl Default for VirtBoard {
+    fn default() -> Self {
+        Self { gic: GicVersion::V2, dump_dtb: None }
+    }
+}
+
+/// The interrupt controller of the `virt` board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GicVersion {
+    /// GICv2: eight processors at most.
+    V2,
+    /// GICv3 with redistributors and system-register interface.
+    V3,
+    /// The newest that the board offers.
+    Max,
+}
+
+/// The processor model and what is switched on or off in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CpuConfig {
+    /// One of the names in [`CPU_MODELS`].
+    pub model: String,
+    /// Properties in command-line order, later ones win: `("pauth", "off")`.
+    pub features: Vec<(String, String)>,
+}
+
+impl Default for CpuConfig {
+    fn default() -> Self {
+        Self { model: "max".into(), features: Vec::new() }
+    }
+}
+
+/// The processor models of AArch64 boards: name and a line about it.
+pub const CPU_MODELS: &[(&str, &str)] = &[
+    ("cortex-a53", "Armv8.0-A, in-order"),
+    ("cortex-a57", "Armv8.0-A"),
+    ("cortex-a72", "Armv8.0-A"),
+    ("cortex-a76", "Armv8.2-A"),
+    ("neoverse-n1", "Armv8.2-A server core"),
+    ("max", "everything that is implemented (default)"),
+];
+
+/// The switches of a processor model: name and a line about it. Values are `on` and `off`.
+pub const CPU_FEATURES: &[(&str, &str)] = &[
+    ("pauth", "pointer authentication (on with max)"),
+    ("pauth-impdef", "pointer authentication uses the fast implementation-defined algorithm (on)"),
+    ("pauth-qarma5", "pointer authentication uses QARMA5 (off)"),
+    ("pmu", "performance monitors (on)"),
+    ("lse", "large system extensions: atomics (on with max)"),
+    ("rndr", "random number registers (on with max)"),
+    ("aarch64", "64-bit state; off is refused until AArch32 exists"),
+];
+
+/// How many processors and how they are grouped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Smp {
+    /// Processors present at power-on.
+    pub cpus: u32,
+    /// Sockets.
+    pub sockets: u32,
+    /// Clusters of a socket.
+    pub clusters: u32,
+    /// Cores of a cluster.
+    pub cores: u32,
+    /// Hardware threads of a core.
+    pub threads: u32,
+}
+
+impl Smp {
+    /// `n` single-threaded cores in one socket.
+    pub fn cores(n: u32) -> Self {
+        Self { cpus: n, sockets: 1, clusters: 1, cores: n, threads: 1 }
+    }
+}
+
+impl Default for Smp {
+    fn default() -> Self {
+        Self::cores(1)
+    }
+}
+
+/// What runs first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Boot {
+    /// `-kernel`: Image, gzip Image, zboot EFI image or ELF.
+    pub kernel: Option<PathBuf>,
+    /// `-initrd`.
+    pub initrd: Option<PathBuf>,
+    /// `-append`: the kernel's command line.
+    pub append: Option<String>,
+    /// `-dtb`: a device tree to use in place of the generated one.
+    pub dtb: Option<PathBuf>,
+    /// `-bios`: flat firmware, placed at the board's flash.
+    pub bios: Option<PathBuf>,
+}
+
+/// A medium: an image file and how to use it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drive {
+    /// `id`: what `drive=` of a device refers to. Unique.
+    pub id: String,
+    /// `file`.
+    pub file: PathBuf,
+    /// `format`; `None` asks to look at the file's header.
+    pub format: Option<ImageFormat>,
+    /// `if=pflash`: the flash bank that holds it; `None` for a medium that a device names.
+    pub pflash: Option<u32>,
+    /// `readonly`.
+    pub read_only: bool,
+    /// `snapshot`: writes go to a temporary overlay.
+    pub snapshot: bool,
+    /// `cache`.
+    pub cache: CacheMode,
+    /// `discard=unmap`: pass the guest's discards to the image.
+    pub discard: bool,
+}
+
+/// The formats of disk images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageFormat {
+    /// A flat file.
+    Raw,
+    /// QEMU's copy-on-write format, version 2 or 3.
+    Qcow2,
+}
+
+/// How the host's page cache and flushes are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CacheMode {
+    /// Cached; guest flushes reach the disk.
+    #[default]
+    Writeback,
+    /// Every write reaches the disk before it completes.
+    Writethrough,
+    /// Cached; guest flushes are ignored.
+    Unsafe,
+}
+
+/// A device that the command line adds. `id` is the name in reports and for `bus=`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceConfig {
+    /// `virtio-blk-device`: a disk on a virtio-mmio transport.
+    VirtioBlk {
+        /// `id`.
+        id: Option<String>,
+        /// `drive`: the id of a [`Drive`].
+        drive: String,
+        /// `serial`: up to 20 bytes that the guest reads as the disk's serial number.
+        serial: Option<String>,
+    },
+    /// `virtio-serial-device`: a multi-port console on a virtio-mmio transport.
+    VirtioSerial {
+        /// `id`: the name of the bus that ports attach to is this and `.0`.
+        id: Option<String>,
+        /// `max_ports`, 1 to 511.
+        max_ports: u32,
+    },
+    /// `virtconsole` and `virtserialport`: a port of a virtio-serial device.
+    VirtPort {
+        /// `id`.
+        id: Option<String>,
+        /// A console (hvc) rather than a plain port.
+        console: bool,
+        /// `chardev`: the id of the back end; `None` for a port without peer.
+        chardev: Option<String>,
+        /// `name`: what the guest sees in sysfs.
+        name: Option<String>,
+        /// `nr`: the port's number; `None` takes the next free one.
+        nr: Option<u32>,
+        /// `bus`: the virtio-serial device by id, with or without `.0`; `None` takes the first that has room.
+        bus: Option<String>,
+    },
+    /// `virtio-rng-device`: entropy on a virtio-mmio transport.
+    VirtioRng {
+        /// `id`.
+        id: Option<String>,
+        /// `max-bytes`, `period`: at most so many bytes in so many milliseconds; `None` for no limit.
+        limit: Option<(u64, u32)>,
+    },
+}
+
+/// The far end of one of the board's serial ports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SerialPort {
+    /// The back end of this id.
+    Chardev(String),
+    /// Output vanishes and input never comes.
+    Null,
+    /// `-serial none`: the port is not wired.
+    None,
+}
+
+/// The engine and its options.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accel {
+    /// Which engine.
+    pub engine: EngineKind,
+    /// `tb-size`: the code cache in MiB; `None` for the engine's choice.
+    pub cache_mib: Option<u32>,
+    /// `thread=single`: all processors on one host thread; `None` lets the engine decide.
+    pub single_thread: Option<bool>,
+    /// `one-insn-per-tb`: blocks of one instruction, for traces.
+    pub one_insn_per_block: bool,
+    /// `perfmap`: write a perf map of compiled code.
+    pub perf_map: bool,
+    /// Further `key=value` options, which the engine checks.
+    pub options: Vec<(String, String)>,
+}
+
+/// The engines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EngineKind {
+    /// The reference interpreter.
+    Interp,
+    /// Compiled code.
+    #[default]
+    Jit,
+    /// Both in lockstep; stops at the first divergence.
+    Verify,
+}
+
+/// The engines: `-accel` name, the engine, and a line about it.
+pub const ENGINES: &[(&str, EngineKind, &str)] = &[
+    ("jit", EngineKind::Jit, "dynamic translation to host code (default)"),
+    ("interp", EngineKind::Interp, "interpreter: the reference, slower"),
+    ("verify", EngineKind::Verify, "interpreter and jit in lockstep; stops at the first divergence"),
+];
+
+/// What is written to the debug log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DebugLog {
+    /// `-d`.
+    pub items: DebugItems,
+    /// `-D`: where to; `None` is standard error.
+    pub file: Option<PathBuf>,
+    /// `-dfilter`: inclusive guest virtual address ranges that `in_asm`, `ir`, `out_asm` and `exec` are limited to;
+    /// empty means everywhere.
+    pub ranges: Vec<(u64, u64)>,
+}
+
+impl DebugLog {
+    /// Whether the filter lets `pc` through.
+    pub fn covers(&self, pc: u64) -> bool {
+        self.ranges.is_empty() || self.ranges.iter().any(|&(first, last)| (first..=last).contains(&pc))
+    }
+}
+
+bitflags! {
+    /// The classes of debug log lines. Each is the `log` target of the same name in lower case, at level debug or
+    /// finer; engines test the set once per block instead of asking `log`.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct DebugItems: u32 {
+        /// Guest code as blocks are formed.
+        const IN_ASM = 1 << 0;
+        /// The intermediate representation of each block.
+        const IR = 1 << 1;
+        /// Host code of each block.
+        const OUT_ASM = 1 << 2;
+        /// Exceptions and interrupts as they are taken.
+        const INT = 1 << 3;
+        /// Each block before it runs.
+        const EXEC = 1 << 4;
+        /// Processor state before each block.
+        const CPU = 1 << 5;
+        /// Translation table walks and TLB maintenance.
+        const MMU = 1 << 6;
+        /// What the guest asked for that is not implemented.
+        const UNIMP = 1 << 7;
+        /// What the guest did that is wrong.
+        const GUEST_ERRORS = 1 << 8;
+        /// Processor resets.
+        const CPU_RESET = 1 << 9;
+        /// No direct links between blocks, so that `exec` sees every one.
+        const NOCHAIN = 1 << 10;
+    }
+}
+
+impl DebugItems {
+    /// The items: `-d` name (and log target), the flag, and a line about it.
+    pub const TABLE: &[(&str, DebugItems, &str)] = &[
+        ("in_asm", DebugItems::IN_ASM, "guest code as each block is formed"),
+        ("ir", DebugItems::IR, "intermediate representation of each block"),
+        ("out_asm", DebugItems::OUT_ASM, "host code of each block"),
+        ("int", DebugItems::INT, "exceptions and interrupts"),
+        ("exec", DebugItems::EXEC, "each block before it runs"),
+        ("cpu", DebugItems::CPU, "processor state before each block"),
+        ("mmu", DebugItems::MMU, "translation table walks and TLB maintenance"),
+        ("unimp", DebugItems::UNIMP, "what the guest uses that is not implemented"),
+        ("guest_errors", DebugItems::GUEST_ERRORS, "what the guest does wrong"),
+        ("cpu_reset", DebugItems::CPU_RESET, "processor resets"),
+        ("nochain", DebugItems::NOCHAIN, "do not link blocks, so that exec is complete"),
+    ];
+}
+
+/// The clock of the real-time clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rtc {
+    /// `base`: what it shows at power-on.
+    pub base: RtcBase,
+    /// `clock`: what drives it.
+    pub clock: RtcClock,
+}
+
+/// The time that the real-time clock starts from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RtcBase {
+    /// The host's time, UTC.
+    #[default]
+    Utc,
+    /// The host's time in the host's zone.
+    LocalTime,
+    /// Seconds since 1970-01-01T00:00:00Z.
+    Date(i64),
+}
+
+/// What makes the real-time clock go on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RtcClock {
+    /// The host's time of day.
+    #[default]
+    Host,
+    /// The host's monotonic time.
+    Rt,
+    /// The machine's virtual time.
+    Vm,
+}
+
+/// Arm semihosting.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Semihosting {
+    /// Whether HLT 0xF000 is a call to the host at all.
+    pub enabled: bool,
+    /// `userspace`: EL0 may call too.
+    pub userspace: bool,
+    /// `chardev`: the console of the calls; `None` is the program's own standard streams.
+    pub chardev: Option<String>,
+    /// `arg`: the words of SYS_GET_CMDLINE; empty means kernel name and `-append`.
+    pub args: Vec<String>,
+}
+
+/// Where a GDB server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GdbListen {
+    /// A TCP address.
+    Tcp(SocketAddr),
+    /// A Unix socket at this path.
+    Unix(PathBuf),
+}
+
+/// What a file was for, in errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileRole {
+    /// `-kernel`.
+    Kernel,
+    /// `-initrd`.
+    Initrd,
+    /// `-dtb`.
+    Dtb,
+    /// `-bios` or flash.
+    Firmware,
+}
+
+impl std::fmt::Display for FileRole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            FileRole::Kernel => "kernel",
+            FileRole::Initrd => "initrd",
+            FileRole::Dtb => "device tree",
+            FileRole::Firmware => "firmware",
+        })
+    }
+}
+
+/// Why a machine cannot be built. The variant decides the program's exit code, the text says where and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// An option or combination that no machine can satisfy.
+    #[error("-{option}: {problem}")]
+    Option {
+        /// The option without dashes: `smp`.
+        option: &'static str,
+        /// What is wrong and which values would do.
+        problem: String,
+    },
+    /// A file that the guest starts from is missing, unreadable, corrupt or for another architecture.
+    #[error("{role} '{}': {problem}", path.display())]
+    File {
+        /// What it was to be.
+        role: FileRole,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A disk image is missing, unreadable, corrupt or of an unsupported kind.
+    #[error("disk image '{}': {problem}", path.display())]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The host lacks something: memory, a system call, a permission.
+    #[error("the host cannot: {0}")]
+    Host(String),
+    /// `dumpdtb` was asked for and is done; not a failure.
+    #[error("device tree written to '{}'", .0.display())]
+    DtbWritten(PathBuf),
+}
