@@ -1,1 +1,7 @@
-//! Buses and devices.
+//! Buses and devices: everything of the machine that is not a processor.
+//!
+//! Knows no processor and no board. Start at [`bus::device`] for what a device is and at [`bus::space`] for how the
+//! guest reaches it; `docs/add-a-device.md` is the recipe.
+
+pub mod bus;
+pub mod char;

@@ -1,0 +1,240 @@
+//! The memory of an address space: RAM and ROM by guest-physical address, and nothing that could call back.
+//!
+//! DMA and loaders work on this half of the address space alone, which is why a device may use it under its own lock.
+
+use super::span::{Span, SpanError};
+use lyrebird_ram::{GuestRam, Pod};
+use parking_lot::RwLock;
+use std::sync::Arc;
+
+/// An access that is not to memory, at least not with all of its bytes, or a write to ROM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("No memory at {gpa:#x}")]
+pub struct NoMemory {
+    /// First address that no memory answers.
+    pub gpa: u64,
+}
+
+/// Told of writes that do not come from a processor, so that it can drop translations of what was there.
+pub type WriteHook = Arc<dyn Fn(u64, u64) + Send + Sync>;
+
+/// A piece of RAM or ROM in the address space.
+#[derive(Clone)]
+pub struct Block {
+    /// Name for listings, as in `"ram"`.
+    pub name: String,
+    /// Where it is.
+    pub span: Span,
+    /// The bytes; the span starts at `offset` of them.
+    pub ram: GuestRam,
+    /// Offset of the first byte.
+    pub offset: u64,
+    /// Whether the guest cannot write it.
+    pub rom: bool,
+}
+
+#[derive(Default)]
+struct Inner {
+    blocks: Vec<Block>,
+    hook: Option<WriteHook>,
+}
+
+/// RAM and ROM by guest-physical address.
+#[derive(Default)]
+pub struct Memory(RwLock<Inner>);
+
+impl Memory {
+    /// No memory at all.
+    pub fn new() -> Memory {
+        Memory::default()
+    }
+
+    /// Places a block. The address space checks it against devices.
+    pub(super) fn place(&self, block: Block) -> Result<(), SpanError> {
+        let mut inner = self.0.write();
+        if let Some(other) = inner.blocks.iter().find(|b| b.span.overlaps(block.span)) {
+            return Err(SpanError::Overlap {
+                name: block.name,
+                span: block.span,
+                other_name: other.name.clone(),
+                other: other.span,
+            });
+        }
+        let backed = block.ram.len().checked_sub(block.offset).is_some_and(|rest| rest >= block.span.len());
+        if !backed {
+            return Err(SpanError::Short { name: block.name, span: block.span });
+        }
+        inner.blocks.push(block);
+        inner.blocks.sort_by_key(|b| b.span.first());
+        Ok(())
+    }
+
+    /// Calls `hook(gpa, len)` after each write through [`Memory::write`] and its kin.
+    pub fn on_dma_write(&self, hook: impl Fn(u64, u64) + Send + Sync + 'static) {
+        self.0.write().hook = Some(Arc::new(hook));
+    }
+
+    /// All blocks by address.
+    pub fn blocks(&self) -> Vec<Block> {
+        self.0.read().blocks.clone()
+    }
+
+    /// The block at `gpa`.
+    pub fn block_at(&self, gpa: u64) -> Option<Block> {
+        self.0.read().at(gpa).cloned()
+    }
+
+    /// Whether memory of any kind answers at `gpa`.
+    pub fn contains(&self, gpa: u64) -> bool {
+        self.0.read().at(gpa).is_some()
+    }
+
+    /// Reads bytes from RAM and ROM, across adjacent blocks.
+    ///
+    /// # Errors
+    /// When any byte is not memory; `into` is then filled up to there.
+    pub fn read(&self, gpa: u64, into: &mut [u8]) -> Result<(), NoMemory> {
+        let inner = self.0.read();
+        let mut done = 0;
+        while done < into.len() {
+            let (block, at, len) = inner.run(gpa, done, into.len())?;
+            let piece = into.get_mut(done..done + len).ok_or(NoMemory { gpa })?;
+            block.ram.read_bytes(at, piece).map_err(|_| NoMemory { gpa })?;
+            done += len;
+        }
+        Ok(())
+    }
+
+    /// Writes bytes to RAM, across adjacent blocks.
+    ///
+    /// # Errors
+    /// When any byte is not RAM; what comes before is then written.
+    pub fn write(&self, gpa: u64, from: &[u8]) -> Result<(), NoMemory> {
+        let inner = self.0.read();
+        let mut done = 0;
+        let mut result = Ok(());
+        while done < from.len() {
+            let step = inner.run(gpa, done, from.len()).and_then(|(block, at, len)| {
+                let gpa = gpa.wrapping_add(done as u64);
+                let piece = from.get(done..done + len).filter(|_| !block.rom).ok_or(NoMemory { gpa })?;
+                block.ram.write_bytes(at, piece).map_err(|_| NoMemory { gpa })?;
+                Ok(len)
+            });
+            match step {
+                Ok(len) => done += len,
+                Err(e) => {
+                    result = Err(e);
+                    break;
+                }
+            }
+        }
+        let hook = inner.hook.clone();
+        drop(inner);
+        if let Some(hook) = hook.filter(|_| done != 0) {
+            hook(gpa, done as u64);
+        }
+        result
+    }
+
+    /// Reads one little-endian value; a naturally aligned one of up to 8 bytes is read in one piece.
+    pub fn read_value<T: Pod>(&self, gpa: u64) -> Result<T, NoMemory> {
+        let inner = self.0.read();
+        let none = NoMemory { gpa };
+        let block = inner.at(gpa).filter(|b| b.span.contains_all(gpa, size_of::<T>() as u64)).ok_or(none)?;
+        block.ram.read(block.offset + (gpa - block.span.first())).map_err(|_| none)
+    }
+
+    /// Writes one little-endian value; a naturally aligned one of up to 8 bytes is written in one piece.
+    pub fn write_value<T: Pod>(&self, gpa: u64, value: T) -> Result<(), NoMemory> {
+        let inner = self.0.read();
+        let none = NoMemory { gpa };
+        let len = size_of::<T>() as u64;
+        let block = inner.at(gpa).filter(|b| !b.rom && b.span.contains_all(gpa, len)).ok_or(none)?;
+        block.ram.write(block.offset + (gpa - block.span.first()), value).map_err(|_| none)?;
+        let hook = inner.hook.clone();
+        drop(inner);
+        if let Some(hook) = hook {
+            hook(gpa, len);
+        }
+        Ok(())
+    }
+
+    /// Writes bytes to RAM and ROM alike, as a loader does before the machine starts.
+    pub fn load(&self, gpa: u64, from: &[u8]) -> Result<(), NoMemory> {
+        let inner = self.0.read();
+        let mut done = 0;
+        while done < from.len() {
+            let (block, at, len) = inner.run(gpa, done, from.len())?;
+            let piece = from.get(done..done + len).ok_or(NoMemory { gpa })?;
+            block.ram.write_bytes(at, piece).map_err(|_| NoMemory { gpa })?;
+            done += len;
+        }
+        let hook = inner.hook.clone();
+        drop(inner);
+        if let Some(hook) = hook {
+            hook(gpa, done as u64);
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    fn at(&self, gpa: u64) -> Option<&Block> {
+        let after = self.blocks.partition_point(|b| b.span.first() <= gpa);
+        self.blocks.get(after.checked_sub(1)?).filter(|b| b.span.contains(gpa))
+    }
+
+    /// The block that holds byte `done` of an access of `len` bytes at `gpa`, the offset in its RAM, and how many
+    /// bytes of the access are in it.
+    fn run(&self, gpa: u64, done: usize, len: usize) -> Result<(&Block, u64, usize), NoMemory> {
+        let none = NoMemory { gpa: gpa.wrapping_add(done as u64) };
+        let at = gpa.checked_add(done as u64).ok_or(none)?;
+        let block = self.at(at).ok_or(none)?;
+        let here = (block.span.last() - at).saturating_add(1).min((len - done) as u64);
+        Ok((block, block.offset + (at - block.span.first()), here as usize))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parking_lot::Mutex;
+
+    fn block(name: &str, base: u64, len: u64, rom: bool) -> Block {
+        let ram = GuestRam::new(len.next_multiple_of(4096)).unwrap();
+        Block { name: name.into(), span: Span::new(base, len).unwrap(), ram, offset: 0, rom }
+    }
+
+    #[test]
+    fn accesses_cross_blocks_and_stop_at_holes() {
+        let memory = Memory::new();
+        memory.place(block("a", 0x1000, 0x1000, false)).unwrap();
+        memory.place(block("b", 0x2000, 0x1000, false)).unwrap();
+        memory.place(block("rom", 0x3000, 0x1000, true)).unwrap();
+        assert!(memory.place(block("c", 0x2fff, 1, false)).is_err());
+        let writes = Arc::new(Mutex::new(Vec::new()));
+        let log = writes.clone();
+        memory.on_dma_write(move |gpa, len| log.lock().push((gpa, len)));
+        memory.write(0x1ffe, &[1, 2, 3, 4]).unwrap();
+        let mut back = [0; 4];
+        memory.read(0x1ffe, &mut back).unwrap();
+        assert_eq!(back, [1, 2, 3, 4]);
+        assert_eq!(memory.read_value::<u16>(0x2000).unwrap(), 0x0403);
+        assert_eq!(memory.write(0x2ffe, &[9; 4]), Err(NoMemory { gpa: 0x3000 }));
+        assert_eq!(*writes.lock(), [(0x1ffe, 4), (0x2ffe, 2)]);
+        memory.load(0x3000, &[7]).unwrap();
+        assert_eq!(memory.read_value::<u8>(0x3000), Ok(7));
+        assert_eq!(memory.write_value(0x3000, 1u8), Err(NoMemory { gpa: 0x3000 }));
+        assert_eq!(memory.read(0x3fff, &mut back), Err(NoMemory { gpa: 0x4000 }));
+        assert_eq!(memory.read(u64::MAX, &mut back), Err(NoMemory { gpa: u64::MAX }));
+        assert!(memory.read(0x5000, &mut []).is_ok());
+    }
+
+    #[test]
+    fn a_block_needs_bytes_behind_it() {
+        let memory = Memory::new();
+        let mut short = block("short", 0, 0x1000, false);
+        short.offset = 1;
+        assert!(matches!(memory.place(short), Err(SpanError::Short { .. })));
+    }
+}
