@@ -1,2 +1,30 @@
-//! Developer commands.
-fn main() {}
+//! `cargo xtask`: the developer's commands. `cargo xtask help` lists them.
+
+mod console;
+mod cpio;
+mod guests;
+mod paths;
+mod shell;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Developer commands of the Lyrebird workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Fetch Debian's arm64 kernels and busybox through apt and make initrds and root disks under target/guests.
+    Guests(guests::Args),
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Guests(args) => guests::run(&args),
+    }
+}

@@ -1,0 +1,167 @@
+//! Debian's arm64 packages through this machine's apt.
+//!
+//! apt is run with its state in `target/guests/apt` and arm64 as its architecture: it reads the system's sources and
+//! keys, changes nothing of the system, and needs no root.
+
+use crate::shell::Tool;
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A private view of the system's package sources.
+pub struct Apt {
+    guests: PathBuf,
+    refreshed: bool,
+}
+
+/// A package in a certain version.
+pub struct Package {
+    /// Name without architecture.
+    pub name: String,
+    /// Version, epoch and revision included.
+    pub version: String,
+}
+
+/// Which of a package's versions to take.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Suite {
+    /// The newest of the stable release and its updates.
+    Stable,
+    /// The newest of its backports.
+    Backports,
+}
+
+impl Apt {
+    /// State below `guests`; the package lists are fetched when first needed, always if `refresh`.
+    pub fn new(guests: PathBuf, refresh: bool) -> Result<Apt> {
+        let state = guests.join("apt");
+        let stamp = state.join("stamp");
+        if refresh && stamp.exists() {
+            fs::remove_file(&stamp)?;
+        }
+        for folder in ["lists/partial", "cache/archives/partial"] {
+            fs::create_dir_all(state.join(folder))?;
+        }
+        fs::create_dir_all(guests.join("cache"))?;
+        Ok(Apt { refreshed: stamp.exists(), guests })
+    }
+
+    /// The version of `package` that `suite` has now.
+    pub fn find(&mut self, package: &str, suite: Suite) -> Result<Package> {
+        self.refresh()?;
+        let table = self.tool("apt-cache").args(["madison", package]).output()?;
+        for line in table.lines() {
+            let mut fields = line.split('|').map(str::trim);
+            let (Some(name), Some(version), Some(source)) = (fields.next(), fields.next(), fields.next())
+            else {
+                continue;
+            };
+            let backports = source.contains("-backports");
+            if name == package && backports == (suite == Suite::Backports) && !source.ends_with("Sources") {
+                return Ok(Package { name: name.to_owned(), version: version.to_owned() });
+            }
+        }
+        bail!(
+            "This machine's package sources have no {}`{package}` for arm64: they must be Debian's. See /etc/apt/sources.list",
+            if suite == Suite::Backports { "backport of " } else { "" },
+        )
+    }
+
+    /// The package that the empty package `meta` stands for: its first dependency, in the version it names.
+    pub fn resolve(&mut self, meta: &Package) -> Result<Package> {
+        let text =
+            self.tool("apt-cache").arg("show").arg(format!("{}={}", meta.name, meta.version)).output()?;
+        let depends = text.lines().find_map(|line| line.strip_prefix("Depends: "));
+        let first = depends.and_then(|list| list.split(',').next()).unwrap_or_default().trim();
+        let (name, version) = match first.split_once(" (= ") {
+            Some((name, version)) => (name, version.trim_end_matches(')')),
+            None => (first, meta.version.as_str()),
+        };
+        if name.is_empty() {
+            bail!("`{}` {} depends on nothing, so it names no kernel", meta.name, meta.version);
+        }
+        Ok(Package { name: name.to_owned(), version: version.to_owned() })
+    }
+
+    /// Fetches `package` into the cache, unless it is there, and unpacks it into a fresh folder.
+    pub fn unpack(&mut self, package: &Package) -> Result<PathBuf> {
+        let cache = self.guests.join("cache");
+        // apt writes the colon of an epoch as %3a.
+        let file = format!("{}_{}_arm64.deb", package.name, package.version.replace(':', "%3a"));
+        if !cache.join(&file).exists() {
+            self.refresh()?;
+            self.tool("apt-get")
+                .args(["download", &format!("{}={}", package.name, package.version)])
+                .dir(cache.clone())
+                .run()?;
+        }
+        let folder = self.guests.join("unpacked").join(&package.name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        Tool::new("dpkg-deb", "dpkg").arg("-x").arg(cache.join(&file)).arg(&folder).run()?;
+        Ok(folder)
+    }
+
+    /// Where the archive of Debian's current release is fetched from, and the release's name.
+    pub fn archive(&self) -> Result<(String, String)> {
+        let targets = targets()?;
+        let main = targets.iter().find(|target| target.origin == "Debian" && !target.release.contains('-'));
+        let main = main.context("This machine's apt has no Debian release among its sources")?;
+        Ok((main.uri.clone(), main.release.clone()))
+    }
+
+    fn refresh(&mut self) -> Result<()> {
+        if self.refreshed {
+            return Ok(());
+        }
+        let mut list = fs::read_to_string("/etc/apt/sources.list").unwrap_or_default();
+        if !targets()?.iter().any(|target| target.release.ends_with("-backports")) {
+            let (uri, release) = self.archive()?;
+            list.push_str(&format!("\ndeb {uri} {release}-backports main\n"));
+        }
+        let state = self.guests.join("apt");
+        fs::write(state.join("sources.list"), list)?;
+        self.tool("apt-get").arg("update").run().context("Cannot fetch the arm64 package lists")?;
+        fs::write(state.join("stamp"), "")?;
+        self.refreshed = true;
+        Ok(())
+    }
+
+    fn tool(&self, program: &'static str) -> Tool {
+        let state = self.guests.join("apt");
+        let at = |option: &str, path: &Path| format!("{option}={}", path.display());
+        let options = [
+            at("Dir::State", &state),
+            at("Dir::State::lists", &state.join("lists")),
+            "Dir::State::status=/dev/null".to_owned(),
+            at("Dir::Cache", &state.join("cache")),
+            at("Dir::Etc::sourcelist", &state.join("sources.list")),
+            "APT::Architecture=arm64".to_owned(),
+            "APT::Architectures=arm64".to_owned(),
+            "APT::Sandbox::User=".to_owned(),
+            "Acquire::Languages=none".to_owned(),
+            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".to_owned(),
+        ];
+        Tool::new(program, "apt").args(options.into_iter().flat_map(|option| ["-o".to_owned(), option]))
+    }
+}
+
+/// A list that the system's apt is set up to fetch.
+struct Target {
+    uri: String,
+    release: String,
+    origin: String,
+}
+
+fn targets() -> Result<Vec<Target>> {
+    let format = "$(CREATED_BY)|$(REPO_URI)|$(RELEASE)|$(ORIGIN)";
+    let lines = Tool::new("apt-get", "apt").args(["indextargets", "--format", format]).output()?;
+    let target = |line: &str| {
+        let mut fields = line.split('|').map(str::to_owned);
+        fields.next().filter(|kind| kind == "Packages")?;
+        Some(Target { uri: fields.next()?, release: fields.next()?, origin: fields.next()? })
+    };
+    Ok(lines.lines().filter_map(target).collect())
+}

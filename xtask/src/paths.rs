@@ -1,0 +1,24 @@
+//! Where things are: the workspace, its build directory and the guests' directory below that.
+
+use std::path::{Path, PathBuf};
+
+/// Root of the workspace: the folder that holds the top `Cargo.toml`.
+pub fn workspace() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().unwrap_or(manifest).to_path_buf()
+}
+
+/// Cargo's target directory; `CARGO_TARGET_DIR` wins, a relative one counts from the workspace.
+pub fn target() -> PathBuf {
+    workspace().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
+}
+
+/// Everything fetched or made for guests. Nothing in it is ever committed.
+pub fn guests() -> PathBuf {
+    target().join("guests")
+}
+
+/// The arm64 guests: one folder a kernel, and the disks.
+pub fn arm64() -> PathBuf {
+    guests().join("arm64")
+}
