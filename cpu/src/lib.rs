@@ -1,1 +1,26 @@
-//! What guest processors are.
+//! What guest processors are: state, decoding, the meaning of every instruction, page-table walks, exceptions, and the
+//! interpreter. Knows nothing of JITs, devices or boards, and has no unsafe code.
+#![forbid(unsafe_code)]
+
+/// Arm processors: AArch64 at EL0 and EL1.
+pub mod arm;
+/// Which guest RAM holds decoded or translated code.
+pub mod code;
+/// One virtual processor, and the interpreter's instance of the vocabulary.
+pub mod core;
+/// The vocabulary of instruction semantics.
+pub mod emit;
+/// The table of integer operations.
+pub mod op;
+/// The interpreter's loop and decoded-instruction cache.
+pub mod run;
+/// The flat register file and its typed cells.
+pub mod slot;
+/// Decode tables.
+pub mod table;
+/// The software TLB.
+pub mod tlb;
+/// The table of vector operations.
+pub mod vec;
+/// Widths of guest values, as types.
+pub mod width;

@@ -4,7 +4,7 @@ use crate::{GuestRam, OutOfRam};
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::SeqCst};
 
 /// The read-modify-write operations of Arm's LSE and x86's LOCK prefix, on unsigned storage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AtomicOp {
     /// old + v
     Add,
@@ -24,6 +24,36 @@ pub enum AtomicOp {
     Umin,
     /// v
     Swap,
+}
+
+impl AtomicOp {
+    /// The new value, for operands of `n` bits zero extended to 64.
+    pub fn apply(self, old: u64, v: u64, n: u32) -> u64 {
+        let signed = |x: u64| ((x << (64 - n)) as i64) >> (64 - n);
+        match self {
+            AtomicOp::Add => old.wrapping_add(v),
+            AtomicOp::And => old & v,
+            AtomicOp::Or => old | v,
+            AtomicOp::Xor => old ^ v,
+            AtomicOp::Smax => {
+                if signed(old) >= signed(v) {
+                    old
+                } else {
+                    v
+                }
+            }
+            AtomicOp::Smin => {
+                if signed(old) <= signed(v) {
+                    old
+                } else {
+                    v
+                }
+            }
+            AtomicOp::Umax => old.max(v),
+            AtomicOp::Umin => old.min(v),
+            AtomicOp::Swap => v,
+        }
+    }
 }
 
 /// Values that the host can update atomically.

@@ -1,0 +1,40 @@
+//! The mode word: all that Arm semantics may branch on besides the encoding. Blocks are compiled for one mode.
+
+/// Exception level, bits 1:0.
+pub const EL: u32 = 3;
+/// Advanced SIMD and floating point trap at this level (CPACR_EL1.FPEN).
+pub const FP_TRAP: u32 = 1 << 2;
+/// Unaligned accesses fault (SCTLR_EL1.A).
+pub const STRICT: u32 = 1 << 3;
+/// Data accesses are big-endian (SCTLR_EL1.EE, E0E).
+pub const BIG_ENDIAN: u32 = 1 << 4;
+/// More than one processor: exclusives must be seen by others.
+pub const SMP: u32 = 1 << 5;
+/// Software step is active and pending (MDSCR_EL1.SS).
+pub const STEP: u32 = 1 << 6;
+/// FPCR asks for what host arithmetic cannot do in place: flush to zero, alternative half precision.
+pub const FP_ODD: u32 = 1 << 7;
+/// FPCR.DN: default NaN.
+pub const FP_DN: u32 = 1 << 8;
+/// FPCR.RMode, bits 10:9.
+pub const FP_RMODE_LOW: u32 = 9;
+/// Misaligned SP raises an exception at this level (SCTLR_EL1.SA, SA0).
+pub const SP_CHECK: u32 = 1 << 11;
+/// Watchpoints are armed: accesses take the slow path.
+pub const WATCH: u32 = 1 << 12;
+/// TBI: top byte ignored for user addresses, for branch targets.
+pub const TBI0: u32 = 1 << 13;
+/// TBI for kernel addresses.
+pub const TBI1: u32 = 1 << 14;
+/// Keys of pointer authentication in use, bits 18:15: IA, IB, DA, DB (SCTLR_EL1.EnIA and so on).
+pub const PAUTH_LOW: u32 = 15;
+/// Traps of EL0 system instructions that SCTLR_EL1 leaves open, bits 22:19: UCI, UCT, DZE, UMA.
+pub const EL0_OPEN_LOW: u32 = 19;
+/// BTI checks apply (the model has it).
+pub const BTI: u32 = 1 << 23;
+
+/// Whether the mode is privileged.
+#[inline(always)]
+pub const fn el(mode: u32) -> u32 {
+    mode & EL
+}

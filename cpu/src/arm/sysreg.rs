@@ -1,0 +1,1 @@
+//! System registers, one row each.

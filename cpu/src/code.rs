@@ -1,0 +1,97 @@
+//! Which guest RAM holds code that an engine has decoded or translated, by physical page and 64-byte granule.
+//!
+//! All vCPUs share one map. A store to a page with marked granules takes the TLB's slow path (its write tag is
+//! withheld) and, if it hits a marked granule, raises the page's version; engines compare versions when they enter a
+//! page, so stale code is found without walking anybody's cache.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// Code marks for all of guest RAM.
+pub struct CodeMap {
+    marks: Box<[AtomicU64]>,
+    versions: Box<[AtomicU32]>,
+    /// Raised with every version, so that "nothing changed at all" is one comparison.
+    epoch: AtomicU64,
+}
+
+/// The granules that `len` bytes at offset `at` of a page touch, as a bit mask.
+pub const fn granules(at: u64, len: u64) -> u64 {
+    let first = (at & 0xFFF) >> 6;
+    let last = ((at & 0xFFF) + if len == 0 { 0 } else { len - 1 }) >> 6;
+    let last = if last > 63 { 63 } else { last };
+    (u64::MAX >> (63 - last)) & (u64::MAX << first)
+}
+
+impl CodeMap {
+    /// A map for `bytes` of guest RAM, with no code.
+    pub fn new(bytes: u64) -> Self {
+        let pages = (bytes >> 12) as usize;
+        Self {
+            marks: (0..pages).map(|_| AtomicU64::new(0)).collect(),
+            versions: (0..pages).map(|_| AtomicU32::new(0)).collect(),
+            epoch: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether any granule of the page at RAM offset `ram` is marked.
+    #[inline]
+    pub fn any(&self, ram: u64) -> bool {
+        self.marks.get((ram >> 12) as usize).is_some_and(|m| m.load(Relaxed) != 0)
+    }
+
+    /// Marks granules as code. True if the page had none before: write tags of it must then be withheld.
+    pub fn mark(&self, ram: u64, granules: u64) -> bool {
+        self.marks.get((ram >> 12) as usize).is_some_and(|m| m.fetch_or(granules, Relaxed) == 0)
+    }
+
+    /// The page's version: code decoded under another one is stale.
+    #[inline]
+    pub fn version(&self, ram: u64) -> u32 {
+        self.versions.get((ram >> 12) as usize).map_or(0, |v| v.load(Relaxed))
+    }
+
+    /// A number that changes whenever any page's version does.
+    #[inline]
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Relaxed)
+    }
+
+    /// Says that `len` bytes at RAM offset `ram`, all in one page, were stored to. True if code was hit: the page is
+    /// then unmarked and its version raised.
+    pub fn stored(&self, ram: u64, len: u64) -> bool {
+        let Some(m) = self.marks.get((ram >> 12) as usize) else { return false };
+        if m.load(Relaxed) & granules(ram, len) == 0 {
+            return false;
+        }
+        m.store(0, Relaxed);
+        self.versions[(ram >> 12) as usize].fetch_add(1, Relaxed);
+        self.epoch.fetch_add(1, Relaxed);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_stores_to_code_raise_the_version() {
+        let map = CodeMap::new(0x4000);
+        assert!(map.mark(0x1000, granules(0x1040, 4)));
+        assert!(!map.mark(0x1000, granules(0x1080, 4)));
+        assert!(!map.stored(0x1000, 0x40));
+        assert!(!map.stored(0x2040, 4));
+        assert_eq!(map.version(0x1000), 0);
+        assert!(map.stored(0x107F, 1));
+        assert_eq!(map.version(0x1ABC), 1);
+        assert!(!map.any(0x1000));
+        assert!(!map.stored(0x9999_9999, 8));
+    }
+
+    #[test]
+    fn granules_cover_the_bytes() {
+        assert_eq!(granules(0x3F, 2), 0b11);
+        assert_eq!(granules(0xFC0, 64), 1 << 63);
+        assert_eq!(granules(0, 4096), u64::MAX);
+    }
+}

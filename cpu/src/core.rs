@@ -1,0 +1,606 @@
+//! One virtual processor: register file, TLB, memory, and the interpreter's instance of [`Emitter`], in which a value
+//! is the number itself.
+
+use crate::code::CodeMap;
+use crate::emit::{Access, Cx, Emit, Emitter, Exception, Exec, Fence, Flow, Helper, Transfer};
+use crate::op::{Bin, Cmp, Cond, FlagOp, Un};
+use crate::run::DecodeCache;
+use crate::slot::{RegFile, Slot};
+use crate::tlb::{Entry, NEVER, NONGLOBAL, PAGE_MASK, Tlb, WRITABLE};
+use crate::vec::{FpEnv, Lanes, VecOp};
+use crate::width::{Int, W32, W64, Width};
+use lyrebird_ram::{AtomicOp, GuestRam};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The instruction did not happen: an exception is waiting in the core's `raised`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raised;
+
+/// What an access wants to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Want {
+    /// load
+    Read,
+    /// store, or read and write
+    Write,
+    /// instruction fetch
+    Exec,
+}
+
+/// A page's translation as the architecture found it; the wanted access is permitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// Physical address of the 4 KiB page.
+    pub pa: u64,
+    /// Loads are permitted.
+    pub read: bool,
+    /// Stores are permitted, with nothing left to record in the tables.
+    pub write: bool,
+    /// The translation holds in every address space.
+    pub global: bool,
+    /// Device memory: unaligned accesses fault.
+    pub device: bool,
+}
+
+/// The physical address space as a processor sees it.
+pub trait Physical: Send + Sync {
+    /// Offset in guest RAM of the 4 KiB page at `pa`, and whether it is writable; `None` where there is no RAM.
+    fn ram(&self, pa: u64) -> Option<(u64, bool)>;
+    /// Reads `size` (1, 2, 4, 8) bytes from a device for processor `cpu`.
+    ///
+    /// # Errors
+    /// When nothing answers.
+    fn read(&self, cpu: usize, pa: u64, size: u32) -> Result<u64, NoAnswer>;
+    /// Writes `size` bytes to a device.
+    ///
+    /// # Errors
+    /// When nothing answers.
+    fn write(&self, cpu: usize, pa: u64, size: u32, value: u64) -> Result<(), NoAnswer>;
+}
+
+/// Nothing is at that physical address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoAnswer;
+
+/// Requests to a running processor from other threads, polled at branches.
+#[derive(Debug, Default)]
+pub struct Attention(AtomicU32);
+
+impl Attention {
+    /// An interrupt line is up.
+    pub const IRQ: u32 = 1;
+    /// A fast interrupt line is up.
+    pub const FIQ: u32 = 2;
+    /// The engine should return.
+    pub const STOP: u32 = 4;
+    /// The mailbox holds work from other processors.
+    pub const MAIL: u32 = 8;
+
+    /// Sets bits.
+    pub fn set(&self, bits: u32) {
+        self.0.fetch_or(bits, Ordering::SeqCst);
+    }
+    /// Clears bits.
+    pub fn clear(&self, bits: u32) {
+        self.0.fetch_and(!bits, Ordering::SeqCst);
+    }
+    /// All bits.
+    #[inline(always)]
+    pub fn bits(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+    /// Host address of the word, for compiled code that polls it; valid as long as the `Attention`.
+    pub fn address(&self) -> u64 {
+        self.0.as_ptr() as u64
+    }
+}
+
+/// A guest architecture: what its instructions cannot say by themselves.
+pub trait Arch: Sized + Send + 'static {
+    /// The program counter.
+    const PC: Slot<W64>;
+    /// Alignment of instructions in bytes.
+    const ALIGN: u64;
+    /// Floating-point control, as [`FpEnv::control`].
+    const FP_CONTROL: Slot<W32>;
+    /// Floating-point status, as [`FpEnv::status`].
+    const FP_STATUS: Slot<W32>;
+
+    /// Translates the page of `va`, or leaves a fault in `raised`.
+    ///
+    /// # Errors
+    /// When the access faults.
+    fn translate(core: &mut Core<Self>, va: u64, want: Want, unprivileged: bool) -> Result<Mapping, Raised>;
+    /// Leaves an alignment fault in `raised`.
+    fn misaligned(core: &mut Core<Self>, va: u64, want: Want) -> Raised;
+    /// Leaves the fault of an access that nothing answered in `raised`.
+    fn unanswered(core: &mut Core<Self>, va: u64, want: Want) -> Raised;
+    /// Whether the mode faults unaligned plain accesses.
+    fn strict(mode: u32) -> bool;
+    /// Takes the exception in `raised`: afterwards PC and mode are those of its handler.
+    fn deliver(core: &mut Core<Self>);
+    /// Takes a pending interrupt that the state admits. True if the state changed.
+    fn interrupt(core: &mut Core<Self>) -> bool;
+    /// The virtual counter, in guest ticks.
+    fn clock(core: &Core<Self>) -> u64;
+    /// The semantics of an instruction word in a mode.
+    fn decode(word: u32, cx: Cx) -> fn(&mut Core<Self>, u32) -> Exec<Core<Self>>;
+}
+
+/// One virtual processor. The register file comes first, so that its address is the core's.
+#[repr(C)]
+pub struct Core<A: Arch> {
+    /// Architectural registers.
+    pub file: RegFile,
+    /// Mode bits, kept current by the architecture.
+    pub mode: u32,
+    /// Feature bits of the model.
+    pub features: u64,
+    /// The exception that [`Raised`] announces.
+    pub raised: Exception,
+    /// Its address, if it has one.
+    pub raised_va: u64,
+    /// Instructions executed, as far as the engine counts.
+    pub icount: u64,
+    /// Translations.
+    pub tlb: Tlb,
+    /// Guest RAM.
+    pub ram: GuestRam,
+    /// Everything else on the bus.
+    pub bus: Arc<dyn Physical>,
+    /// Where code is.
+    pub code: Arc<CodeMap>,
+    /// Requests from other threads.
+    pub attention: Arc<Attention>,
+    /// This processor's number.
+    pub index: usize,
+    /// Set by a wait-for-interrupt: the engine returns.
+    pub halted: bool,
+    /// A store hit code on this processor: engines leave what they run.
+    pub code_hit: bool,
+    /// What else the architecture needs.
+    pub arch: A,
+    pub(crate) decoded: DecodeCache<A>,
+}
+
+impl<A: Arch> Core<A> {
+    /// A core with a zeroed register file.
+    pub fn new(
+        arch: A,
+        features: u64,
+        index: usize,
+        ram: GuestRam,
+        bus: Arc<dyn Physical>,
+        code: Arc<CodeMap>,
+    ) -> Self {
+        Self {
+            file: RegFile::default(),
+            mode: 0,
+            features,
+            raised: Exception(0),
+            raised_va: 0,
+            icount: 0,
+            tlb: Tlb::default(),
+            ram,
+            bus,
+            code,
+            attention: Arc::default(),
+            index,
+            halted: false,
+            code_hit: false,
+            arch,
+            decoded: DecodeCache::default(),
+        }
+    }
+
+    /// The program counter.
+    #[inline(always)]
+    pub fn pc(&self) -> u64 {
+        self.reg(A::PC)
+    }
+
+    /// Sets the program counter.
+    #[inline(always)]
+    pub fn set_pc(&mut self, pc: u64) {
+        self.set(A::PC, pc);
+    }
+
+    /// Reads a slot.
+    #[inline(always)]
+    pub fn reg<W: Width>(&self, s: Slot<W>) -> W::Prim {
+        W::read(&self.file, s.offset())
+    }
+
+    /// Writes a slot.
+    #[inline(always)]
+    pub fn set<W: Width>(&mut self, s: Slot<W>, x: W::Prim) {
+        W::write(&mut self.file, s.offset(), x);
+    }
+
+    /// Leaves an exception to be delivered.
+    pub fn raise_now(&mut self, x: Exception, va: u64) -> Raised {
+        self.raised = x;
+        self.raised_va = va;
+        Raised
+    }
+
+    /// Enters `va`'s page into the TLB if it is RAM, and gives its RAM offset.
+    fn enter(&mut self, va: u64, unprivileged: bool, m: &Mapping) -> Option<(u64, bool)> {
+        let (ram, rom_writable) = self.bus.ram(m.pa)?;
+        let page = va & PAGE_MASK;
+        let writable = m.write && rom_writable;
+        let quiet = writable && !self.code.any(ram);
+        let flags = if m.global { 0 } else { NONGLOBAL } | if writable { WRITABLE } else { 0 };
+        if !m.device {
+            let entry = Entry {
+                read: if m.read { page } else { NEVER },
+                write: if quiet { page } else { NEVER },
+                addend: self.ram.host_base().wrapping_add(ram).wrapping_sub(page),
+                ram: ram | flags,
+            };
+            self.tlb.fill(va, unprivileged, entry);
+        }
+        Some((ram, rom_writable))
+    }
+
+    /// Where an access that stays within its page goes, after translation and checks.
+    fn place(&mut self, at: u64, size: u64, k: Access, want: Want) -> Result<Place, Raised> {
+        let misaligned = at & (size - 1) != 0;
+        if misaligned && (k.aligned || A::strict(self.mode)) {
+            return Err(A::misaligned(self, at, want));
+        }
+        let m = A::translate(self, at, want, k.unprivileged)?;
+        if misaligned && m.device {
+            return Err(A::misaligned(self, at, want));
+        }
+        match self.enter(at, k.unprivileged, &m) {
+            Some((ram, writable)) if want != Want::Write || writable => Ok(Place::Ram(ram | at & !PAGE_MASK)),
+            // Stores to ROM vanish.
+            Some(_) => Ok(Place::Nowhere),
+            None => Ok(Place::Device(m.pa | at & !PAGE_MASK)),
+        }
+    }
+
+    /// The slow path of a load of 1 to 16 bytes.
+    ///
+    /// # Errors
+    /// When the access faults.
+    #[cold]
+    #[inline(never)]
+    pub fn load_slow(&mut self, at: u64, size: u64, k: Access) -> Result<u128, Raised> {
+        let room = 0x1000 - (at & 0xFFF);
+        if room < size {
+            if k.aligned || A::strict(self.mode) {
+                return Err(A::misaligned(self, at, Want::Read));
+            }
+            let mut value = 0;
+            for i in (0..size).rev() {
+                value = value << 8 | self.load_slow(at.wrapping_add(i), 1, k)?;
+            }
+            return Ok(value);
+        }
+        match self.place(at, size, k, Want::Read)? {
+            Place::Ram(ram) => {
+                let mut bytes = [0; 16];
+                let value = match size {
+                    1 => self.ram.read::<u8>(ram).map(u128::from),
+                    2 => self.ram.read::<u16>(ram).map(u128::from),
+                    4 => self.ram.read::<u32>(ram).map(u128::from),
+                    8 => self.ram.read::<u64>(ram).map(u128::from),
+                    _ => self.ram.read_bytes(ram, &mut bytes).map(|()| u128::from_le_bytes(bytes)),
+                };
+                value.map_err(|_| A::unanswered(self, at, Want::Read))
+            }
+            Place::Nowhere => Ok(0),
+            Place::Device(pa) => self.device_read(at, pa, size),
+        }
+    }
+
+    fn device_read(&mut self, at: u64, pa: u64, size: u64) -> Result<u128, Raised> {
+        let bus = Arc::clone(&self.bus);
+        let value = if size == 16 {
+            let lo = bus.read(self.index, pa, 8);
+            lo.and_then(|lo| Ok(lo as u128 | (bus.read(self.index, pa + 8, 8)? as u128) << 64))
+        } else {
+            bus.read(self.index, pa, size as u32).map(u128::from)
+        };
+        value.map_err(|NoAnswer| A::unanswered(self, at, Want::Read))
+    }
+
+    /// The slow path of a store of 1 to 16 bytes.
+    ///
+    /// # Errors
+    /// When the access faults.
+    #[cold]
+    #[inline(never)]
+    pub fn store_slow(&mut self, at: u64, size: u64, k: Access, value: u128) -> Result<(), Raised> {
+        let room = 0x1000 - (at & 0xFFF);
+        if room < size {
+            if k.aligned || A::strict(self.mode) {
+                return Err(A::misaligned(self, at, Want::Write));
+            }
+            // Both pages are checked before either is written.
+            A::translate(self, at.wrapping_add(room), Want::Write, k.unprivileged)?;
+            A::translate(self, at, Want::Write, k.unprivileged)?;
+            for i in 0..size {
+                self.store_slow(at.wrapping_add(i), 1, k, value >> (8 * i) & 0xFF)?;
+            }
+            return Ok(());
+        }
+        match self.place(at, size, k, Want::Write)? {
+            Place::Ram(ram) => {
+                self.stored(ram, size);
+                let done = match size {
+                    1 => self.ram.write(ram, value as u8),
+                    2 => self.ram.write(ram, value as u16),
+                    4 => self.ram.write(ram, value as u32),
+                    8 => self.ram.write(ram, value as u64),
+                    _ => self.ram.write(ram, value),
+                };
+                done.map_err(|_| A::unanswered(self, at, Want::Write))
+            }
+            Place::Nowhere => Ok(()),
+            Place::Device(pa) => {
+                let bus = Arc::clone(&self.bus);
+                let done = if size == 16 {
+                    let lo = bus.write(self.index, pa, 8, value as u64);
+                    lo.and_then(|()| bus.write(self.index, pa + 8, 8, (value >> 64) as u64))
+                } else {
+                    bus.write(self.index, pa, size as u32, value as u64)
+                };
+                done.map_err(|NoAnswer| A::unanswered(self, at, Want::Write))
+            }
+        }
+    }
+
+    /// Notes a store to RAM that the TLB did not wave through.
+    fn stored(&mut self, ram: u64, size: u64) {
+        if self.code.stored(ram, size) {
+            self.code_hit = true;
+        }
+    }
+
+    /// Finds the RAM offset for an atomic access; `None` for devices, which get plain accesses.
+    fn atomic_place(&mut self, k: Access, at: u64, size: u64) -> Result<Option<u64>, Raised> {
+        let e = self.tlb.entry(at, k.unprivileged);
+        if e.write == at & (PAGE_MASK | (size - 1)) {
+            return Ok(Some(at.wrapping_add(e.addend).wrapping_sub(self.ram.host_base())));
+        }
+        let k = Access { aligned: true, ..k };
+        Ok(match self.place(at, size, k, Want::Write)? {
+            Place::Ram(ram) => {
+                self.stored(ram, size);
+                Some(ram)
+            }
+            Place::Nowhere | Place::Device(_) => None,
+        })
+    }
+}
+
+enum Place {
+    Ram(u64),
+    Device(u64),
+    Nowhere,
+}
+
+/// Calls `$body` with `$t` as the unsigned type of width `$W`.
+macro_rules! by_size {
+    ($W:ty, $t:ident => $body:expr) => {
+        match <$W>::TY.bytes() {
+            1 => {
+                type $t = u8;
+                $body
+            }
+            2 => {
+                type $t = u16;
+                $body
+            }
+            4 => {
+                type $t = u32;
+                $body
+            }
+            8 => {
+                type $t = u64;
+                $body
+            }
+            _ => {
+                type $t = u128;
+                $body
+            }
+        }
+    };
+}
+
+impl<A: Arch> Emitter for Core<A> {
+    type Arch = A;
+    type Val<W: Width> = W::Prim;
+    type Abort = Raised;
+
+    #[inline(always)]
+    fn cx(&self) -> Cx {
+        Cx { mode: self.mode, features: self.features }
+    }
+    #[inline(always)]
+    fn lit<W: Width>(&mut self, x: W::Prim) -> W::Prim {
+        x
+    }
+    #[inline(always)]
+    fn get<W: Width>(&mut self, s: Slot<W>) -> W::Prim {
+        self.reg(s)
+    }
+    #[inline(always)]
+    fn put<W: Width>(&mut self, s: Slot<W>, v: W::Prim) {
+        self.set(s, v);
+    }
+    #[inline(always)]
+    fn pc_plus(&mut self, offset: i64) -> u64 {
+        self.pc().wrapping_add_signed(offset)
+    }
+    #[inline(always)]
+    fn page_plus(&mut self, offset: i64) -> u64 {
+        (self.pc() & PAGE_MASK).wrapping_add_signed(offset)
+    }
+    #[inline(always)]
+    fn un<W: Int>(&mut self, op: Un, a: W::Prim) -> W::Prim {
+        op.eval::<W>(a)
+    }
+    #[inline(always)]
+    fn bin<W: Int>(&mut self, op: Bin, a: W::Prim, b: W::Prim) -> W::Prim {
+        op.eval::<W>(a, b)
+    }
+    #[inline(always)]
+    fn cmp<W: Int>(&mut self, op: Cmp, a: W::Prim, b: W::Prim) -> bool {
+        op.apply(W::enc(a), W::enc(b), W::TY.bits())
+    }
+    #[inline(always)]
+    fn zext<W: Int, To: Int>(&mut self, a: W::Prim) -> To::Prim {
+        To::dec(W::enc(a))
+    }
+    #[inline(always)]
+    fn sext<W: Int, To: Int>(&mut self, a: W::Prim) -> To::Prim {
+        To::dec(W::signed(a) as u64)
+    }
+    #[inline(always)]
+    fn select<W: Width>(&mut self, c: bool, t: W::Prim, f: W::Prim) -> W::Prim {
+        if c { t } else { f }
+    }
+    #[inline(always)]
+    fn flags<W: Int>(&mut self, op: FlagOp, a: W::Prim, b: W::Prim, carry: bool) -> u32 {
+        op.apply(W::enc(a), W::enc(b), carry, W::TY.bits())
+    }
+    #[inline(always)]
+    fn holds(&mut self, c: Cond, flags: u32) -> bool {
+        c.holds(flags)
+    }
+
+    #[inline(always)]
+    fn load<W: Width>(&mut self, k: Access, at: u64) -> Emit<Self, W> {
+        let size = W::TY.bytes();
+        let key = if k.aligned || A::strict(self.mode) {
+            at & (PAGE_MASK | (size - 1))
+        } else {
+            at.wrapping_add(size - 1) & PAGE_MASK
+        };
+        let e = self.tlb.entry(at, k.unprivileged);
+        if e.read == key {
+            let ram = at.wrapping_add(e.addend).wrapping_sub(self.ram.host_base());
+            let hit = by_size!(W, T => self.ram.read::<T>(ram).map(|x| x as u128));
+            if let Ok(x) = hit {
+                return Ok(W::narrow(x));
+            }
+        }
+        Ok(W::narrow(self.load_slow(at, size, k)?))
+    }
+    #[inline(always)]
+    fn store<W: Width>(&mut self, k: Access, at: u64, v: W::Prim) -> Result<(), Raised> {
+        let size = W::TY.bytes();
+        let key = if k.aligned || A::strict(self.mode) {
+            at & (PAGE_MASK | (size - 1))
+        } else {
+            at.wrapping_add(size - 1) & PAGE_MASK
+        };
+        let e = self.tlb.entry(at, k.unprivileged);
+        if e.write == key {
+            let ram = at.wrapping_add(e.addend).wrapping_sub(self.ram.host_base());
+            if by_size!(W, T => self.ram.write(ram, W::wide(v) as T)).is_ok() {
+                return Ok(());
+            }
+        }
+        self.store_slow(at, size, k, W::wide(v))
+    }
+    fn rmw<W: Int>(&mut self, k: Access, op: AtomicOp, at: u64, v: W::Prim) -> Emit<Self, W> {
+        let size = W::TY.bytes();
+        if let Some(ram) = self.atomic_place(k, at, size)? {
+            let old = by_size!(W, T => self.ram.rmw::<T>(ram, op, W::wide(v) as T).map(|x| x as u128));
+            return old.map(W::narrow).map_err(|_| A::unanswered(self, at, Want::Write));
+        }
+        let old = self.load_slow(at, size, k)?;
+        let new = op.apply(old as u64, W::enc(v), W::TY.bits());
+        self.store_slow(at, size, k, new as u128)?;
+        Ok(W::narrow(old))
+    }
+    fn cas<W: Width>(&mut self, k: Access, at: u64, expected: W::Prim, new: W::Prim) -> Emit<Self, W> {
+        let size = W::TY.bytes();
+        if let Some(ram) = self.atomic_place(k, at, size)? {
+            let (e, n) = (W::wide(expected), W::wide(new));
+            let old = by_size!(W, T => self.ram.cas::<T>(ram, e as T, n as T).map(|x| x as u128));
+            return old.map(W::narrow).map_err(|_| A::unanswered(self, at, Want::Write));
+        }
+        let old = self.load_slow(at, size, k)?;
+        if old == W::wide(expected) {
+            self.store_slow(at, size, k, W::wide(new))?;
+        }
+        Ok(W::narrow(old))
+    }
+    #[inline(always)]
+    fn fence(&mut self, k: Fence) {
+        match k {
+            Fence::Full => std::sync::atomic::fence(Ordering::SeqCst),
+            Fence::Load | Fence::Store => std::sync::atomic::compiler_fence(Ordering::SeqCst),
+        }
+    }
+
+    #[inline(always)]
+    fn raise_if(&mut self, c: bool, x: Exception) -> Result<(), Raised> {
+        if c { Err(self.raise_now(x, 0)) } else { Ok(()) }
+    }
+    #[inline(always)]
+    fn raise(&mut self, x: Exception) -> Exec<Self> {
+        Err(self.raise_now(x, 0))
+    }
+    #[inline(always)]
+    fn when(&mut self, c: bool, body: impl FnOnce(&mut Self) -> Result<(), Raised>) -> Result<(), Raised> {
+        if c { body(self) } else { Ok(()) }
+    }
+    #[inline(always)]
+    fn call(&mut self, h: &'static Helper<A>, args: [u64; 3]) -> Emit<Self, W64> {
+        (h.run)(self, args[0], args[1], args[2])
+    }
+    #[inline(always)]
+    fn clock(&mut self) -> u64 {
+        A::clock(self)
+    }
+
+    #[inline(always)]
+    fn jump(&mut self, offset: i64, _: Transfer) -> Exec<Self> {
+        self.set_pc(self.pc().wrapping_add_signed(offset));
+        Ok(Flow::Jump)
+    }
+    #[inline(always)]
+    fn branch(&mut self, c: bool, offset: i64) -> Exec<Self> {
+        if c { self.jump(offset, Transfer::Jump) } else { Ok(Flow::Next) }
+    }
+    #[inline(always)]
+    fn jump_to(&mut self, to: u64, _: Transfer) -> Exec<Self> {
+        self.set_pc(to);
+        Ok(Flow::Jump)
+    }
+
+    #[inline(always)]
+    fn vec(&mut self, op: VecOp, l: Lanes, imm: u32, a: u128, b: u128, c: u128) -> u128 {
+        let mut env = FpEnv { control: self.reg(A::FP_CONTROL), status: self.reg(A::FP_STATUS) };
+        let r = op.eval(l, imm, a, b, c, &mut env);
+        self.set(A::FP_STATUS, env.status);
+        r
+    }
+    #[inline(always)]
+    fn lane<W: Int>(&mut self, v: u128, i: u32) -> W::Prim {
+        W::narrow(v >> (i * W::TY.bits()))
+    }
+    #[inline(always)]
+    fn set_lane<W: Int>(&mut self, v: u128, i: u32, x: W::Prim) -> u128 {
+        let at = i * W::TY.bits();
+        v & !((W::TY.mask() as u128) << at) | W::wide(x) << at
+    }
+    #[inline(always)]
+    fn to_vec<W: Int>(&mut self, x: W::Prim) -> u128 {
+        W::wide(x)
+    }
+    #[inline(always)]
+    fn dup<W: Int>(&mut self, x: W::Prim, full: bool) -> u128 {
+        let ones = if full { u128::MAX } else { u64::MAX as u128 };
+        // All-ones divided by one element's ones is a 1 in every element.
+        W::wide(x).wrapping_mul(ones / W::TY.mask() as u128)
+    }
+}

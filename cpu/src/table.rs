@@ -1,0 +1,154 @@
+//! Decode tables: one row an encoding, checked against the manual by eye.
+//!
+//! A row is a mnemonic, a pattern of 32 letters and digits (blanks are ignored), the operand letters in the order in
+//! which the semantics take them, and the path of the semantics. A run of one letter is a field; a letter that is not
+//! an operand still matches any bit. `if FEATURE` makes the row exist only on models that have the feature.
+
+use crate::emit::{Emitter, Exec};
+
+/// One row of a decode table.
+pub struct Row<E: Emitter> {
+    /// The manual's mnemonic and form.
+    pub name: &'static str,
+    /// The pattern, for printing and test generation.
+    pub pattern: &'static str,
+    /// Fixed bits.
+    pub mask: u32,
+    /// Their values.
+    pub value: u32,
+    /// Feature bits of which all must be present.
+    pub features: u64,
+    /// The semantics.
+    pub run: fn(&mut E, u32) -> Exec<E>,
+}
+
+/// The fixed bits of a pattern and their values.
+pub const fn fixed(p: &str) -> (u32, u32) {
+    let (b, mut mask, mut value, mut i, mut n) = (p.as_bytes(), 0u32, 0u32, 0, 0);
+    while i < b.len() {
+        if b[i] != b' ' {
+            mask <<= 1;
+            value <<= 1;
+            if b[i] == b'0' || b[i] == b'1' {
+                mask |= 1;
+                value |= (b[i] == b'1') as u32;
+            }
+            n += 1;
+        }
+        i += 1;
+    }
+    assert!(n == 32, "a pattern has 32 bits");
+    (mask, value)
+}
+
+/// Lowest bit and length of the field that letter `c` names.
+pub const fn field(p: &str, c: &str) -> (u32, u32) {
+    let (b, c) = (p.as_bytes(), c.as_bytes()[0]);
+    let (mut i, mut pos, mut len, mut low) = (0, 0u32, 0u32, 32u32);
+    while i < b.len() {
+        if b[i] != b' ' {
+            if b[i] == c {
+                assert!(len == 0 || low == 32 - pos, "a field is one run of bits");
+                len += 1;
+                low = 31 - pos;
+            }
+            pos += 1;
+        }
+        i += 1;
+    }
+    assert!(len > 0, "an operand letter is missing from its pattern");
+    (low, len)
+}
+
+/// Defines `pub fn rows<E: Bound>() -> Vec<Row<E>>` from rows of the form
+/// `"NAME" "pattern" (letters) [if FEATURES] => path::to::semantics;`.
+#[macro_export]
+macro_rules! rows {
+    ($bound:path; $( $name:literal $pat:literal ($($f:ident),*) $(if $feature:expr)? => $sem:path; )*) => {
+        /// The rows of this chapter.
+        pub fn rows<E: $bound>() -> Vec<$crate::table::Row<E>> {
+            vec![$( $crate::table::Row {
+                name: $name,
+                pattern: $pat,
+                mask: const { $crate::table::fixed($pat).0 },
+                value: const { $crate::table::fixed($pat).1 },
+                features: 0 $(| $feature)?,
+                run: |e, _w| $sem(e $(, {
+                    const F: (u32, u32) = $crate::table::field($pat, stringify!($f));
+                    _w >> F.0 & ((1u64 << F.1) - 1) as u32
+                })*),
+            } ),*]
+        }
+    };
+}
+
+/// A decode table with its index: rows by the 11 bits that tell A64 classes apart.
+pub struct Table<E: Emitter> {
+    rows: Vec<Row<E>>,
+    starts: Vec<u32>,
+    index: Vec<u16>,
+}
+
+const KEY_LOW: u32 = 21;
+const KEYS: usize = 1 << (32 - KEY_LOW);
+
+impl<E: Emitter> Table<E> {
+    /// Builds the index. Rows with more fixed bits win where patterns nest; overlap otherwise is a bug that
+    /// [`Table::ambiguous`] finds in tests.
+    pub fn new(mut rows: Vec<Row<E>>) -> Self {
+        rows.sort_by_key(|r| std::cmp::Reverse(r.mask.count_ones()));
+        let mut buckets: Vec<Vec<u16>> = vec![Vec::new(); KEYS];
+        for (i, row) in rows.iter().enumerate() {
+            let (mask, value) = (row.mask >> KEY_LOW, row.value >> KEY_LOW);
+            // All keys that agree with the fixed bits: the subsets of the free bits.
+            let free = !mask & (KEYS as u32 - 1);
+            let mut sub = free;
+            loop {
+                buckets[(value | sub) as usize].push(i as u16);
+                if sub == 0 {
+                    break;
+                }
+                sub = (sub - 1) & free;
+            }
+        }
+        let (mut starts, mut index) = (Vec::with_capacity(KEYS + 1), Vec::new());
+        for bucket in buckets {
+            starts.push(index.len() as u32);
+            index.extend(bucket);
+        }
+        starts.push(index.len() as u32);
+        Self { rows, starts, index }
+    }
+
+    /// The row for an instruction word on a model with `features`, by number and itself.
+    #[inline]
+    pub fn find(&self, word: u32, features: u64) -> Option<(usize, &Row<E>)> {
+        let key = (word >> KEY_LOW) as usize;
+        let candidates = &self.index[self.starts[key] as usize..self.starts[key + 1] as usize];
+        candidates
+            .iter()
+            .map(|&i| (i as usize, &self.rows[i as usize]))
+            .find(|(_, r)| word & r.mask == r.value && features & r.features == r.features)
+    }
+
+    /// All rows, most fixed bits first.
+    pub fn rows(&self) -> &[Row<E>] {
+        &self.rows
+    }
+
+    /// Pairs of rows that some word matches although neither pattern contains the other.
+    pub fn ambiguous(&self) -> Vec<(&'static str, &'static str)> {
+        let mut found = Vec::new();
+        for (i, a) in self.rows.iter().enumerate() {
+            for b in &self.rows[i + 1..] {
+                let both = a.mask & b.mask;
+                let overlap = a.value & both == b.value & both;
+                let nested = both == a.mask || both == b.mask;
+                if overlap && (!nested || a.mask == b.mask) {
+                    found.push((a.name, b.name));
+                }
+            }
+        }
+        found
+    }
+}
