@@ -16,6 +16,8 @@ pub mod op;
 pub mod run;
 /// The flat register file and its typed cells.
 pub mod slot;
+/// Software floating point, the reference of every engine.
+pub mod softfloat;
 /// Decode tables.
 pub mod table;
 /// The software TLB.

@@ -1,0 +1,4 @@
+//! Tests: against the host's FPU ([`host`]).
+
+mod host;
+mod operands;
