@@ -3,6 +3,8 @@
 //! Output goes from the device to its [`Chardev`], under the device's lock. Input comes from the front end through a
 //! [`CharPort`], which takes the lock. A chardev must therefore never call its port from within [`Chardev::write`].
 
+pub mod pl011;
+
 use crate::bus::device::Device;
 use parking_lot::Mutex;
 use std::sync::Arc;
