@@ -579,6 +579,9 @@ impl<A: Arch> Emitter for Core<A> {
 
     #[inline(always)]
     fn vec(&mut self, op: VecOp, l: Lanes, imm: u32, a: u128, b: u128, c: u128) -> u128 {
+        if !op.touches_env() {
+            return op.eval(l, imm, a, b, c, &mut FpEnv::default());
+        }
         let mut env = FpEnv { control: self.reg(A::FP_CONTROL), status: self.reg(A::FP_STATUS) };
         let r = op.eval(l, imm, a, b, c, &mut env);
         self.set(A::FP_STATUS, env.status);
