@@ -1,0 +1,192 @@
+//! Every subcommand and option, as clap derives them. Values are kept as text here; `options` gives them meaning.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// The name under which QEMU's command line is understood, as a subcommand and as a link to the program.
+pub const QEMU_AARCH64: &str = "qemu-system-aarch64";
+
+/// A full-system emulator.
+#[derive(Parser, Debug)]
+#[command(
+    name = "lyrebird",
+    version,
+    propagate_version = true,
+    about = "A full-system emulator: runs unmodified operating systems, firmware and bare-metal programs",
+    after_help = "Every option may be written with one dash or two.\n\
+        In a running guest's terminal: Ctrl-A x quits, Ctrl-A c switches to the monitor, Ctrl-A h lists the keys.\n\n\
+        Examples:\n  \
+        lyrebird run vmlinuz -initrd initrd.gz -append console=ttyAMA0\n  \
+        lyrebird run disk.qcow2 -kernel vmlinuz -append 'console=ttyAMA0 root=/dev/vda'\n  \
+        lyrebird qemu-system-aarch64 -M virt -m 1G -nographic -kernel Image"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run a kernel, program, firmware or disk image; what FILE is gets detected
+    #[command(args_override_self = true)]
+    Run(Box<MachineArgs>),
+    /// Understand the command line of QEMU's program of this name (also through a link of this name)
+    #[command(name = QEMU_AARCH64, args_override_self = true)]
+    QemuAarch64(Box<MachineArgs>),
+    /// Say what this host can do and what is missing for optional things
+    Doctor,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell to write for
+        shell: Shell,
+    },
+    /// Print the manual page, or write one page a subcommand into a directory
+    Man {
+        /// Write the pages here instead
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+    /// Print version, engines and boards
+    Version,
+}
+
+/// The options that describe a machine and how to run it.
+#[derive(Args, Debug, Default)]
+pub struct MachineArgs {
+    /// What to run: Image, gzip or zboot kernel, ELF, flat firmware, qcow2 or raw disk image
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// Board and its properties: virt[,gic-version=2|3|max]; 'help' lists them
+    #[arg(short = 'M', long, value_name = "TYPE[,PROP=VALUE]", help_heading = "Machine")]
+    pub machine: Vec<String>,
+    /// Processor model and switches: max[,pauth=off]; 'help' lists them
+    #[arg(long, value_name = "MODEL[,PROP=VALUE]", help_heading = "Machine")]
+    pub cpu: Option<String>,
+    /// Processors: N or cpus=N,sockets=,clusters=,cores=,threads=,maxcpus=
+    #[arg(long, value_name = "N", help_heading = "Machine")]
+    pub smp: Option<String>,
+    /// Guest RAM in MiB, or with suffix K, M, G, T; also size=
+    #[arg(short = 'm', long, value_name = "SIZE", help_heading = "Machine")]
+    pub memory: Option<String>,
+    /// Engine: jit, interp or verify, with options; 'help' lists them
+    #[arg(long, value_name = "ENGINE[,PROP=VALUE]", help_heading = "Machine")]
+    pub accel: Vec<String>,
+    /// Refused with an explanation: KVM runs guests of the host's own architecture only
+    #[arg(long, help_heading = "Machine")]
+    pub enable_kvm: bool,
+    /// Real-time clock: base=utc|localtime|DATE,clock=host|rt|vm
+    #[arg(long, value_name = "PROP=VALUE", help_heading = "Machine")]
+    pub rtc: Option<String>,
+    /// A name for the machine
+    #[arg(long, value_name = "NAME", help_heading = "Machine")]
+    pub name: Option<String>,
+
+    /// Kernel: Image, gzip Image, zboot EFI image or ELF
+    #[arg(long, value_name = "FILE", help_heading = "What to boot")]
+    pub kernel: Option<PathBuf>,
+    /// Initial RAM disk
+    #[arg(long, value_name = "FILE", help_heading = "What to boot")]
+    pub initrd: Option<PathBuf>,
+    /// Kernel command line
+    #[arg(long, value_name = "TEXT", help_heading = "What to boot")]
+    pub append: Option<String>,
+    /// Device tree to use in place of the generated one
+    #[arg(long, value_name = "FILE", help_heading = "What to boot")]
+    pub dtb: Option<PathBuf>,
+    /// Flat firmware
+    #[arg(long, value_name = "FILE", help_heading = "What to boot")]
+    pub bios: Option<PathBuf>,
+
+    /// Medium: file=,if=virtio|none|pflash,format=raw|qcow2,id=,readonly=,snapshot=,cache=,discard=
+    #[arg(long, value_name = "PROP=VALUE", help_heading = "Devices")]
+    pub drive: Vec<String>,
+    /// Disk image, the same as -drive file=FILE,if=virtio
+    #[arg(long, value_name = "FILE", help_heading = "Devices")]
+    pub hda: Option<PathBuf>,
+    /// Second disk image
+    #[arg(long, value_name = "FILE", help_heading = "Devices")]
+    pub hdb: Option<PathBuf>,
+    /// Device with properties; 'help' lists them, 'NAME,help' its properties
+    #[arg(long, value_name = "NAME[,PROP=VALUE]", help_heading = "Devices")]
+    pub device: Vec<String>,
+    /// Source of randomness for virtio-rng-device: rng-random or rng-builtin, with id=
+    #[arg(long, value_name = "TYPE,PROP=VALUE", help_heading = "Devices")]
+    pub object: Vec<String>,
+    /// Writes to all drives go to a temporary overlay
+    #[arg(long, help_heading = "Devices")]
+    pub snapshot: bool,
+
+    /// No display; serial port and monitor share the terminal
+    #[arg(long, help_heading = "Consoles")]
+    pub nographic: bool,
+    /// Display: none is the only one
+    #[arg(long, value_name = "TYPE", help_heading = "Consoles")]
+    pub display: Option<String>,
+    /// Serial port: stdio, mon:stdio, null, none, file:PATH, pty, unix:PATH, tcp:HOST:PORT, chardev:ID
+    #[arg(long, value_name = "PEER", help_heading = "Consoles")]
+    pub serial: Vec<String>,
+    /// Monitor: like -serial, or none
+    #[arg(long, value_name = "PEER", help_heading = "Consoles")]
+    pub monitor: Vec<String>,
+    /// Monitor on a chardev: [chardev=]ID[,mode=readline]
+    #[arg(long, value_name = "ID", help_heading = "Consoles")]
+    pub mon: Vec<String>,
+    /// Back end: stdio, file, null, socket, pty or testdev, with id=; 'help' lists their properties
+    #[arg(long, value_name = "TYPE,id=ID[,PROP=VALUE]", help_heading = "Consoles")]
+    pub chardev: Vec<String>,
+    /// No default serial port and monitor
+    #[arg(long, help_heading = "Consoles")]
+    pub nodefaults: bool,
+
+    /// Do not start the processors until told (monitor 'cont', or a debugger)
+    #[arg(short = 'S', help_heading = "Debugging")]
+    pub start_paused: bool,
+    /// The same as -gdb tcp::1234
+    #[arg(short = 's', help_heading = "Debugging")]
+    pub gdb_default: bool,
+    /// GDB server: tcp:[HOST]:PORT or unix:PATH
+    #[arg(long, value_name = "PEER", help_heading = "Debugging")]
+    pub gdb: Option<String>,
+    /// Debug log items, separated by commas; 'help' lists them
+    #[arg(short = 'd', value_name = "ITEMS", help_heading = "Debugging")]
+    pub debug_items: Vec<String>,
+    /// Debug log file
+    #[arg(short = 'D', value_name = "FILE", help_heading = "Debugging")]
+    pub debug_file: Option<PathBuf>,
+    /// Limit code logs to guest addresses: FIRST..LAST, ADDR+LEN or ADDR-LEN, separated by commas
+    #[arg(long, value_name = "RANGES", help_heading = "Debugging")]
+    pub dfilter: Vec<String>,
+    /// Arm semihosting for EL1
+    #[arg(long, help_heading = "Debugging")]
+    pub semihosting: bool,
+    /// Arm semihosting: enable=on|off,userspace=on|off,chardev=ID,arg=WORD
+    #[arg(long, value_name = "PROP=VALUE", help_heading = "Debugging")]
+    pub semihosting_config: Vec<String>,
+
+    /// End instead of rebooting when the guest resets itself
+    #[arg(long, help_heading = "Running")]
+    pub no_reboot: bool,
+    /// Pause instead of ending when the guest powers off
+    #[arg(long, help_heading = "Running")]
+    pub no_shutdown: bool,
+    /// Accepted; there are no configuration files to leave out
+    #[arg(long, help_heading = "Running")]
+    pub no_user_config: bool,
+    /// Accepted with the value none: there are no parallel ports
+    #[arg(long, value_name = "PEER", help_heading = "Running")]
+    pub parallel: Vec<String>,
+    /// Accepted with the value none: there is no display adapter
+    #[arg(long, value_name = "TYPE", help_heading = "Running")]
+    pub vga: Option<String>,
+    /// Accepted with the value none: there is no network yet
+    #[arg(long, value_name = "TYPE", help_heading = "Running")]
+    pub net: Vec<String>,
+    /// Accepted with the value none: there is no network yet
+    #[arg(long, value_name = "TYPE", help_heading = "Running")]
+    pub nic: Vec<String>,
+}

@@ -1,0 +1,10 @@
+//! The `lyrebird` program: command line, terminal, monitor and debugger.
+//!
+//! It knows no processors and no devices: it fills in a [`lyrebird_machine::config::Config`] and then speaks
+//! [`lyrebird_machine::control::Control`].
+
+pub mod cli;
+pub mod detect;
+pub mod exit;
+pub mod options;
+pub mod suggest;

@@ -1,0 +1,129 @@
+//! What the options mean: from clap's words to a machine's [`Config`] and to what the front ends need themselves.
+
+pub mod board;
+pub mod boot;
+pub mod consoles;
+pub mod debug;
+pub mod device;
+pub mod media;
+
+use lyrebird_machine::config::{Config, GdbListen};
+
+use crate::cli::args::MachineArgs;
+use crate::exit::Failure;
+
+pub use consoles::{Address, ChardevKind, ChardevSpec};
+
+/// A command line understood.
+#[derive(Debug, Default)]
+pub struct Invocation {
+    /// The machine.
+    pub config: Config,
+    /// Back ends to open, ids unique.
+    pub chardevs: Vec<ChardevSpec>,
+    /// The chardevs that carry a monitor.
+    pub monitors: Vec<String>,
+    /// Where to wait for a debugger.
+    pub gdb: Option<GdbListen>,
+    /// Things said before the start.
+    pub warnings: Vec<String>,
+}
+
+impl Invocation {
+    /// Whether somebody is to come before the guest does anything: a machine with nothing to run is then no mistake.
+    pub fn waits(&self) -> bool {
+        self.config.start_paused
+    }
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Build and run.
+    Run(Box<Invocation>),
+    /// One of the options asked for help: print this and end.
+    Help(String),
+}
+
+/// Why reading an option stopped: an error, or text that was asked for.
+#[derive(Debug)]
+pub enum Stop {
+    /// Print and end.
+    Help(String),
+    /// Complain and end.
+    Failure(Failure),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Stop::Failure(failure)
+    }
+}
+
+/// Gives meaning to `args`. With `detect`, the file is looked into; without, it is a disk image, as QEMU has it.
+pub fn interpret(args: &MachineArgs, detect: bool) -> Result<Outcome, Failure> {
+    match read(args, detect) {
+        Ok(invocation) => Ok(Outcome::Run(Box::new(invocation))),
+        Err(Stop::Help(text)) => Ok(Outcome::Help(text)),
+        Err(Stop::Failure(failure)) => Err(failure),
+    }
+}
+
+fn read(args: &MachineArgs, detect: bool) -> Result<Invocation, Stop> {
+    let mut out = Invocation::default();
+    out.config.name = args.name.clone();
+    out.config.no_reboot = args.no_reboot;
+    out.config.no_shutdown = args.no_shutdown;
+    out.config.snapshot = args.snapshot;
+    out.config.start_paused = args.start_paused;
+    out.config.rtc = boot::rtc(args)?;
+    harmless(args)?;
+    board::machine(args, &mut out)?;
+    board::cpu(args, &mut out)?;
+    board::smp(args, &mut out)?;
+    board::memory(args, &mut out)?;
+    board::accel(args, &mut out)?;
+    debug::read(args, &mut out)?;
+    device::objects(args, &mut out)?;
+    device::devices(args, &mut out)?;
+    consoles::read(args, &mut out)?;
+    boot::read(args, detect, &mut out)?;
+    media::read(args, &mut out)?;
+    device::check(args, &out)?;
+    boot::check(&out)?;
+    Ok(out)
+}
+
+/// Options whose only accepted value is `none`.
+fn harmless(args: &MachineArgs) -> Result<(), Failure> {
+    let lists = [("parallel", &args.parallel), ("net", &args.net), ("nic", &args.nic)];
+    let singles = [("vga", &args.vga), ("display", &args.display)];
+    let words = lists
+        .iter()
+        .flat_map(|(name, values)| values.iter().map(move |v| (*name, v)))
+        .chain(singles.iter().filter_map(|(name, value)| value.as_ref().map(|v| (*name, v))));
+    for (name, value) in words {
+        let accepted: &[&str] = if name == "parallel" { &["none", "null"] } else { &["none"] };
+        if !accepted.contains(&value.as_str()) {
+            return Err(Failure::usage(format!(
+                "-{name} {value}: not available; the only value is {}",
+                accepted.join(" or ")
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A table of names and descriptions, aligned.
+pub fn name_list<'a>(title: &str, rows: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let rows: Vec<_> = rows.into_iter().collect();
+    let width = rows.iter().map(|r| r.0.len()).max().unwrap_or(0);
+    let mut text = format!("{title}:\n");
+    for (name, about) in rows {
+        text.push_str(&format!("  {name:width$}  {about}\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

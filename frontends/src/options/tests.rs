@@ -1,0 +1,249 @@
+//! Whole command lines, as people type them.
+
+use lyrebird_machine::config::*;
+
+use super::*;
+use crate::cli::args::{Cli, Command};
+use crate::cli::prepass::rewrite;
+use crate::exit::ExitClass;
+use clap::Parser;
+
+/// Interprets a line of words; a word may be quoted with `'`.
+fn outcome(line: &str) -> Result<Outcome, Failure> {
+    let mut words: Vec<String> = Vec::new();
+    for (index, part) in line.split('\'').enumerate() {
+        if index % 2 == 1 {
+            words.push(part.to_owned());
+        } else {
+            words.extend(part.split_whitespace().map(str::to_owned));
+        }
+    }
+    let words = rewrite(words.into_iter().map(Into::into))?;
+    let cli = Cli::try_parse_from(words).map_err(|e| Failure::usage(e.to_string()))?;
+    match cli.command {
+        Command::Run(args) => interpret(&args, true),
+        Command::QemuAarch64(args) => interpret(&args, false),
+        other => panic!("{other:?} is no machine"),
+    }
+}
+
+fn run(line: &str) -> Invocation {
+    match outcome(line) {
+        Ok(Outcome::Run(invocation)) => *invocation,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+fn fails(line: &str) -> Failure {
+    outcome(line).err().unwrap_or_else(|| panic!("{line}: accepted"))
+}
+
+const QEMU: &str = "qemu-system-aarch64";
+
+#[test]
+fn a_usual_line() {
+    let got = run(&format!(
+        "{QEMU} -M virt,gic-version=3 -cpu cortex-a72,pmu=off -smp 4 -m 1G -nographic -kernel Image -initrd rd.gz \
+         -append 'console=ttyAMA0 root=/dev/vda' -drive file=d.qcow2,if=none,id=d0,format=qcow2 \
+         -device virtio-blk-device,drive=d0 -no-reboot -accel interp -d int,mmu -D log -snapshot -name box"
+    ));
+    let config = got.config;
+    assert_eq!(config.board, Board::Virt(VirtBoard { gic: GicVersion::V3, dump_dtb: None }));
+    assert_eq!(config.cpu.model, "cortex-a72");
+    assert_eq!(config.cpu.features, [("pmu".to_owned(), "off".to_owned())]);
+    assert_eq!(config.smp, Smp::cores(4));
+    assert_eq!(config.ram, 1 << 30);
+    assert_eq!(config.boot.append.as_deref(), Some("console=ttyAMA0 root=/dev/vda"));
+    assert_eq!(config.drives.len(), 1);
+    assert_eq!(config.devices, [DeviceConfig::VirtioBlk { id: None, drive: "d0".into(), serial: None }]);
+    assert_eq!(config.accel.engine, EngineKind::Interp);
+    assert_eq!(config.debug.items, DebugItems::INT | DebugItems::MMU);
+    assert!(config.no_reboot && config.snapshot && !config.start_paused);
+    assert_eq!(config.serials, [SerialPort::Chardev("serial0".into())]);
+    assert_eq!(got.monitors, ["serial0"]);
+    assert!(got.chardevs[0].mux);
+    assert_eq!(got.chardevs[0].kind, ChardevKind::Stdio { signal: false });
+}
+
+#[test]
+fn the_line_of_kvm_unit_tests() {
+    let got = run(&format!(
+        "{QEMU} -nodefaults -machine virt -accel tcg -cpu max -device virtio-serial-device \
+         -device virtconsole,chardev=ctd -chardev testdev,id=ctd -display none -serial stdio -kernel t.flat -smp 2"
+    ));
+    assert_eq!(got.config.devices.len(), 2);
+    assert_eq!(got.config.accel.engine, EngineKind::Jit);
+    assert_eq!(got.chardevs.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["ctd", "serial0"]);
+    assert_eq!(got.chardevs[1].kind, ChardevKind::Stdio { signal: true });
+    assert!(got.monitors.is_empty());
+}
+
+#[test]
+fn who_owns_the_terminal() {
+    let plain = run(&format!("{QEMU} -kernel k"));
+    assert_eq!((plain.monitors.len(), plain.chardevs[0].mux), (1, true));
+    let quiet = run(&format!("{QEMU} -kernel k -display none"));
+    assert_eq!((quiet.chardevs.len(), quiet.config.serials), (0, vec![SerialPort::Null]));
+    let joined = run(&format!("{QEMU} -kernel k -nographic -serial stdio"));
+    assert_eq!((joined.monitors, joined.chardevs[0].mux), (vec!["serial0".to_owned()], true));
+    let apart = run(&format!("{QEMU} -kernel k -nographic -monitor unix:/tmp/m,server=on,wait=off"));
+    assert_eq!(apart.chardevs.len(), 2);
+    assert_eq!(apart.monitors, ["monitor0"]);
+    let shared = run(&format!("{QEMU} -kernel k -chardev stdio,id=t,mux=on -serial chardev:t -mon t"));
+    assert_eq!(shared.monitors, ["t"]);
+    assert_eq!(fails(&format!("{QEMU} -kernel k -serial stdio -monitor stdio")).class, ExitClass::Impossible);
+    assert_eq!(
+        fails(&format!("{QEMU} -kernel k -chardev null,id=t -serial chardev:t -mon t")).class,
+        ExitClass::Impossible
+    );
+}
+
+#[test]
+fn drives_find_their_devices() {
+    let got =
+        run(&format!("{QEMU} -kernel k -drive file=a.img,format=raw -hda b.img -device virtio-rng-device"));
+    let drives: Vec<_> = got.config.drives.iter().map(|d| d.id.as_str()).collect();
+    assert_eq!(drives, ["hda", "virtio0"]);
+    assert_eq!(got.config.devices.len(), 3);
+    let twice = fails(&format!("{QEMU} -kernel k -drive file=a,id=x -device virtio-blk-device,drive=x"));
+    assert_eq!(twice.class, ExitClass::Impossible);
+    let flash =
+        run(&format!("{QEMU} -drive if=pflash,file=code.fd,readonly=on -drive if=pflash,file=vars.fd"));
+    assert_eq!(flash.config.drives.iter().map(|d| d.pflash).collect::<Vec<_>>(), [Some(0), Some(1)]);
+}
+
+#[test]
+fn processors_are_grouped() {
+    let smp = |text: &str| run(&format!("{QEMU} -kernel k -smp {text}")).config.smp;
+    let group = |cpus, sockets, clusters, cores, threads| Smp { cpus, sockets, clusters, cores, threads };
+    assert_eq!(smp("6"), group(6, 1, 1, 6, 1));
+    assert_eq!(smp("cpus=8,sockets=2"), group(8, 2, 1, 4, 1));
+    assert_eq!(smp("8,cores=2"), group(8, 4, 1, 2, 1));
+    assert_eq!(smp("sockets=2,clusters=2,cores=2"), group(8, 2, 2, 2, 1));
+    for (text, class) in [
+        ("0", ExitClass::Usage),
+        ("-1", ExitClass::Usage),
+        ("x", ExitClass::Usage),
+        ("3,sockets=2", ExitClass::Impossible),
+        ("2,maxcpus=4", ExitClass::Impossible),
+        ("sockets=4294967295,cores=4294967295,threads=4294967295", ExitClass::Impossible),
+    ] {
+        assert_eq!(fails(&format!("{QEMU} -kernel k -smp {text}")).class, class, "{text}");
+    }
+}
+
+#[test]
+fn help_values_describe_what_there_is() {
+    for (line, word) in [
+        ("-M help", "virt"),
+        ("-M virt,help", "gic-version"),
+        ("-cpu help", "neoverse-n1"),
+        ("-device help", "virtio-blk-device"),
+        ("-device ?", "virtconsole"),
+        ("-device virtio-blk-device,help", "serial"),
+        ("-d help", "guest_errors"),
+        ("-accel help", "verify"),
+        ("-chardev help", "testdev"),
+    ] {
+        match outcome(&format!("{QEMU} {line}")) {
+            Ok(Outcome::Help(text)) => assert!(text.contains(word), "{line}: {text}"),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn errors_name_the_option_the_value_and_the_choices() {
+    for (line, class, words) in [
+        ("-M vrit", ExitClass::Usage, &["-machine vrit", "did you mean 'virt'?"][..]),
+        ("-M virt,gic-version=4", ExitClass::Usage, &["gic-version=4", "2, 3 or max"]),
+        ("-M virt,gick=3", ExitClass::Usage, &["unknown property 'gick'", "gic-version"]),
+        ("-M virt,secure=on", ExitClass::Impossible, &["secure=on"]),
+        ("-cpu cortx-a72", ExitClass::Usage, &["-cpu cortx-a72", "did you mean 'cortex-a72'?"]),
+        ("-cpu host", ExitClass::Impossible, &["-cpu host", "max"]),
+        ("-cpu max,pauth=maybe", ExitClass::Usage, &["pauth=maybe", "on or off"]),
+        ("-m lots", ExitClass::Usage, &["-m size=lots", "suffix"]),
+        ("-m 0", ExitClass::Usage, &["needs memory"]),
+        ("-m 99999999999T", ExitClass::Usage, &["-m size=99999999999T"]),
+        ("-accel jti", ExitClass::Usage, &["-accel jti", "jit, interp, verify"]),
+        ("-accel kvm", ExitClass::Impossible, &["-accel kvm", "use -accel jit"]),
+        ("-enable-kvm", ExitClass::Impossible, &["-enable-kvm"]),
+        ("-device virtio-blk-pci,drive=x", ExitClass::Usage, &["use 'virtio-blk-device'"]),
+        ("-device virtio-blk-device,drive=x", ExitClass::Usage, &["drive=x: not found"]),
+        ("-device virtconsole", ExitClass::Usage, &["no virtio-serial-device"]),
+        ("-device virtio-blk-device", ExitClass::Usage, &["'drive=' is missing"]),
+        ("-drive if=none", ExitClass::Usage, &["'file=' is missing"]),
+        ("-drive file=x,format=vmdk", ExitClass::Usage, &["format=vmdk", "raw or qcow2"]),
+        ("-serial chardev:nope", ExitClass::Usage, &["chardev:nope"]),
+        ("-serial sdtio", ExitClass::Usage, &["did you mean 'stdio'?"]),
+        ("-chardev stdoi,id=x", ExitClass::Usage, &["did you mean 'stdio'?"]),
+        ("-chardev stdio", ExitClass::Usage, &["'id=' is missing"]),
+        ("-net user", ExitClass::Usage, &["-net user"]),
+        ("-rtc base=tomorrow", ExitClass::Usage, &["base=tomorrow"]),
+        ("-d nothing", ExitClass::Usage, &["-d nothing", "in_asm"]),
+        ("-nografic", ExitClass::Usage, &["did you mean '-nographic'?"]),
+    ] {
+        let failure = fails(&format!("{QEMU} -kernel k {line}"));
+        assert_eq!(failure.class, class, "{line}: {failure}");
+        for word in words {
+            assert!(failure.message.contains(word), "{line}: {failure}");
+        }
+    }
+    assert!(fails(QEMU).message.contains("nothing to run"));
+    assert_eq!(fails(&format!("{QEMU} -append x")).class, ExitClass::Impossible);
+    assert_eq!(fails(&format!("{QEMU} d.img")).message.contains("needs a -kernel"), true);
+    assert_eq!(fails("run /nonexistent/kernel").class, ExitClass::GuestFile);
+}
+
+#[test]
+fn fallback_lists_of_engines() {
+    let engine = |text: &str| run(&format!("{QEMU} -kernel k {text}")).config.accel.engine;
+    assert_eq!(engine("-accel kvm -accel tcg"), EngineKind::Jit);
+    assert_eq!(engine("-machine virt,accel=kvm:tcg"), EngineKind::Jit);
+    assert_eq!(engine("-machine accel=interp"), EngineKind::Interp);
+}
+
+#[test]
+fn any_value_of_any_option_is_survived() {
+    let options = [
+        "machine",
+        "cpu",
+        "smp",
+        "memory",
+        "accel",
+        "rtc",
+        "drive",
+        "device",
+        "object",
+        "serial",
+        "monitor",
+        "mon",
+        "chardev",
+        "gdb",
+        "dfilter",
+        "semihosting-config",
+        "d",
+    ];
+    let values = [
+        "",
+        ",",
+        "=",
+        "a=",
+        "=b",
+        ",,",
+        "a,b,c",
+        "é=ü,ö",
+        "-",
+        "0",
+        "virt,",
+        "id=",
+        "file=",
+        "1,cpus=",
+        "mon:mon:x",
+    ];
+    for option in options {
+        for value in values {
+            let _ = outcome(&format!("{QEMU} -kernel k -{option} '{value}'"));
+        }
+    }
+}
