@@ -3,7 +3,8 @@
 //! A [`Control`] may be called from any thread but a vCPU's own. Calls that look at or change guest state take the
 //! machine at an instruction boundary: when it runs, they stop it for their duration. What concerns everybody (a stop,
 //! a reset, the end) is told to all subscribers through [`Control::subscribe`]; a call that causes an event returns
-//! without waiting for it, unless it says otherwise.
+//! without waiting for it. [`Control::pause`], [`Control::reset`], [`Control::powerdown`] and [`Control::quit`] only
+//! leave a request: they may be called from everywhere, under a device's lock on a vCPU's thread too.
 //!
 //! Left out on purpose: snapshots, record and replay, pictures. They become further traits, reached from here.
 

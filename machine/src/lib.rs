@@ -1,4 +1,5 @@
 //! Boards, loaders and engines.
 
+pub mod chardev;
 pub mod config;
 pub mod control;

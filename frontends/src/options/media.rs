@@ -67,9 +67,8 @@ fn drive(index: usize, text: &str, out: &mut Invocation) -> Result<(), Stop> {
     let interface = kv.take_enum("if", &interfaces)?.unwrap_or(Interface::Virtio);
     let format = kv.take_enum("format", &[("raw", ImageFormat::Raw), ("qcow2", ImageFormat::Qcow2)])?;
     let id = kv.take("id");
-    let read_only = match (kv.take_bool("readonly")?, kv.take_bool("read-only")?) {
-        (a, b) => a.or(b).unwrap_or(false),
-    };
+    let (one_word, two_words) = (kv.take_bool("readonly")?, kv.take_bool("read-only")?);
+    let read_only = one_word.or(two_words).unwrap_or(false);
     let snapshot = kv.take_bool("snapshot")?.unwrap_or(false);
     let caches = [
         ("writeback", CacheMode::Writeback),

@@ -191,8 +191,8 @@ fn errors_name_the_option_the_value_and_the_choices() {
     }
     assert!(fails(QEMU).message.contains("nothing to run"));
     assert_eq!(fails(&format!("{QEMU} -append x")).class, ExitClass::Impossible);
-    assert_eq!(fails(&format!("{QEMU} d.img")).message.contains("needs a -kernel"), true);
-    assert_eq!(fails("run /nonexistent/kernel").class, ExitClass::GuestFile);
+    assert!(fails(&format!("{QEMU} d.img")).message.contains("needs a -kernel"));
+    assert_eq!(fails("lyrebird run /nonexistent/kernel").class, ExitClass::GuestFile);
 }
 
 #[test]
