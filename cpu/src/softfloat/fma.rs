@@ -6,7 +6,8 @@ use super::round::{exact_zero, jam_high, round, shr_jam128};
 use super::unpack::{Kind, Num, Unpacked, is_normal, normal, note_denormals, unpack};
 use super::{Env, F16, F32, Format, NanRules, nan};
 
-/// `a * b + c`, rounded once. Among NaNs Arm prefers `c`, then `a`, `b`; x86 prefers `a`, then `b`, `c`.
+/// `a * b + c`, rounded once. Among NaNs Arm prefers `c`, then `a`, `b`; x86 prefers `a`, then `b`, `c`
+/// (operands in the order of the digits of VFMADD132, 213 or 231).
 #[inline]
 pub fn fma<F: Format>(a: u64, b: u64, c: u64, env: &mut Env) -> u64 {
     if is_normal::<F>(a) && is_normal::<F>(b) && is_normal::<F>(c) {
