@@ -2,8 +2,8 @@
 //!
 //! After IHI 0048B.b, without the Security Extensions and with both interrupt groups, as on QEMU's `virt` board: all
 //! accesses are what the manual calls Secure ones, interrupts are in group 0 at reset, and group 0 is signalled as IRQ
-//! unless GICC_CTLR.FIQEn. Eight bits of priority. The distributor is in `dist`, the CPU interface in
-//! `cpu`.
+//! unless GICC_CTLR.FIQEn. Eight bits of priority. The distributor is in `dist`, the CPU interface
+//! in `cpu`.
 //!
 //! Left out on purpose: the Security and Virtualization Extensions, the bypass of interrupts around a disabled GIC.
 

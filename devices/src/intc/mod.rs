@@ -2,6 +2,7 @@
 
 pub mod bank;
 pub mod gicv2;
+pub mod gicv3;
 
 use crate::bus::device::Socket;
 use crate::bus::irq::Wire;

@@ -86,8 +86,8 @@ impl Core {
                 Err(special) => special,
             },
             ABPR => i.abpr.into(),
-            APR..NSAPR => i.apr[0].words[(reg - APR) as usize / 4 & 3],
-            NSAPR..0x00f0 => i.apr[1].words[(reg - NSAPR) as usize / 4 & 3],
+            APR..NSAPR => i.apr[0].words[((reg - APR) / 4) as usize & 3],
+            NSAPR..0x00f0 => i.apr[1].words[((reg - NSAPR) / 4) as usize & 3],
             IIDR => IIDR_VALUE,
             _ => return Err(BusError::NoRegister),
         })
@@ -102,8 +102,8 @@ impl Core {
             BPR => i.bpr = value as u8 & 7,
             ABPR => i.abpr = (value as u8 & 7).max(1),
             EOIR | AEOIR => return self.end(cpu, value & 0x3ff, reg == AEOIR),
-            APR..NSAPR => i.apr[0].words[(reg - APR) as usize / 4 & 3] = value,
-            NSAPR..0x00f0 => i.apr[1].words[(reg - NSAPR) as usize / 4 & 3] = value,
+            APR..NSAPR => i.apr[0].words[((reg - APR) / 4) as usize & 3] = value,
+            NSAPR..0x00f0 => i.apr[1].words[((reg - NSAPR) / 4) as usize & 3] = value,
             DIR => {
                 if i.ctlr & CTLR_EOI_MODE != 0 {
                     self.deactivate(cpu, value & 0x3ff);
