@@ -7,3 +7,4 @@ pub mod block;
 pub mod bus;
 pub mod char;
 pub mod intc;
+pub mod virtio;

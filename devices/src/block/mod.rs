@@ -15,7 +15,7 @@ mod probe;
 pub mod qcow2;
 mod raw;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use error::BlockError;
 pub use image::{Cache, Image};

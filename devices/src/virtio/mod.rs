@@ -1,0 +1,17 @@
+//! Virtio devices: the split virtqueue, the MMIO transport, and the devices behind it.
+//!
+//! Source: "Virtual I/O Device (VIRTIO) Version 1.2", OASIS, cited by section. A [`device::VirtioDevice`] sees its
+//! driver through a [`link::Link`] only: it takes [`chain::Chain`]s of buffers from a queue and gives them back. The
+//! transport ([`mmio`]) owns the registers. What a driver does wrong sets DEVICE_NEEDS_RESET (2.1.1), and the device
+//! rests until it is reset.
+//!
+//! Left out on purpose: packed virtqueues, queue reset, in-order use, shared memory regions, PCI (an issue of its own).
+
+pub mod blk;
+pub mod chain;
+pub mod device;
+pub mod link;
+pub mod mmio;
+pub mod ring;
+#[cfg(test)]
+pub(crate) mod testing;
