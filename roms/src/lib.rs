@@ -1,1 +1,96 @@
-//! Firmware and demo guests.
+//! Our own guests, built from the sources in this crate by its build script.
+//!
+//! `demo/` is a bare-metal program for the `virt` board: it turns on the MMU, the interrupt controller, the timer and
+//! the UART, says what machine it finds, and takes commands on the serial console.
+
+/// The arm64 demo as a Linux `Image`: 0x80000 bytes above the base of RAM, DTB address in x0.
+pub fn demo_arm64() -> &'static [u8] {
+    include_bytes!(concat!(env!("OUT_DIR"), "/demo-arm64.Image"))
+}
+
+/// The same program as an ELF file; it loads 2 MiB above the base of RAM, where it looks for the DTB
+/// if x0 does not point at one.
+pub fn demo_arm64_elf() -> &'static [u8] {
+    include_bytes!(concat!(env!("OUT_DIR"), "/demo-arm64.elf"))
+}
+
+/// What the demo's `bench` prints on every machine that computes right: loop, checksum.
+pub const DEMO_CHECKSUMS: [(&str, u64); 5] = [
+    ("integer", 0x51f2_32a3_32c8_2dad),
+    ("calls", 0x0001_da31),
+    ("memory", 0x2913_2269_d83d_a971),
+    ("float", 0x4119_97d4_105c_2a25),
+    ("vector", 0x5100_0000_f01b_b216),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn image_has_the_boot_protocols_header() {
+        let image = demo_arm64();
+        let word = |at: usize| u64::from_le_bytes(image[at..at + 8].try_into().unwrap());
+        assert_eq!(&image[56..60], b"ARM\x64");
+        assert_eq!(word(8), 0x80000, "offset from the base of RAM");
+        assert!(word(16) as usize > image.len(), "the size counts the memory after the image");
+        // The first instruction branches over the header.
+        let first = u32::from_le_bytes(image[..4].try_into().unwrap());
+        assert_eq!(first >> 26, 0b000101);
+        assert!((first & 0x3ff_ffff) >= 16);
+    }
+
+    #[test]
+    fn checksums_are_what_the_loops_compute() {
+        const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+        let (mut x, mut integer) = (88_172_645_463_325_252_u64, 0_u64);
+        for _ in 0..4_000_000 {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            integer = integer.wrapping_add(x.wrapping_mul(GOLDEN));
+            if x & 8 != 0 {
+                integer = integer.rotate_right(9);
+            }
+        }
+        let (mut fib, mut next) = (0_u64, 1);
+        for _ in 0..26 {
+            (fib, next) = (next, fib + next);
+        }
+        let mut array: Vec<u64> = (0..8192).map(|index| index * 8).collect();
+        let (mut at, mut memory) = (1_u64, 0_u64);
+        for left in (1..=2_000_000).rev() {
+            at = at.wrapping_mul(GOLDEN).wrapping_add(left);
+            let slot = &mut array[(at >> 51) as usize];
+            *slot ^= at;
+            memory = memory.wrapping_add(*slot);
+        }
+        let (mut x, mut float) = (0.3_f64, 0.0);
+        for _ in 0..1_000_000 {
+            x = x * (1.0 - x) * 3.99;
+            float += x.sqrt() / (x + 1.0);
+        }
+        let (mut a, mut b, mut c) = ([1.0_f32, 2.0, 3.0, -4.0], [0.0_f32; 4], [1_u32; 4]);
+        for _ in 0..1_000_000 {
+            for lane in 0..4 {
+                a[lane] = (-b[lane]).mul_add(0.125, a[lane]);
+                b[lane] += a[lane] * 0.125;
+                c[lane] = c[lane].wrapping_mul(0x9e37_79b9).wrapping_add(0x9e37_79b9) ^ b[lane].to_bits();
+            }
+        }
+        let lane = |index: usize| u64::from(c[index] ^ c[(index + 2) % 4]);
+        let computed = [integer, fib, memory, float.to_bits(), lane(0) | lane(1) << 32];
+        for ((name, expected), computed) in DEMO_CHECKSUMS.into_iter().zip(computed) {
+            assert_eq!(computed, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn elf_loads_the_image_where_it_runs() {
+        let elf = goblin::elf::Elf::parse(demo_arm64_elf()).unwrap();
+        assert_eq!((elf.header.e_machine, elf.entry), (goblin::elf::header::EM_AARCH64, 0x4020_0000));
+        let segment = &elf.program_headers[0];
+        assert_eq!((segment.p_vaddr, segment.p_paddr), (0x4020_0000, 0x4020_0000));
+        assert_eq!(&demo_arm64_elf()[segment.file_range()], demo_arm64());
+    }
+}

@@ -1,9 +1,9 @@
-//! An emulator as a child process: its command line in QEMU's spelling, and its serial console as timed lines.
+//! An emulator as a child process: its command line in QEMU's spelling, and its serial console to wait on and type at.
 
 use anyhow::{Context, Result};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,12 @@ impl Machine {
         self.args(["-append", line])
     }
 
+    /// Appends a virtio disk on the first free transport, with the image's `format`.
+    pub fn disk(self, image: &Path, format: &str) -> Machine {
+        let drive = format!("file={},format={format},if=none,id=disk", image.display());
+        self.args(["-drive", &drive, "-device", "virtio-blk-device,drive=disk"])
+    }
+
     /// Appends options as they are.
     pub fn args<'a>(mut self, args: impl IntoIterator<Item = &'a str>) -> Machine {
         self.words.extend(args.into_iter().map(str::to_owned));
@@ -46,10 +52,15 @@ impl Machine {
 /// A running machine. Dropping it ends the process.
 pub struct Console {
     child: Child,
+    keyboard: Option<ChildStdin>,
     start: Instant,
     deadline: Instant,
-    lines: Receiver<(Duration, String)>,
-    seen: Vec<String>,
+    chunks: Receiver<(Duration, Vec<u8>)>,
+    /// Everything printed so far, and how much of it has been waited for.
+    text: String,
+    passed: usize,
+    /// When the last chunk came.
+    latest: Duration,
     words: Vec<String>,
 }
 
@@ -59,60 +70,68 @@ impl Console {
         let words = machine.words;
         let (program, args) = words.split_first().context("No emulator is named")?;
         let start = Instant::now();
-        let mut child = Command::new(program)
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("Cannot start `{program}`"))?;
-        let (send, lines) = channel();
+        let mut command = Command::new(program);
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().with_context(|| format!("Cannot start `{program}`"))?;
+        let (send, chunks) = channel();
         let out = child.stdout.take().context("The child has no standard output")?;
         let err = child.stderr.take().context("The child has no standard error")?;
-        for stream in [Box::new(out) as Box<dyn Read + Send>, Box::new(err)] {
+        for mut stream in [Box::new(out) as Box<dyn Read + Send>, Box::new(err)] {
             let send = send.clone();
             std::thread::spawn(move || {
-                let mut stream = BufReader::new(stream);
-                let mut line = Vec::new();
-                while stream.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
-                    let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-                    line.clear();
-                    if send.send((start.elapsed(), text)).is_err() {
+                let mut chunk = [0; 4096];
+                while let Ok(length @ 1..) = stream.read(&mut chunk) {
+                    if send.send((start.elapsed(), chunk[..length].to_vec())).is_err() {
                         break;
                     }
                 }
             });
         }
-        Ok(Console { child, start, deadline: start + patience, lines, seen: Vec::new(), words })
+        let keyboard = child.stdin.take();
+        Ok(Console {
+            child,
+            keyboard,
+            start,
+            deadline: start + patience,
+            chunks,
+            text: String::new(),
+            passed: 0,
+            latest: Duration::ZERO,
+            words,
+        })
     }
 
-    /// Time since the start at which the next line came that holds `text`. Lines before it are passed over.
+    /// Time since the start at which `text` was printed. What came before it is passed over.
     pub fn wait_for(&mut self, text: &str) -> Result<Duration> {
-        loop {
-            match self.next_line()? {
-                Some((time, line)) if line.contains(text) => return Ok(time),
-                Some(_) => {}
-                None => return Err(self.complaint(&format!("The machine ended without `{text}`"))),
+        while !self.pass(text) {
+            if !self.listen()? {
+                return Err(self.complaint(&format!("The machine ended without `{text}`")));
             }
         }
+        Ok(self.latest)
     }
 
-    /// The next line and when it came, or nothing at the end of output.
-    pub fn next_line(&mut self) -> Result<Option<(Duration, String)>> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        match self.lines.recv_timeout(left) {
-            Ok((time, line)) => {
-                self.seen.push(line.clone());
-                Ok(Some((time, line)))
+    /// The next line, without its end, or nothing if the machine has ended.
+    pub fn line(&mut self) -> Result<Option<String>> {
+        let from = self.passed;
+        while !self.pass("\n") {
+            if !self.listen()? {
+                return Ok(None);
             }
-            Err(RecvTimeoutError::Disconnected) => Ok(None),
-            Err(RecvTimeoutError::Timeout) => Err(self.complaint("The machine took too long")),
         }
+        Ok(Some(self.text.get(from..self.passed).unwrap_or_default().trim_end().to_owned()))
     }
 
-    /// Waits for the process to end by itself, with success.
+    /// Types `line` and the return key.
+    pub fn type_line(&mut self, line: &str) -> Result<()> {
+        let keyboard = self.keyboard.as_mut().context("The machine has no keyboard")?;
+        keyboard.write_all(format!("{line}\r").as_bytes())?;
+        Ok(keyboard.flush()?)
+    }
+
+    /// Waits for the process to end by itself, with success; time since its start.
     pub fn wait_for_end(&mut self) -> Result<Duration> {
-        while self.next_line()?.is_some() {}
+        while self.listen()? {}
         let status = self.child.wait()?;
         if !status.success() {
             return Err(self.complaint(&format!("The emulator ended with {status}")));
@@ -120,8 +139,30 @@ impl Console {
         Ok(self.start.elapsed())
     }
 
+    /// Passes over the next `text`, if it has been printed.
+    fn pass(&mut self, text: &str) -> bool {
+        let Some(at) = self.text.get(self.passed..).and_then(|rest| rest.find(text)) else { return false };
+        self.passed += at + text.len();
+        true
+    }
+
+    /// Takes in what is printed next; false at the end of output.
+    fn listen(&mut self) -> Result<bool> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        match self.chunks.recv_timeout(left) {
+            Ok((time, chunk)) => {
+                self.text.push_str(&String::from_utf8_lossy(&chunk));
+                self.latest = time;
+                Ok(true)
+            }
+            Err(RecvTimeoutError::Disconnected) => Ok(false),
+            Err(RecvTimeoutError::Timeout) => Err(self.complaint("The machine took too long")),
+        }
+    }
+
     fn complaint(&self, what: &str) -> anyhow::Error {
-        let tail = self.seen.get(self.seen.len().saturating_sub(25)..).unwrap_or_default();
+        let lines: Vec<&str> = self.text.lines().collect();
+        let tail = lines.get(lines.len().saturating_sub(25)..).unwrap_or_default();
         let tail: String = tail.iter().map(|line| format!("\n    {line}")).collect();
         let words: Vec<String> = self.words.iter().map(|word| quote(word)).collect();
         anyhow::anyhow!("{what}. Its last lines:{tail}\nThe command was: {}", words.join(" "))
@@ -140,4 +181,34 @@ impl Drop for Console {
 fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=.,/:+".contains(c);
     if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Console {
+        let words = ["sh", "-c", script].map(str::to_owned).to_vec();
+        Console::start(Machine { words }, Duration::from_secs(20)).unwrap()
+    }
+
+    #[test]
+    fn waits_types_and_reads_lines() {
+        let mut console = shell("printf 'login: '; read -r name; printf 'hello %s\\nsecond\\n' \"$name\"");
+        console.wait_for("login: ").unwrap();
+        console.type_line("me\n").unwrap();
+        console.wait_for("hello").unwrap();
+        assert_eq!(console.line().unwrap().as_deref(), Some(" me"));
+        assert_eq!(console.line().unwrap().as_deref(), Some("second"));
+        assert_eq!(console.line().unwrap(), None);
+        console.wait_for_end().unwrap();
+    }
+
+    #[test]
+    fn failures_show_the_last_lines_and_the_command() {
+        let error = shell("echo some output; exit 3").wait_for("never").unwrap_err().to_string();
+        assert!(error.contains("ended without `never`") && error.contains("some output"), "{error}");
+        let error = shell("exit 3").wait_for_end().unwrap_err().to_string();
+        assert!(error.contains("exit status: 3") && error.contains("sh -c 'exit 3'"), "{error}");
+    }
 }

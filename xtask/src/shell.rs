@@ -86,3 +86,9 @@ impl Tool {
         bail!("`{:?}` ended with {}:{tail}", self.command, output.status)
     }
 }
+
+/// Whether this process runs as root, by the owner of its own entry in /proc.
+pub fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
+}

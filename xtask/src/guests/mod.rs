@@ -8,6 +8,7 @@
 mod apt;
 mod boot;
 mod busybox;
+mod debian;
 mod disk;
 mod initrd;
 mod kernel;
@@ -23,7 +24,11 @@ pub struct Args {
     /// Ask apt for newer packages and make everything anew.
     #[arg(long)]
     refresh: bool,
-    /// Afterwards boot every kernel with this emulator, from initrd and from disk (default: qemu-system-aarch64).
+    /// Also unpack a Debian root file system for arm64 into debian.qcow2 (needs root, debootstrap and qemu-utils).
+    #[arg(long)]
+    debian: bool,
+    /// Afterwards boot every kernel with this emulator, from initrd and from disk, and with --debian install and use
+    /// Debian (default: qemu-system-aarch64).
     #[arg(long, value_name = "COMMAND", num_args = 0..=1, default_missing_value = "qemu-system-aarch64")]
     verify: Option<String>,
 }
@@ -40,8 +45,14 @@ pub fn run(args: &Args) -> Result<()> {
         })?;
     }
     step("root.img", || disk::prepare(&busybox.content, args.refresh))?;
+    if args.debian {
+        step("debian", || debian::prepare(&apt, args.refresh))?;
+    }
     if let Some(emulator) = &args.verify {
         boot::verify(emulator)?;
+        if args.debian {
+            debian::verify(emulator)?;
+        }
     }
     println!("\nThe guests are in {}. Try one:", paths::arm64().display());
     let cloud = relative(&paths::arm64().join("cloud"));
