@@ -3,8 +3,10 @@
 //! It knows no processors and no devices: it fills in a [`lyrebird_machine::config::Config`] and then speaks
 //! [`lyrebird_machine::control::Control`].
 
+pub mod chardev;
 pub mod cli;
 pub mod detect;
 pub mod exit;
 pub mod options;
 pub mod suggest;
+pub mod term;

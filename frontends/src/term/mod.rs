@@ -1,0 +1,106 @@
+//! The terminal: raw mode while the guest has it, and the way back in every case: return, error, panic, signal, stop.
+
+pub mod signals;
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+use rustix::termios::{LocalModes, OptionalActions, OutputModes, Termios, tcgetattr, tcgetpgrp, tcsetattr};
+
+/// The mode that was found, and the raw one. There is one terminal for the whole program.
+static MODES: Mutex<Option<Modes>> = Mutex::new(None);
+/// Whether the terminal is in raw mode now.
+static RAW: AtomicBool = AtomicBool::new(false);
+
+struct Modes {
+    found: Termios,
+    raw: Termios,
+}
+
+/// Restores the terminal when dropped.
+pub struct Guard(());
+
+impl Guard {
+    /// Begins: from now on a panic restores the terminal too, before it prints.
+    pub fn new() -> Self {
+        let print = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            restore();
+            print(info);
+        }));
+        Self(())
+    }
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Puts the terminal on standard input into raw mode. With `signal`, Ctrl-C and its like still make signals.
+pub fn make_raw(signal: bool) -> io::Result<()> {
+    let stdin = rustix::stdio::stdin();
+    let found = tcgetattr(stdin)?;
+    let mut raw = found.clone();
+    raw.make_raw();
+    // Output of our own, such as log lines, still begins at the left margin.
+    raw.output_modes.insert(OutputModes::OPOST | OutputModes::ONLCR);
+    if signal {
+        raw.local_modes.insert(LocalModes::ISIG);
+    }
+    *MODES.lock() = Some(Modes { found, raw });
+    enter();
+    Ok(())
+}
+
+/// Raw mode again, after a stop or in the foreground for the first time. Does nothing in the background, where it
+/// would stop the program.
+pub fn enter() {
+    if !in_foreground_now() {
+        return;
+    }
+    if let Some(modes) = &*MODES.lock()
+        && tcsetattr(rustix::stdio::stdin(), OptionalActions::Drain, &modes.raw).is_ok()
+    {
+        RAW.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The mode that was found. Safe to call at any time and more than once.
+pub fn restore() {
+    // A panic while the lock is held must not wait for it.
+    let Some(modes) = MODES.try_lock_for(std::time::Duration::from_millis(100)) else { return };
+    if let Some(modes) = &*modes
+        && RAW.swap(false, Ordering::Relaxed)
+        && in_foreground_now()
+    {
+        let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &modes.found);
+    }
+}
+
+/// Restores the terminal and ends the program.
+pub fn exit_now(code: u8) -> ! {
+    restore();
+    std::process::exit(i32::from(code))
+}
+
+/// Whether the program may read the terminal; enters raw mode on the way from background to foreground.
+pub fn in_foreground() -> bool {
+    let foreground = in_foreground_now();
+    if foreground && !RAW.load(Ordering::Relaxed) {
+        enter();
+    }
+    foreground
+}
+
+fn in_foreground_now() -> bool {
+    tcgetpgrp(rustix::stdio::stdin()).is_ok_and(|group| group == rustix::process::getpgrp())
+}
