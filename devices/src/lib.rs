@@ -6,5 +6,8 @@
 pub mod block;
 pub mod bus;
 pub mod char;
+pub mod fw_cfg;
+pub mod gpio;
 pub mod intc;
+pub mod time;
 pub mod virtio;

@@ -1,0 +1,3 @@
+//! Clocks and timers that guests see.
+
+pub mod pl031;
