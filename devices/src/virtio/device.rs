@@ -1,6 +1,7 @@
 //! What a virtio device is to its transport.
 
 use super::link::Link;
+use crate::bus::clock::{Timer, VTime};
 use crate::bus::snapshot::StateError;
 
 /// Feature bits common to all devices (6).
@@ -36,6 +37,12 @@ pub trait VirtioDevice: Send {
     fn activate(&mut self) {}
     /// The driver says that there are buffers in `queue`.
     fn notify(&mut self, queue: usize);
+    /// Its timers, in the order that [`VirtioDevice::expired`] numbers them.
+    fn timers(&self) -> Vec<Timer> {
+        Vec::new()
+    }
+    /// A timer reached its deadline.
+    fn expired(&mut self, _timer: usize, _now: VTime) {}
     /// Power-on state; the link is already dead. On return no buffer taken before is touched any more.
     fn reset(&mut self);
     /// The device's own state, at rest: no request is under way when this returns.

@@ -100,25 +100,33 @@ impl Link {
 
     /// Takes the next chain of `queue`. `None` when there is none, the driver is not there, or it broke the queue.
     pub fn pop(&self, queue: usize) -> Option<Chain> {
+        self.next(queue, true)
+    }
+
+    /// Shows the next chain of `queue` and leaves it there: a later [`Link::pop`] takes it.
+    pub fn peek(&self, queue: usize) -> Option<Chain> {
+        self.next(queue, false)
+    }
+
+    fn next(&self, queue: usize, take: bool) -> Option<Chain> {
         let mut core = self.0.core.lock();
         if !core.running() {
             return None;
         }
         let (features, epoch) = (core.ring_features(), core.epoch);
-        let popped = core.queues.get_mut(queue).filter(|q| q.ready)?.pop(&self.0.dma, features);
-        match popped {
-            Ok(chain) => chain.map(|chain| Chain { queue, epoch, ..chain }),
+        let ring = core.queues.get_mut(queue).filter(|q| q.ready)?;
+        match ring.peek(&self.0.dma, features) {
+            Ok(chain) => {
+                if take && chain.is_some() {
+                    ring.take();
+                }
+                chain.map(|chain| Chain { queue, epoch, ..chain })
+            }
             Err(fault) => {
                 self.broken(&mut core, fault);
                 None
             }
         }
-    }
-
-    /// Whether [`Link::pop`] would find something, without taking it.
-    pub fn has_next(&self, queue: usize) -> bool {
-        let core = self.0.core.lock();
-        core.running() && core.queues.get(queue).is_some_and(|q| q.has_next(&self.0.dma))
     }
 
     /// Gives a chain back, `written` bytes of it written. Void after a reset. [`Link::signal`] tells the driver.

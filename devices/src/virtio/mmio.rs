@@ -6,7 +6,8 @@
 use super::device::{VirtioDevice, features};
 use super::link::{Core, Link, status};
 use super::ring::Queue;
-use crate::bus::device::{BusError, BusResult, Device, Initiator, Io, Size};
+use crate::bus::clock::{Timer, VTime};
+use crate::bus::device::{BusError, BusResult, Device, Initiator, Io, Size, Timed};
 use crate::bus::dma::Dma;
 use crate::bus::irq::Wire;
 use crate::bus::snapshot::{self, StateError, require};
@@ -361,6 +362,22 @@ impl Device for VirtioMmio {
 
     fn io(&mut self) -> Option<&mut dyn Io> {
         Some(self)
+    }
+
+    fn timed(&mut self) -> Option<&mut dyn Timed> {
+        Some(self)
+    }
+}
+
+impl Timed for VirtioMmio {
+    fn timers(&self) -> Vec<Timer> {
+        self.device.as_ref().map_or(Vec::new(), |d| d.timers())
+    }
+
+    fn expired(&mut self, timer: usize, now: VTime) {
+        if let Some(device) = &mut self.device {
+            device.expired(timer, now);
+        }
     }
 }
 

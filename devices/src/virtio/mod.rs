@@ -9,9 +9,11 @@
 
 pub mod blk;
 pub mod chain;
+pub mod console;
 pub mod device;
 pub mod link;
 pub mod mmio;
 pub mod ring;
+pub mod rng;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -114,18 +114,18 @@ impl Queue {
         size.is_power_of_two() && size <= u64::from(MAX_SIZE)
     }
 
-    /// Takes the next chain that the driver made available. When there is none, it asks the driver for a notification
-    /// about the next one before it says so.
+    /// The next chain that the driver made available, which stays available until [`Queue::take`]. When there is none,
+    /// it asks the driver for a notification about the next one before it says so.
     ///
     /// # Errors
     /// When the rings or the chain are malformed.
-    pub fn pop(&mut self, dma: &Dma, features: RingFeatures) -> Result<Option<Chain>, Fault> {
+    pub fn peek(&mut self, dma: &Dma, features: RingFeatures) -> Result<Option<Chain>, Fault> {
         if self.available(dma)? == 0 {
             if !features.event_idx {
                 return Ok(None);
             }
             // 2.7.7.2: publish avail_event, then look again, or a notification may be lost.
-            dma.write(self.used_event_at(), self.next_avail)?;
+            dma.write(self.avail_event_at(), self.next_avail)?;
             fence(Ordering::SeqCst);
             if self.available(dma)? == 0 {
                 return Ok(None);
@@ -137,15 +137,13 @@ impl Queue {
         fence(Ordering::Acquire); // the entry is read after the index that announces it
         let slot = u64::from(self.next_avail % self.size);
         let head: u16 = dma.read(self.avail.wrapping_add(4 + 2 * slot))?;
-        let chain = self.walk(dma, features, head)?;
-        self.next_avail = self.next_avail.wrapping_add(1);
-        self.taken += 1;
-        Ok(Some(chain))
+        self.walk(dma, features, head).map(Some)
     }
 
-    /// Whether the driver has made chains available that were not taken.
-    pub fn has_next(&self, dma: &Dma) -> bool {
-        self.ready && self.available(dma).is_ok_and(|n| n != 0)
+    /// Takes what [`Queue::peek`] showed.
+    pub fn take(&mut self) {
+        self.next_avail = self.next_avail.wrapping_add(1);
+        self.taken += 1;
     }
 
     /// How many chains are available.
@@ -228,7 +226,7 @@ impl Queue {
     }
 
     /// Address of avail_event, behind the used ring.
-    fn used_event_at(&self) -> u64 {
+    fn avail_event_at(&self) -> u64 {
         self.used.wrapping_add(4 + 8 * u64::from(self.size))
     }
 }

@@ -30,6 +30,8 @@ enum Status {
 
 /// The most bytes that go through the buffer at once: most requests are one host call.
 const STEP: u64 = 1 << 20;
+/// The longest request: firmware reads up to 1 GiB at once, and nobody more.
+const LONGEST: u64 = 1 << 31;
 const ID_LEN: usize = 20;
 
 /// Whether writes may wait for a flush. Shared by the device, which sets it, and the engine.
@@ -118,11 +120,12 @@ impl Engine {
         }
     }
 
-    /// The byte offset of `len` bytes at `sector`, if they are whole sectors inside of the disk.
+    /// The byte offset of `len` bytes at `sector`, if they are whole sectors inside of the disk and not
+    /// beyond all reason.
     fn place(&self, sector: u64, len: u64) -> Option<u64> {
         let at = sector.checked_mul(SECTOR)?;
         let inside = at.checked_add(len)? <= self.disk.size();
-        (inside && len.is_multiple_of(SECTOR)).then_some(at)
+        (inside && len.is_multiple_of(SECTOR) && len <= LONGEST).then_some(at)
     }
 
     /// Moves `len` bytes in steps of the buffer; stops early when the driver resets the device.
