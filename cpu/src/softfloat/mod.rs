@@ -32,6 +32,8 @@
 //!
 //! FNEG, FABS and the sign changes of FMSUB and its kin are bit operations that the caller does.
 //!
+//! x87's 80-bit format has a module of its own, [`x80`], with its own environment.
+//!
 //! # Arm and x86
 //! [`Env::rules`] selects whose NaN propagation, denormal flag, integer indefinite and minimum/maximum hold;
 //! [`Env::tininess`] whose underflow. Under [`NanRules::Arm`] [`Flags::INPUT_DENORMAL`] is FPSR.IDC: set when an
@@ -55,6 +57,7 @@ mod round;
 mod round_int;
 mod sqrt;
 mod unpack;
+pub mod x80;
 
 #[cfg(test)]
 mod tests;

@@ -33,7 +33,7 @@ impl Natural {
         self.0.last().map_or(0, |top| 32 * self.0.len() as i64 - i64::from(top.leading_zeros()))
     }
 
-    fn bit(&self, i: i64) -> bool {
+    pub(super) fn bit(&self, i: i64) -> bool {
         i >= 0 && self.limb((i / 32) as usize) >> (i % 32) & 1 != 0
     }
 
@@ -53,7 +53,7 @@ impl Natural {
         Natural(limbs).trimmed()
     }
 
-    fn add(&self, other: &Self) -> Self {
+    pub(super) fn add(&self, other: &Self) -> Self {
         let mut carry = 0;
         let limbs = (0..=self.0.len().max(other.0.len())).map(|i| {
             let sum = self.limb(i) + other.limb(i) + carry;
@@ -64,7 +64,7 @@ impl Natural {
     }
 
     /// `self - other`, which is not greater.
-    fn sub(&self, other: &Self) -> Self {
+    pub(super) fn sub(&self, other: &Self) -> Self {
         let mut borrow = 0;
         let limbs = (0..self.0.len()).map(|i| {
             let difference = self.limb(i) as i64 - other.limb(i) as i64 + borrow;
@@ -74,7 +74,18 @@ impl Natural {
         Natural(limbs.collect()).trimmed()
     }
 
-    fn cmp(&self, other: &Self) -> Ordering {
+    pub(super) fn mul(&self, other: &Self) -> Self {
+        let mut product = Natural(Vec::new());
+        for (i, &limb) in self.0.iter().enumerate() {
+            for (j, &by) in other.0.iter().enumerate() {
+                let part = Natural::new(u128::from(limb) * u128::from(by));
+                product = product.add(&part.shl(32 * (i + j) as u64));
+            }
+        }
+        product
+    }
+
+    pub(super) fn cmp(&self, other: &Self) -> Ordering {
         self.0.len().cmp(&other.0.len()).then_with(|| self.0.iter().rev().cmp(other.0.iter().rev()))
     }
 }
@@ -141,7 +152,7 @@ impl Real {
     }
 
     /// The magnitude in quanta, rounded; and whether that is inexact.
-    fn quantise(&self, quantum: i64, mode: Rounding) -> (u128, bool) {
+    pub(super) fn quantise(&self, quantum: i64, mode: Rounding) -> (u128, bool) {
         let (n, error) = self.cut(quantum);
         let up = match mode {
             Rounding::NearestEven => error == Error::MoreThanHalf || (error == Error::Half && n & 1 == 1),
