@@ -1,7 +1,10 @@
 //! Software floating point in integer arithmetic: the bit-exact reference of every engine.
 //!
-//! Sources: IEEE 754-2019; Arm ARM DDI 0487 (issue K.a), the shared pseudocode functions `FP*`; Intel SDM volume 1,
-//! chapters 4.8, 8, 11.5 and 14.5 (edition 083). No host floating point takes part in a result.
+//! Sources: IEEE 754-2019; Arm ARM DDI 0487, the shared pseudocode functions `FP*` (FPCR.AH zero); Intel SDM volume 1,
+//! chapters 4.8, 8, 11.5 and 14.5. No host floating point takes part in a result.
+//!
+//! The manuals' rules were checked by behaviour: Arm's against qemu-aarch64 10.0.2, SSE's, FMA3's and x87's against an AMD
+//! EPYC; where an Intel processor differs from that one (the step of an incomplete FPREM may) nobody has looked.
 //!
 //! # Use
 //! Values travel as raw bits in the low [`Format::WIDTH`] bits of a `u64`: bits above are ignored in operands and zero in

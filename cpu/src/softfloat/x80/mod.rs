@@ -1,6 +1,6 @@
 //! x87's 80-bit extended format: values, the environment of an operation, and what operands are.
 //!
-//! Source: Intel SDM volume 1, chapters 4.8 and 8 (edition 083), and the FPU instructions' pages in volume 2.
+//! Source: Intel SDM volume 1, chapters 4.8 and 8, and the FPU instructions' pages in volume 2.
 //!
 //! A function here does the arithmetic of one instruction: stack, tags, the status word's condition codes other than C1
 //! and the delivery of unmasked exceptions are the caller's. When an unmasked invalid operation, denormal operand or
