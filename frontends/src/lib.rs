@@ -7,6 +7,12 @@ pub mod chardev;
 pub mod cli;
 pub mod detect;
 pub mod exit;
+pub mod logging;
+pub mod monitor;
 pub mod options;
 pub mod suggest;
 pub mod term;
+
+#[cfg(test)]
+#[path = "../tests/common/mock.rs"]
+mod mock;

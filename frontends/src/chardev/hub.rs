@@ -58,6 +58,7 @@ pub struct User {
     hub: Weak<Hub>,
     queue: Mutex<VecDeque<u8>>,
     port: Mutex<Option<Arc<dyn CharPort>>>,
+    opened: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Hub {
@@ -102,6 +103,7 @@ impl Hub {
             hub: self.this.clone(),
             queue: Mutex::default(),
             port: Mutex::default(),
+            opened: OnceLock::new(),
         });
         self.state.lock().users.push(user.clone());
         user
@@ -167,6 +169,15 @@ impl Hub {
         }
     }
 
+    /// Somebody new looks at the back end: tells the user who has the focus.
+    pub fn opened(&self) {
+        if let Some(user) = self.focus()
+            && let Some(tell) = user.opened.get()
+        {
+            tell();
+        }
+    }
+
     fn focus(&self) -> Option<Arc<User>> {
         let state = self.state.lock();
         state.users.get(state.focus).cloned()
@@ -208,12 +219,7 @@ impl Hub {
                     }
                     Some((name, _)) => {
                         self.output.push(format!("\r\n[{name}]\r\n").as_bytes());
-                        // A monitor answers an empty line with its prompt.
-                        if name.starts_with("monitor")
-                            && let Some(user) = self.focus()
-                        {
-                            user.queue.lock().push_back(b'\r');
-                        }
+                        self.opened();
                     }
                 }
             }
@@ -282,6 +288,11 @@ impl User {
                 return;
             }
         }
+    }
+
+    /// Says whom to tell when somebody new looks: a connection, or the terminal switched to this user.
+    pub fn on_open(&self, tell: impl Fn() + Send + Sync + 'static) {
+        let _ = self.opened.set(Box::new(tell));
     }
 
     /// The hub's output, for a user that may wait.
@@ -361,7 +372,7 @@ mod tests {
         hub.plug("monitor").connect(monitor.clone());
         type_in(&hub, b"ab\x01\x01c\x01cinfo\x01cd\x01b");
         assert_eq!(*serial.got.lock(), b"ab\x01cd");
-        assert_eq!(*monitor.got.lock(), b"\rinfo");
+        assert_eq!(*monitor.got.lock(), b"info");
         assert_eq!(*serial.breaks.lock(), 1);
     }
 

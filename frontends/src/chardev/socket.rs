@@ -68,6 +68,7 @@ fn serve(peer: &Arc<File>, telnet: bool, hub: &Hub) {
         let _ = (&**peer).write_all(HELLO);
     }
     hub.output().set_sink(Some(peer.clone()));
+    hub.opened();
     if let Err(e) = pump(peer, hub, filter.as_mut(), &|| true) {
         log::debug!("connection lost: {e}");
     }

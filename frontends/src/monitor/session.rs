@@ -1,0 +1,88 @@
+//! What one monitor remembers between commands, and what commands have in common.
+
+use std::sync::Arc;
+
+use lyrebird_machine::control::{
+    AddressSpace, BreakpointId, Control, ControlError, CpuId, DisasmLine, RegisterId,
+};
+
+use super::expr;
+use super::format::Format;
+
+/// The state of one monitor.
+pub struct Session {
+    /// The machine.
+    pub control: Arc<dyn Control>,
+    /// The CPU that commands mean.
+    pub cpu: CpuId,
+    /// The letters of the last `/FMT`.
+    pub format: Format,
+    /// Breakpoints that were set here.
+    pub own: Vec<BreakpointId>,
+}
+
+impl Session {
+    /// A monitor of `control`.
+    pub fn new(control: Arc<dyn Control>) -> Self {
+        Self { control, cpu: CpuId(0), format: Format::default(), own: Vec::new() }
+    }
+
+    /// Evaluates an expression with the current CPU's registers.
+    pub fn evaluate(&self, text: &str) -> Result<u64, String> {
+        expr::evaluate(text, &|name| self.register(name).map(|v| v as u64))
+    }
+
+    /// A register of the current CPU by name, in any case.
+    fn register(&self, name: &str) -> Option<u128> {
+        let groups = self.control.register_groups();
+        let id = find_register(&groups, name)?;
+        self.control.read_group(self.cpu, id.group).ok()?.get(id.index).copied()
+    }
+
+    /// Reads as much of `len` bytes as there is; the error says where memory ends.
+    pub fn read(&self, space: AddressSpace, address: u64, len: usize) -> (Vec<u8>, Option<ControlError>) {
+        // Page by page, so that what lies before a hole is shown.
+        const PAGE: u64 = 4096;
+        let mut bytes = Vec::with_capacity(len);
+        while bytes.len() < len {
+            let at = address.wrapping_add(bytes.len() as u64);
+            let count = ((PAGE - at % PAGE) as usize).min(len - bytes.len());
+            let mut part = vec![0; count];
+            if let Err(error) = self.control.read_memory(space, at, &mut part) {
+                if let ControlError::Memory(first) = error {
+                    part.truncate(first.wrapping_sub(at).min(count as u64) as usize);
+                    bytes.extend(part);
+                }
+                return (bytes, Some(error));
+            }
+            bytes.extend(part);
+        }
+        (bytes, None)
+    }
+
+    /// The instruction that comes next on the current CPU.
+    pub fn here(&self) -> String {
+        let pc = self.register("pc").unwrap_or(0) as u64;
+        match self.control.disassemble(AddressSpace::Virtual(self.cpu), pc, 1) {
+            Ok(lines) if !lines.is_empty() => lines.iter().map(disasm_line).collect(),
+            _ => format!("{pc:#x}:  cannot be read\n"),
+        }
+    }
+}
+
+/// Finds a register by name, in any case.
+pub fn find_register(groups: &[lyrebird_machine::control::RegisterGroup], name: &str) -> Option<RegisterId> {
+    groups.iter().enumerate().find_map(|(group, g)| {
+        let index = g.registers.iter().position(|r| r.name.eq_ignore_ascii_case(name))?;
+        Some(RegisterId { group, index })
+    })
+}
+
+/// One line of a listing: four-byte encodings as one number, as people read them.
+pub fn disasm_line(line: &DisasmLine) -> String {
+    let code = match line.bytes.as_slice() {
+        [a, b, c, d] => format!("{:08x}", u32::from_le_bytes([*a, *b, *c, *d])),
+        bytes => bytes.iter().map(|b| format!("{b:02x}")).collect(),
+    };
+    format!("{:#010x}:  {code}  {}\n", line.address, line.text)
+}
