@@ -155,6 +155,11 @@ pub struct Core<A: Arch> {
     pub attention: Arc<Attention>,
     /// This processor's number.
     pub index: usize,
+    /// Which requests interrupt the guest now; the architecture masks interrupt lines that the state does not admit.
+    pub poll_mask: u32,
+    /// Names of the current fetch translations of the lower and the upper half of the address space: while a name
+    /// stays, so do the translations of all code that was fetched under it.
+    pub fetch_space: [u64; 2],
     /// Set by a wait-for-interrupt: the engine returns.
     pub halted: bool,
     /// A store hit code on this processor: engines leave what they run.
@@ -187,6 +192,8 @@ impl<A: Arch> Core<A> {
             code,
             attention: Arc::default(),
             index,
+            poll_mask: u32::MAX,
+            fetch_space: [1, 2],
             halted: false,
             code_hit: false,
             arch,
@@ -204,6 +211,18 @@ impl<A: Arch> Core<A> {
     #[inline(always)]
     pub fn set_pc(&mut self, pc: u64) {
         self.set(A::PC, pc);
+    }
+
+    /// Requests that the engine must look at.
+    #[inline(always)]
+    pub fn requests(&self) -> u32 {
+        self.attention.bits() & self.poll_mask
+    }
+
+    /// The name of the fetch translations that apply to `pc`.
+    #[inline(always)]
+    pub fn space(&self, pc: u64) -> u64 {
+        self.fetch_space[(pc >> 63) as usize]
     }
 
     /// Reads a slot.

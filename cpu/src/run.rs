@@ -33,6 +33,7 @@ const RECENT: usize = 256;
 #[derive(Clone, Copy)]
 struct Recent {
     va: u64,
+    space: u64,
     mode: u32,
     ram: u64,
     version: u32,
@@ -49,7 +50,7 @@ pub(crate) struct DecodeCache<A: Arch> {
     recent: Box<[Recent; RECENT]>,
 }
 
-const NOTHING: Recent = Recent { va: 1, mode: 0, ram: 0, version: 0, page: 0 };
+const NOTHING: Recent = Recent { va: 1, space: 0, mode: 0, ram: 0, version: 0, page: 0 };
 
 impl<A: Arch> Default for DecodeCache<A> {
     fn default() -> Self {
@@ -75,11 +76,6 @@ pub enum Exit {
 }
 
 impl<A: Arch> Core<A> {
-    /// Forgets which virtual pages were executed last; needed when translations or the mode change.
-    pub fn forget_fetch(&mut self) {
-        self.decoded.recent.fill(NOTHING);
-    }
-
     /// Translates `pc` for execution: its RAM offset.
     ///
     /// # Errors
@@ -100,13 +96,13 @@ impl<A: Arch> Core<A> {
         let va = pc & PAGE_MASK;
         let slot = (pc >> 12) as usize % RECENT;
         let r = self.decoded.recent[slot];
-        if r.va == va && r.mode == self.mode && r.version == self.code.version(r.ram) {
+        if r.va == va && r.space == self.space(va) && r.mode == self.mode && r.version == self.code.version(r.ram) {
             return Ok(r.page as usize);
         }
         let ram = self.fetch(pc)? & PAGE_MASK;
         let version = self.code.version(ram);
         let page = self.decode_page(ram, version);
-        self.decoded.recent[slot] = Recent { va, mode: self.mode, ram, version, page: page as u32 };
+        self.decoded.recent[slot] = Recent { va, space: self.space(va), mode: self.mode, ram, version, page: page as u32 };
         Ok(page)
     }
 
@@ -201,7 +197,7 @@ impl<A: Arch> Core<A> {
                     }
                     Ok(Flow::Jump) => {
                         pc = self.pc();
-                        if pc & PAGE_MASK != va || self.attention.bits() != 0 {
+                        if pc & PAGE_MASK != va || self.requests() != 0 {
                             break;
                         }
                     }

@@ -53,6 +53,7 @@ impl Entry {
 struct Bank {
     key: BankKey,
     used: Vec<u16>,
+    nonglobal: bool,
     age: u64,
 }
 
@@ -139,6 +140,7 @@ impl Tlb {
         if self.entries[at].read == NEVER && self.entries[at].write == NEVER {
             self.banks[bank].used.push(set_of(va) as u16);
         }
+        self.banks[bank].nonglobal |= entry.ram & NONGLOBAL != 0;
         self.entries[at] = entry;
     }
 
@@ -154,7 +156,8 @@ impl Tlb {
     /// Forgets the entries of one address space in the banks whose key matches, keeping global ones.
     pub fn flush_nonglobal(&mut self, which: impl Fn(BankKey) -> bool) {
         for (i, bank) in self.banks.iter_mut().enumerate() {
-            if which(bank.key) {
+            if bank.nonglobal && which(bank.key) {
+                bank.nonglobal = false;
                 let entries = &mut self.entries[i * ENTRIES..][..ENTRIES];
                 bank.used.retain(|&set| {
                     let entry = &mut entries[set as usize];

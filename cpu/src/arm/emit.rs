@@ -99,3 +99,5 @@ impl<E: Emitter<Arch = Arm64>> Arm for E {}
 pub const UNDEFINED: Exception = Exception(1 << 25);
 /// The trap of a SIMD or floating-point access: EC 0x07, IL, COND 0b1110, CV (DDI 0487 D17.2.37).
 pub const FP_ACCESS: Exception = Exception(0x07 << 26 | 1 << 25 | 1 << 24 | 0xE << 20);
+/// The SP alignment fault: EC 0x26, IL.
+pub const SP_ALIGNMENT: Exception = Exception(0x26 << 26 | 1 << 25);

@@ -2,10 +2,19 @@
 //! there yet.
 
 pub mod a64;
+pub mod calls;
+pub mod context;
+pub mod debug;
 pub mod emit;
 pub mod exception;
+pub mod exclusive;
 pub mod features;
+pub mod maintenance;
 pub mod mode;
+pub mod model;
+pub mod pauth;
+pub mod regs;
+pub mod semihosting;
 pub mod state;
 pub mod sysreg;
 pub mod walk;
@@ -14,10 +23,80 @@ use crate::core::{Arch, Core, Mapping, Raised, Want};
 use crate::emit::{Cx, Exec};
 use crate::slot::Slot;
 use crate::width::{W32, W64};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// The generic timers of a processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Timer {
+    /// EL1 physical timer
+    Physical,
+    /// EL1 virtual timer
+    Virtual,
+}
+
+/// Frequency of the system counter in Hz (CNTFRQ_EL0).
+pub const FREQUENCY: u64 = 62_500_000;
+
+/// What a processor asks of its board.
+pub trait Platform: Send + Sync {
+    /// The system counter, in ticks of [`FREQUENCY`].
+    fn counter(&self) -> u64;
+    /// A timer's control (ENABLE, IMASK) or compare value changed.
+    fn timer(&self, cpu: usize, which: Timer, control: u32, compare: u64);
+    /// Reads a register of the interrupt controller; `None` if there is none of that encoding.
+    fn read_register(&self, cpu: usize, code: u32) -> Option<u64>;
+    /// Writes one.
+    fn write_register(&self, cpu: usize, code: u32, value: u64) -> Option<()>;
+    /// A firmware call by HVC or SMC with X0 to X3: the value for X0, or `None` where that conduit is undefined.
+    fn firmware(&self, cpu: usize, smc: bool, args: [u64; 4]) -> Option<u64>;
+    /// Sends maintenance to all other processors and waits until none can use what it removes. While waiting it calls
+    /// `meanwhile`, which handles the sender's own mail.
+    fn broadcast(&self, from: usize, what: maintenance::Forget, meanwhile: &mut dyn FnMut());
+    /// What was sent to a processor since it last looked.
+    fn mail(&self, cpu: usize) -> Vec<maintenance::Forget>;
+    /// 64 random bits.
+    fn random(&self) -> u64;
+    /// Whether semihosting calls are served.
+    fn semihosting(&self) -> bool;
+    /// Prints what semihosting prints.
+    fn console(&self, text: &[u8]);
+    /// Ends the machine with an exit code.
+    fn exit(&self, code: i32);
+}
 
 /// The AArch64 architecture: what a processor has besides its register file.
-#[derive(Debug, Default)]
-pub struct Arm64 {}
+pub struct Arm64 {
+    /// The board.
+    pub platform: Arc<dyn Platform>,
+    /// Versions behind the exclusive monitors of all processors.
+    pub versions: Arc<exclusive::Versions>,
+    /// There are other processors.
+    pub smp: bool,
+    /// The address space that the TLB's kernel banks hold non-global entries of.
+    pub asid: u32,
+    /// Names of fetch translations.
+    pub spaces: context::Spaces,
+    /// Guarded pages have been executed.
+    pub guarded: bool,
+    /// Which, by virtual address.
+    pub guarded_pages: HashSet<u64>,
+}
+
+impl Arm64 {
+    /// An architecture state on a board.
+    pub fn new(platform: Arc<dyn Platform>, versions: Arc<exclusive::Versions>, smp: bool) -> Self {
+        Self {
+            platform,
+            versions,
+            smp,
+            asid: 0,
+            spaces: context::Spaces::default(),
+            guarded: false,
+            guarded_pages: HashSet::new(),
+        }
+    }
+}
 
 impl Arch for Arm64 {
     const PC: Slot<W64> = state::PC;
@@ -44,7 +123,7 @@ impl Arch for Arm64 {
         exception::interrupt(core)
     }
     fn clock(core: &Core<Self>) -> u64 {
-        core.icount
+        core.arch.platform.counter()
     }
     fn decode(word: u32, cx: Cx) -> fn(&mut Core<Self>, u32) -> Exec<Core<Self>> {
         a64::interp_table().find(word, cx.features).map_or(a64::undefined::<Core<Self>>, |(_, row)| row.run)

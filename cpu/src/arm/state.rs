@@ -28,6 +28,14 @@ pub const EXCL_HIGH: Slot<W64> = Slot::word(36);
 pub const PSTATE: Slot<W32> = Slot::word(37);
 /// PSTATE.M[3:0] as in SPSR: the exception level in bits 3:2, SPSel in bit 0.
 pub const MODE: Slot<W32> = Slot::word(38);
+/// Version of the monitored granule, see [`super::exclusive`].
+pub const EXCL_VERSION: Slot<W32> = Slot::word(42);
+/// High half of what a store-exclusive pair stores, on its way to the helper.
+pub const EXCL_NEW_HIGH: Slot<W64> = Slot::word(43);
+/// Bits of a user pointer that hold an authentication code; follows TCR_EL1.
+pub const PAC_MASK0: Slot<W64> = Slot::word(44);
+/// The same for kernel pointers.
+pub const PAC_MASK1: Slot<W64> = Slot::word(45);
 /// FPCR.
 pub const FPCR: Slot<W32> = Slot::word(40);
 /// FPSR.

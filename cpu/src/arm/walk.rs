@@ -1,13 +1,247 @@
-//! Stage 1 translation (DDI 0487 D8).
+//! Stage 1 translation of the EL1&0 regime (DDI 0487 D8): 4K, 16K and 64K granules, blocks and pages, the contiguous
+//! hint (which changes nothing here), access and dirty flags in hardware, PAN, WXN, E0PD, fault status.
+//!
+//! Left out: 52-bit addresses, stage 2, hierarchical attributes of FEAT_HPDS being disabled.
 
-use super::Arm64;
+use super::exception::abort;
+use super::regs::pstate;
+use super::{Arm64, context, features as feat, state, sysreg as sr};
 use crate::core::{Core, Mapping, Raised, Want};
 use crate::tlb::PAGE_MASK;
+
+/// Fault status codes, to which the level is added (DDI 0487 D17.2.40).
+mod status {
+    pub(super) const ADDRESS_SIZE: u64 = 0b000000;
+    pub(super) const TRANSLATION: u64 = 0b000100;
+    pub(super) const ACCESS: u64 = 0b001000;
+    pub(super) const PERMISSION: u64 = 0b001100;
+    pub(super) const EXTERNAL_ON_WALK: u64 = 0b010100;
+}
+
+/// A leaf descriptor with what the tables above it say.
+struct Leaf {
+    descriptor: u64,
+    /// Physical address of the descriptor, for flag updates.
+    at: u64,
+    pa: u64,
+    level: u64,
+    /// APTable, PXNTable, UXNTable as found on the way, in descriptor positions 62:61, 59, 60.
+    tables: u64,
+}
+
+/// How a half of the address space is translated.
+struct Regime {
+    ttbr: u64,
+    size: u64,
+    granule: u32,
+    upper: bool,
+}
+
+/// Whether `va` carries a tag byte that is ignored: for data always by TBI, for code only if TBID is clear.
+fn untag(tcr: u64, va: u64, want: Want) -> u64 {
+    let upper = va >> 55 & 1 != 0;
+    let (tbi, tbid) = if upper { (tcr >> 38 & 1, tcr >> 52 & 1) } else { (tcr >> 37 & 1, tcr >> 51 & 1) };
+    if tbi == 0 || (want == Want::Exec && tbid != 0) {
+        va
+    } else if upper {
+        va | 0xFF << 56
+    } else {
+        va & !(0xFF << 56)
+    }
+}
+
+fn regime(core: &Core<Arm64>, va: u64, el: u32) -> Result<Regime, u64> {
+    let tcr = core.reg(sr::TCR_EL1);
+    let upper = va >> 63 != 0;
+    let (size, disabled, ttbr, granule) = if upper {
+        let granule = match tcr >> 30 & 3 {
+            1 => 14,
+            3 => 16,
+            _ => 12,
+        };
+        (tcr >> 16 & 63, tcr >> 23 & 1, sr::TTBR1_EL1, granule)
+    } else {
+        let granule = match tcr >> 14 & 3 {
+            1 => 16,
+            2 => 14,
+            _ => 12,
+        };
+        (tcr & 63, tcr >> 7 & 1, sr::TTBR0_EL1, granule)
+    };
+    let size = size.clamp(16, 39);
+    let e0pd = core.features & feat::E0PD != 0 && el == 0 && tcr >> (55 + upper as u64) & 1 != 0;
+    let top = if upper { !va } else { va } >> (64 - size);
+    if top != 0 || disabled != 0 || e0pd {
+        return Err(status::TRANSLATION);
+    }
+    Ok(Regime { ttbr: core.reg(ttbr), size, granule, upper })
+}
+
+/// Walks the tables.
+fn walk(core: &Core<Arm64>, va: u64, r: &Regime) -> Result<Leaf, u64> {
+    let stride = r.granule - 3;
+    let bits = 64 - r.size as u32;
+    let levels = (bits - r.granule).div_ceil(stride);
+    let mut level = 4 - levels as u64;
+    let first_bits = bits - r.granule - stride * (levels - 1);
+    // The first table may be smaller than a granule and is aligned to its size, at least 64 bytes.
+    let align = (8u64 << first_bits).max(64);
+    let mut table = r.ttbr & 0x0000_FFFF_FFFF_FFFE & !(align - 1);
+    let mut tables = 0;
+    loop {
+        let shift = r.granule + stride * (3 - level as u32);
+        let width = if level == 4 - levels as u64 { first_bits } else { stride };
+        let at = table + ((va >> shift & ((1 << width) - 1)) << 3);
+        let descriptor = read(core, at).ok_or(status::EXTERNAL_ON_WALK + level)?;
+        let block = descriptor & 3 == 1 && block_allowed(r.granule, level);
+        if block || (level == 3 && descriptor & 3 == 3) {
+            let mask = (1u64 << shift) - 1;
+            let pa = descriptor & 0x0000_FFFF_FFFF_F000 & !mask | va & mask & PAGE_MASK;
+            return Ok(Leaf { descriptor, at, pa, level, tables });
+        }
+        if descriptor & 3 != 3 {
+            return Err(status::TRANSLATION + level);
+        }
+        tables |= descriptor & 0x7800_0000_0000_0000;
+        table = descriptor & 0x0000_FFFF_FFFF_FFFF & !((1 << r.granule) - 1);
+        level += 1;
+    }
+}
+
+/// Levels at which a granule has blocks.
+fn block_allowed(granule: u32, level: u64) -> bool {
+    match granule {
+        12 => level == 1 || level == 2,
+        _ => level == 2,
+    }
+}
+
+fn read(core: &Core<Arm64>, at: u64) -> Option<u64> {
+    let (ram, _) = core.bus.ram(at & PAGE_MASK)?;
+    let raw = core.ram.read::<u64>(ram | at & !PAGE_MASK).ok()?;
+    Some(if core.reg(sr::SCTLR_EL1) & context::sctlr::EE != 0 { raw.swap_bytes() } else { raw })
+}
+
+/// Sets bits of a descriptor, if nobody changed it since.
+fn update(core: &Core<Arm64>, leaf: &Leaf, new: u64) -> bool {
+    let swap = core.reg(sr::SCTLR_EL1) & context::sctlr::EE != 0;
+    let order = |x: u64| if swap { x.swap_bytes() } else { x };
+    let Some((ram, true)) = core.bus.ram(leaf.at & PAGE_MASK) else { return false };
+    let old = core.ram.cas(ram | leaf.at & !PAGE_MASK, order(leaf.descriptor), order(new));
+    old == Ok(order(leaf.descriptor))
+}
+
+/// Permissions of a leaf.
+struct Rights {
+    read: bool,
+    write: bool,
+    exec: bool,
+}
+
+fn rights(core: &Core<Arm64>, leaf: &Leaf, writable: bool, user: bool, pan: bool) -> Rights {
+    let d = leaf.descriptor;
+    let user_access = d >> 6 & 1 != 0 && leaf.tables >> 61 & 1 == 0;
+    let write = writable && leaf.tables >> 62 & 1 == 0;
+    let (uxn, pxn) = (d >> 54 & 1 != 0 || leaf.tables >> 60 & 1 != 0, d >> 53 & 1 != 0 || leaf.tables >> 59 & 1 != 0);
+    let wxn = core.reg(sr::SCTLR_EL1) & context::sctlr::WXN != 0;
+    if user {
+        let write = write && user_access;
+        Rights { read: user_access, write, exec: !uxn && !(wxn && write) }
+    } else {
+        let blocked = pan && user_access;
+        // What level 0 can write, level 1 must not execute.
+        let exec = !pxn && !(wxn && write) && !(write && user_access);
+        Rights { read: !blocked, write: write && !blocked, exec }
+    }
+}
 
 /// Translates the page of `va` at the current level.
 ///
 /// # Errors
 /// Leaves the fault in `raised`.
-pub fn translate(_: &mut Core<Arm64>, va: u64, _: Want, _: bool) -> Result<Mapping, Raised> {
-    Ok(Mapping { pa: va & PAGE_MASK, read: true, write: true, global: true, device: false })
+pub fn translate(core: &mut Core<Arm64>, va: u64, want: Want, unprivileged: bool) -> Result<Mapping, Raised> {
+    let el = core.reg(state::MODE) >> 2 & 3;
+    let p = core.reg(state::PSTATE);
+    let uao = p >> pstate::UAO & 1 != 0;
+    let user = el == 0 || (unprivileged && !uao);
+    let pan = !user && p >> pstate::PAN & 1 != 0;
+    let found = lookup(core, va, want, user, pan);
+    if want == Want::Exec && found.is_ok() {
+        context::fetched(core, va);
+    }
+    found.map_err(|status| abort(core, va, want, status))
+}
+
+/// Translates for given rights: the mapping, or a fault status code.
+///
+/// # Errors
+/// The fault status code.
+pub fn lookup(core: &mut Core<Arm64>, va: u64, want: Want, user: bool, pan: bool) -> Result<Mapping, u64> {
+    let tcr = core.reg(sr::TCR_EL1);
+    if core.reg(sr::SCTLR_EL1) & context::sctlr::M == 0 {
+        let pa = untag(tcr, va, want);
+        if pa >> 48 != 0 {
+            return Err(status::ADDRESS_SIZE);
+        }
+        // With the MMU off data is Device-nGnRnE; unaligned accesses are let through all the same, as most
+        // emulators do, because early boot code was written against those.
+        return Ok(Mapping { pa: pa & PAGE_MASK, read: true, write: true, global: true, device: false });
+    }
+    let address = untag(tcr, va, want);
+    loop {
+        let r = regime(core, address, if user { 0 } else { 1 })?;
+        let mut leaf = walk(core, address, &r)?;
+        if leaf.pa >> 48 != 0 {
+            return Err(status::ADDRESS_SIZE + leaf.level);
+        }
+        let hardware_access = core.features & feat::HAF != 0 && tcr >> 39 & 1 != 0;
+        let hardware_dirty = hardware_access && core.features & feat::HDBS != 0 && tcr >> 40 & 1 != 0;
+        let mut new = leaf.descriptor;
+        if new >> 10 & 1 == 0 {
+            if !hardware_access {
+                return Err(status::ACCESS + leaf.level);
+            }
+            new |= 1 << 10;
+        }
+        // DBM: a clean, writable page has AP[2] set; a store makes it dirty.
+        let clean = hardware_dirty && new >> 51 & 1 != 0 && new >> 7 & 1 != 0;
+        let writable = new >> 7 & 1 == 0;
+        let able = rights(core, &leaf, writable || clean, user, pan);
+        let allowed = match want {
+            Want::Read => able.read,
+            Want::Write => able.write,
+            Want::Exec => able.exec,
+        };
+        if !allowed {
+            return Err(status::PERMISSION + leaf.level);
+        }
+        if want == Want::Write && clean {
+            new &= !(1 << 7);
+        }
+        if new != leaf.descriptor && !update(core, &leaf, new) {
+            // Somebody changed the descriptor meanwhile: walk again.
+            continue;
+        }
+        leaf.descriptor = new;
+        if want == Want::Exec && core.features & feat::BTI != 0 && new >> 50 & 1 != 0 {
+            note_guarded(core, va);
+        }
+        let attribute = core.reg(sr::MAIR_EL1) >> ((new >> 2 & 7) * 8) & 0xFF;
+        return Ok(Mapping {
+            pa: leaf.pa,
+            read: able.read,
+            write: able.write && new >> 7 & 1 == 0,
+            global: new >> 11 & 1 == 0,
+            device: attribute & 0xF0 == 0,
+        });
+    }
+}
+
+/// Remembers a guarded page; the first one turns the checks on.
+fn note_guarded(core: &mut Core<Arm64>, va: u64) {
+    core.arch.guarded_pages.insert(va & PAGE_MASK);
+    if !core.arch.guarded {
+        core.arch.guarded = true;
+        context::refresh(core);
+    }
 }

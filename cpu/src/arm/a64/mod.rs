@@ -2,6 +2,16 @@
 
 /// Data processing: integer arithmetic and logic.
 pub mod alu;
+/// Exclusives, ordered accesses and atomics.
+pub mod atomic;
+/// Data processing: bit fields, shifts, multiplication, division, bit counting.
+pub mod bits;
+/// Branches.
+pub mod branch;
+/// Loads and stores of general registers.
+pub mod load_store;
+/// System instructions and pointer authentication.
+pub mod system;
 
 use super::Arm64;
 use super::emit::Arm;
@@ -14,6 +24,11 @@ use std::sync::OnceLock;
 pub fn table<E: Arm>() -> Table<E> {
     let mut rows: Vec<Row<E>> = Vec::new();
     rows.extend(alu::rows());
+    rows.extend(bits::rows());
+    rows.extend(branch::rows());
+    rows.extend(load_store::rows());
+    rows.extend(atomic::rows());
+    rows.extend(system::rows());
     Table::new(rows)
 }
 

@@ -1,0 +1,69 @@
+//! Helpers of system instructions that reach the board: waiting, firmware calls, semihosting, interrupt masks.
+
+use super::emit::UNDEFINED;
+use super::{Arm64, context, state};
+use crate::core::{Attention, Core, Raised};
+use crate::emit::{Effects, Helper};
+
+/// MSR DAIFSet: the bits to set, in SPSR positions.
+pub static MASK_SET: Helper<Arm64> = Helper { name: "mask_set", effects: Effects::ENDS, run: mask_set };
+/// MSR DAIFClr.
+pub static MASK_CLEAR: Helper<Arm64> = Helper { name: "mask_clear", effects: Effects::ENDS, run: mask_clear };
+/// WFI: halts unless an interrupt is pending, masked or not.
+pub static WAIT: Helper<Arm64> = Helper { name: "wait_for_interrupt", effects: Effects::ENDS, run: wait };
+/// WFE, YIELD: lets other processors run.
+pub static YIELD: Helper<Arm64> = Helper { name: "yield", effects: Effects::NONE, run: give_way };
+/// HVC (0) and SMC (1).
+pub static FIRMWARE: Helper<Arm64> = Helper { name: "firmware_call", effects: Effects::ENDS, run: firmware };
+/// HLT with its immediate.
+pub static HALT: Helper<Arm64> = Helper { name: "halt", effects: Effects::ENDS, run: halt };
+
+fn mask_set(core: &mut Core<Arm64>, bits: u64, _: u64, _: u64) -> Result<u64, Raised> {
+    let p = core.reg(state::PSTATE);
+    core.set(state::PSTATE, p | bits as u32);
+    context::refresh_masks(core);
+    Ok(0)
+}
+
+fn mask_clear(core: &mut Core<Arm64>, bits: u64, _: u64, _: u64) -> Result<u64, Raised> {
+    let p = core.reg(state::PSTATE);
+    core.set(state::PSTATE, p & !(bits as u32));
+    context::refresh_masks(core);
+    Ok(0)
+}
+
+fn wait(core: &mut Core<Arm64>, _: u64, _: u64, _: u64) -> Result<u64, Raised> {
+    core.halted = core.attention.bits() & (Attention::IRQ | Attention::FIQ) == 0;
+    Ok(0)
+}
+
+fn give_way(core: &mut Core<Arm64>, _: u64, _: u64, _: u64) -> Result<u64, Raised> {
+    if core.arch.smp {
+        std::thread::yield_now();
+    }
+    Ok(0)
+}
+
+fn firmware(core: &mut Core<Arm64>, conduit: u64, _: u64, _: u64) -> Result<u64, Raised> {
+    let args = [0, 1, 2, 3].map(|n| core.reg(state::x(n)));
+    let platform = std::sync::Arc::clone(&core.arch.platform);
+    match platform.firmware(core.index, conduit == 1, args) {
+        Some(result) => {
+            core.set(state::x(0), result);
+            Ok(0)
+        }
+        None => Err(core.raise_now(UNDEFINED, 0)),
+    }
+}
+
+fn halt(core: &mut Core<Arm64>, imm: u64, _: u64, _: u64) -> Result<u64, Raised> {
+    let platform = std::sync::Arc::clone(&core.arch.platform);
+    if imm == 0xF000 && platform.semihosting() {
+        let (op, arg) = (core.reg(state::x(0)), core.reg(state::x(1)));
+        if let Some(result) = super::semihosting::call(core, &*platform, op, arg) {
+            core.set(state::x(0), result);
+            return Ok(0);
+        }
+    }
+    Err(core.raise_now(UNDEFINED, 0))
+}
