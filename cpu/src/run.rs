@@ -96,13 +96,18 @@ impl<A: Arch> Core<A> {
         let va = pc & PAGE_MASK;
         let slot = (pc >> 12) as usize % RECENT;
         let r = self.decoded.recent[slot];
-        if r.va == va && r.space == self.space(va) && r.mode == self.mode && r.version == self.code.version(r.ram) {
+        if r.va == va
+            && r.space == self.space(va)
+            && r.mode == self.mode
+            && r.version == self.code.version(r.ram)
+        {
             return Ok(r.page as usize);
         }
         let ram = self.fetch(pc)? & PAGE_MASK;
         let version = self.code.version(ram);
         let page = self.decode_page(ram, version);
-        self.decoded.recent[slot] = Recent { va, space: self.space(va), mode: self.mode, ram, version, page: page as u32 };
+        self.decoded.recent[slot] =
+            Recent { va, space: self.space(va), mode: self.mode, ram, version, page: page as u32 };
         Ok(page)
     }
 

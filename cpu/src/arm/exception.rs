@@ -104,10 +104,8 @@ pub fn deliver(core: &mut Core<Arm64>) {
     if both && from_user {
         x -= 1 << 26;
     }
-    if matches!(
-        class,
-        class::INSTRUCTION_ABORT | class::DATA_ABORT | class::PC_ALIGNMENT | class::WATCHPOINT
-    ) {
+    if matches!(class, class::INSTRUCTION_ABORT | class::DATA_ABORT | class::PC_ALIGNMENT | class::WATCHPOINT)
+    {
         core.set(sr::FAR_EL1, core.raised_va);
     }
     log::debug!(

@@ -101,12 +101,8 @@ fn notice(core: &mut Core<Arm64>, at: u64, _: u64, _: u64) -> Result<u64, Raised
     let versions = &core.arch.versions;
     loop {
         let v = versions.settled(at);
-        let moved = versions.cell(at).compare_exchange(
-            v,
-            v.wrapping_add(2),
-            Ordering::SeqCst,
-            Ordering::SeqCst,
-        );
+        let moved =
+            versions.cell(at).compare_exchange(v, v.wrapping_add(2), Ordering::SeqCst, Ordering::SeqCst);
         if moved.is_ok() {
             return Ok(0);
         }

@@ -58,8 +58,7 @@ pub mod pstate {
     /// BTYPE, bits 11:10
     pub const BTYPE: u32 = 3 << 10;
     /// Every bit that the PSTATE word keeps.
-    pub const KEPT: u32 =
-        DAIF | BTYPE | 1 << SSBS | 1 << IL | 1 << SS | 1 << PAN | 1 << UAO | 1 << DIT;
+    pub const KEPT: u32 = DAIF | BTYPE | 1 << SSBS | 1 << IL | 1 << SS | 1 << PAN | 1 << UAO | 1 << DIT;
 }
 
 fn write_timer(core: &mut C, which: Timer, ctl: Slot<W64>, cval: Slot<W64>) -> Done {

@@ -290,7 +290,8 @@ pub fn find(code: u32, features: u64) -> Option<&'static SysReg> {
 
 /// The syndrome of a trapped system instruction: EC 0x18 (DDI 0487 D17.2.37).
 pub fn trapped(code: u32, t: u32, read: bool) -> Exception {
-    let (op0, op1, crn, crm, op2) = (code >> 14 & 3, code >> 11 & 7, code >> 7 & 15, code >> 3 & 15, code & 7);
+    let (op0, op1, crn, crm, op2) =
+        (code >> 14 & 3, code >> 11 & 7, code >> 7 & 15, code >> 3 & 15, code & 7);
     let iss = op0 << 20 | op2 << 17 | op1 << 14 | crn << 10 | t << 5 | crm << 1 | read as u32;
     Exception(0x18 << 26 | 1 << 25 | iss as u64)
 }

@@ -34,7 +34,6 @@ struct Regime {
     ttbr: u64,
     size: u64,
     granule: u32,
-    upper: bool,
 }
 
 /// Whether `va` carries a tag byte that is ignored: for data always by TBI, for code only if TBID is clear.
@@ -74,7 +73,7 @@ fn regime(core: &Core<Arm64>, va: u64, el: u32) -> Result<Regime, u64> {
     if top != 0 || disabled != 0 || e0pd {
         return Err(status::TRANSLATION);
     }
-    Ok(Regime { ttbr: core.reg(ttbr), size, granule, upper })
+    Ok(Regime { ttbr: core.reg(ttbr), size, granule })
 }
 
 /// Walks the tables.
@@ -142,7 +141,8 @@ fn rights(core: &Core<Arm64>, leaf: &Leaf, writable: bool, user: bool, pan: bool
     let d = leaf.descriptor;
     let user_access = d >> 6 & 1 != 0 && leaf.tables >> 61 & 1 == 0;
     let write = writable && leaf.tables >> 62 & 1 == 0;
-    let (uxn, pxn) = (d >> 54 & 1 != 0 || leaf.tables >> 60 & 1 != 0, d >> 53 & 1 != 0 || leaf.tables >> 59 & 1 != 0);
+    let (uxn, pxn) =
+        (d >> 54 & 1 != 0 || leaf.tables >> 60 & 1 != 0, d >> 53 & 1 != 0 || leaf.tables >> 59 & 1 != 0);
     let wxn = core.reg(sr::SCTLR_EL1) & context::sctlr::WXN != 0;
     if user {
         let write = write && user_access;

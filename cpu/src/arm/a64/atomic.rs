@@ -76,16 +76,18 @@ fn stxr<E: Arm>(e: &mut E, s: u32, x: u32, o: u32, n: u32, t: u32) -> Exec<E> {
     }
     let (watched, seen) = (e.get(state::EXCL_ADDR), e.get(state::EXCL_LOW));
     let held = e.cmp(Cmp::Eq, watched, at);
-    macro_rules! exchange { ($W:ty) => {{
-        let (seen, v) = (e.zext::<W64, $W>(seen), e.zext::<W64, $W>(v));
-        e.when(held, |e| {
-            let old = e.cas::<$W>(order(0, o), at, seen, v)?;
-            let differs = e.cmp(Cmp::Ne, old, seen);
-            let failed = e.zext::<W1, W64>(differs);
-            status(e, x, failed);
-            Ok(())
-        })?;
-    }} }
+    macro_rules! exchange {
+        ($W:ty) => {{
+            let (seen, v) = (e.zext::<W64, $W>(seen), e.zext::<W64, $W>(v));
+            e.when(held, |e| {
+                let old = e.cas::<$W>(order(0, o), at, seen, v)?;
+                let differs = e.cmp(Cmp::Ne, old, seen);
+                let failed = e.zext::<W1, W64>(differs);
+                status(e, x, failed);
+                Ok(())
+            })?;
+        }};
+    }
     match s {
         0 => exchange!(W8),
         1 => exchange!(W16),
@@ -173,12 +175,14 @@ fn noticed<E: Arm>(e: &mut E, at: E::Val<W64>) -> Result<(), E::Abort> {
 /// CAS and its forms. [C6.2.45]
 fn cas<E: Arm>(e: &mut E, s: u32, a: u32, x: u32, r: u32, n: u32, t: u32) -> Exec<E> {
     let at = base(e, n)?;
-    macro_rules! exchange { ($W:ty) => {{
-        let (expected, new) = (e.x::<$W>(x), e.x::<$W>(t));
-        let old = e.cas::<$W>(order(a, r), at, expected, new)?;
-        noticed(e, at)?;
-        e.set_x::<$W>(x, old);
-    }} }
+    macro_rules! exchange {
+        ($W:ty) => {{
+            let (expected, new) = (e.x::<$W>(x), e.x::<$W>(t));
+            let old = e.cas::<$W>(order(a, r), at, expected, new)?;
+            noticed(e, at)?;
+            e.set_x::<$W>(x, old);
+        }};
+    }
     match s {
         0 => exchange!(W8),
         1 => exchange!(W16),
@@ -236,13 +240,15 @@ fn atomic<E: Arm>(
     t: u32,
 ) -> Exec<E> {
     let at = base(e, n)?;
-    macro_rules! update { ($W:ty) => {{
-        let v = e.x::<$W>(x);
-        let v = if invert { e.un(Un::Not, v) } else { v };
-        let old = e.rmw::<$W>(k, op, at, v)?;
-        noticed(e, at)?;
-        e.set_x::<$W>(t, old);
-    }} }
+    macro_rules! update {
+        ($W:ty) => {{
+            let v = e.x::<$W>(x);
+            let v = if invert { e.un(Un::Not, v) } else { v };
+            let old = e.rmw::<$W>(k, op, at, v)?;
+            noticed(e, at)?;
+            e.set_x::<$W>(t, old);
+        }};
+    }
     match s {
         0 => update!(W8),
         1 => update!(W16),

@@ -236,7 +236,15 @@ static CRC32C: Helper<Arm64> = Helper {
     run: |_: &mut Core<Arm64>, acc, data, log2| Ok(crc(acc as u32, data, 8 << (log2 & 3), 0x82F6_3B78) as u64),
 };
 
-fn crc_step<E: Arm>(e: &mut E, h: &'static Helper<Arm64>, sf: u32, m: u32, s: u32, n: u32, d: u32) -> Exec<E> {
+fn crc_step<E: Arm>(
+    e: &mut E,
+    h: &'static Helper<Arm64>,
+    sf: u32,
+    m: u32,
+    s: u32,
+    n: u32,
+    d: u32,
+) -> Exec<E> {
     if (s == 3) != (sf == 1) {
         return e.undefined();
     }

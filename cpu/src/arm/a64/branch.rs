@@ -184,4 +184,3 @@ fn blra<E: Arm>(e: &mut E, k: u32, n: u32, m: u32) -> Exec<E> {
     let modifier = e.x_or_sp::<W64>(m);
     authenticated(e, k, n, modifier, Transfer::Call)
 }
-

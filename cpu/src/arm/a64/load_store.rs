@@ -52,7 +52,12 @@ pub(crate) fn base<E: Arm>(e: &mut E, n: u32) -> Result<E::Val<W64>, E::Abort> {
 }
 
 /// Loads `1 << log2` bytes in the data endianness, zero extended.
-pub(crate) fn read<E: Arm>(e: &mut E, k: Access, log2: u32, at: E::Val<W64>) -> Result<E::Val<W64>, E::Abort> {
+pub(crate) fn read<E: Arm>(
+    e: &mut E,
+    k: Access,
+    log2: u32,
+    at: E::Val<W64>,
+) -> Result<E::Val<W64>, E::Abort> {
     let v = e.load_zext(k, log2, at)?;
     Ok(if e.cx().mode & mode::BIG_ENDIAN != 0 { swap(e, log2, v) } else { v })
 }
@@ -76,16 +81,18 @@ pub(crate) fn swap<E: Arm>(e: &mut E, log2: u32, v: E::Val<W64>) -> E::Val<W64> 
 
 /// Sign extends the low `1 << log2` bytes into a W (`w` = 1) or X register and writes it.
 fn set_signed<E: Arm>(e: &mut E, log2: u32, w: u32, t: u32, v: E::Val<W64>) {
-    macro_rules! put { ($From:ty) => {{
-        let v = e.zext::<W64, $From>(v);
-        if w == 1 {
-            let v = e.sext::<$From, W32>(v);
-            e.set_x::<W32>(t, v);
-        } else {
-            let v = e.sext::<$From, W64>(v);
-            e.set_x::<W64>(t, v);
-        }
-    }} }
+    macro_rules! put {
+        ($From:ty) => {{
+            let v = e.zext::<W64, $From>(v);
+            if w == 1 {
+                let v = e.sext::<$From, W32>(v);
+                e.set_x::<W32>(t, v);
+            } else {
+                let v = e.sext::<$From, W64>(v);
+                e.set_x::<W64>(t, v);
+            }
+        }};
+    }
     match log2 {
         0 => put!(W8),
         1 => put!(W16),
@@ -312,11 +319,7 @@ fn stp<E: Arm>(e: &mut E, sf: u32, m: u32, i: u32, t2: u32, n: u32, t: u32) -> E
 }
 
 /// Loads the two values of a pair, zero extended.
-fn load_two<E: Arm>(
-    e: &mut E,
-    log2: u32,
-    at: E::Val<W64>,
-) -> Result<(E::Val<W64>, E::Val<W64>), E::Abort> {
+fn load_two<E: Arm>(e: &mut E, log2: u32, at: E::Val<W64>) -> Result<(E::Val<W64>, E::Val<W64>), E::Abort> {
     if e.cx().mode & mode::BIG_ENDIAN != 0 {
         let a = read(e, Access::PLAIN, log2, at)?;
         let next = e.add_lit(at, 1 << log2);
@@ -393,4 +396,3 @@ fn ldapur<E: Arm>(e: &mut E, s: u32, i: u32, n: u32, t: u32) -> Exec<E> {
 fn ldapurs<E: Arm>(e: &mut E, s: u32, w: u32, i: u32, n: u32, t: u32) -> Exec<E> {
     load_signed(e, Access::ACQUIRE, s, w, Index::Offset, imm9(i), n, t)
 }
-

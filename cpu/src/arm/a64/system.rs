@@ -1,6 +1,7 @@
 //! System instructions: register moves, hints, barriers, exceptions, maintenance (DDI 0487 C4.1.93), and pointer
 //! authentication.
 
+use crate::arm::Arm64;
 use crate::arm::emit::{Arm, UNDEFINED};
 use crate::arm::exception::{class, esr};
 use crate::arm::pauth::{self, Key};
@@ -9,11 +10,10 @@ use crate::arm::{calls, exception, features as feat, maintenance, mode, regs, st
 use crate::emit::{Access, Exec, Fence, Flow, Helper};
 use crate::op::Bin;
 use crate::width::{W64, W128};
-use crate::arm::Arm64;
 
 crate::rows! { Arm;
-    "MRS"            "1101010100 1 ccccccccccccccc ttttt" (c, t) => mrs;
-    "MSR (register)" "1101010100 0 ccccccccccccccc ttttt" (c, t) => msr;
+    "MRS"            "1101010100 1 1 ccccccccccccccc ttttt" (c, t) => mrs;
+    "MSR (register)" "1101010100 0 1 ccccccccccccccc ttttt" (c, t) => msr;
     "MSR (immediate)" "1101010100 0 00 ppp 0100 iiii qqq 11111" (p, i, q) => msr_imm;
     "SYS"  "1101010100 0 01 ppp nnnn mmmm qqq ttttt" (p, n, m, q, t) => sys;
     "SYSL" "1101010100 1 01 ppp nnnn mmmm qqq ttttt" () => sysl;
@@ -55,11 +55,8 @@ fn msr<E: Arm>(e: &mut E, c: u32, t: u32) -> Exec<E> {
     sysreg_code(e, c, |e, code| sysreg::msr(e, code, t))
 }
 
-/// Of the 15 bits below L, the first says that op0 is 2 or 3; below it lie SYS and the hint space.
+/// The field holds the encoding below op0's high bit, which is set for registers.
 fn sysreg_code<E: Arm>(e: &mut E, c: u32, f: impl FnOnce(&mut E, u32) -> Exec<E>) -> Exec<E> {
-    if c >> 14 & 1 == 0 {
-        return e.undefined();
-    }
     f(e, 1 << 15 | c)
 }
 
@@ -295,17 +292,44 @@ fn sys<E: Arm>(e: &mut E, op1: u32, crn: u32, crm: u32, op2: u32, t: u32) -> Exe
         // DC IVAC needs write permission.
         (0, 7, 6, 1) if el != 0 => by_address(e, t, 1),
         // IC IVAU; DC CVAC, CVAU, CIVAC, CVAP, CVADP.
-        (3, 7, 5, 1) | (3, 7, 10 | 11 | 14, 1) => if open(e, 0) { by_address(e, t, 0) } else { trap(e) },
-        (3, 7, 12, 1) if has(e, feat::DPB) => if open(e, 0) { by_address(e, t, 0) } else { trap(e) },
-        (3, 7, 13, 1) if has(e, feat::DPB2) => if open(e, 0) { by_address(e, t, 0) } else { trap(e) },
+        (3, 7, 5, 1) | (3, 7, 10 | 11 | 14, 1) => {
+            if open(e, 0) {
+                by_address(e, t, 0)
+            } else {
+                trap(e)
+            }
+        }
+        (3, 7, 12, 1) if has(e, feat::DPB) => {
+            if open(e, 0) {
+                by_address(e, t, 0)
+            } else {
+                trap(e)
+            }
+        }
+        (3, 7, 13, 1) if has(e, feat::DPB2) => {
+            if open(e, 0) {
+                by_address(e, t, 0)
+            } else {
+                trap(e)
+            }
+        }
         // DC ZVA.
-        (3, 7, 4, 1) => if open(e, 2) { zero_block(e, t) } else { trap(e) },
+        (3, 7, 4, 1) => {
+            if open(e, 2) {
+                zero_block(e, t)
+            } else {
+                trap(e)
+            }
+        }
         // AT S1E1R, S1E1W, S1E0R, S1E0W, S1E1RP, S1E1WP.
         (0, 7, 8, 0..=3) if el != 0 => translate(e, t, op2 as u64),
         (0, 7, 9, 0 | 1) if el != 0 && has(e, feat::PAN2) => translate(e, t, op2 as u64 | 4),
         (0, 8, 3 | 7, 0 | 1 | 2 | 3 | 5 | 7) if el != 0 => tlbi(e, code, t),
         (0, 8, 1, 0 | 1 | 2 | 3 | 5 | 7) | (0, 8, 2 | 5 | 6, 1 | 3 | 5 | 7)
-            if el != 0 && has(e, feat::TLBIRANGE) => tlbi(e, code, t),
+            if el != 0 && has(e, feat::TLBIRANGE) =>
+        {
+            tlbi(e, code, t)
+        }
         _ => e.raise(UNDEFINED),
     }
 }
