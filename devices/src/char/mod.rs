@@ -4,7 +4,6 @@
 //! [`CharPort`], which takes the lock. A chardev must therefore never call its port from within [`Chardev::write`].
 
 pub mod pl011;
-pub mod testdev;
 
 use crate::bus::device::Device;
 use parking_lot::Mutex;

@@ -6,7 +6,7 @@ use crate::bus::device::Device;
 use crate::bus::dma::Dma;
 use crate::bus::irq::Wire;
 use crate::bus::rng::Rng;
-use crate::char::{Capture, testdev::Testdev};
+use crate::char::Capture;
 use crate::virtio::mmio::{LEN, VirtioMmio};
 use crate::virtio::testing::{BASE, Buf, Driver, RAM};
 
@@ -165,18 +165,6 @@ fn port_numbers() {
     assert_eq!(console.add_port(None, port(false, "", &line)), Ok(1));
     assert_eq!(console.add_port(None, port(false, "", &line)), Err(PortError::Full));
     assert_eq!(console.add_port(None, port(true, "", &line)), Ok(0));
-}
-
-#[test]
-fn a_test_suite_exits_through_it() {
-    let codes = Arc::new(Mutex::new(Vec::new()));
-    let log = codes.clone();
-    let mut console = Console::new(1);
-    let chardev: Arc<dyn Chardev> = Arc::new(Testdev::new(move |code| log.lock().push(code)));
-    console.add_port(None, Port { console: true, name: String::new(), chardev: Some(chardev) }).unwrap();
-    let mut driver = Driver::start(console, 0);
-    driver.request(1, &[Buf::Out(b"127q")]);
-    assert_eq!(*codes.lock(), [255]);
 }
 
 /// Noise in control messages and descriptors: no panic, and what waits stays bounded.
