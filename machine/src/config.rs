@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use bitflags::bitflags;
+pub use lyrebird_devices::block::{Cache as CacheMode, Format as ImageFormat};
 
 /// A whole machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,27 +210,6 @@ pub struct Drive {
     pub cache: CacheMode,
     /// `discard=unmap`: pass the guest's discards to the image.
     pub discard: bool,
-}
-
-/// The formats of disk images.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ImageFormat {
-    /// A flat file.
-    Raw,
-    /// QEMU's copy-on-write format, version 2 or 3.
-    Qcow2,
-}
-
-/// How the host's page cache and flushes are used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CacheMode {
-    /// Cached; guest flushes reach the disk.
-    #[default]
-    Writeback,
-    /// Every write reaches the disk before it completes.
-    Writethrough,
-    /// Cached; guest flushes are ignored.
-    Unsafe,
 }
 
 /// A device that the command line adds. `id` is the name in reports and for `bus=`.
@@ -489,13 +469,8 @@ pub enum BuildError {
         problem: String,
     },
     /// A disk image is missing, unreadable, corrupt or of an unsupported kind.
-    #[error("disk image '{}': {problem}", path.display())]
-    Image {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
+    #[error(transparent)]
+    Image(#[from] lyrebird_devices::block::BlockError),
     /// The host lacks something: memory, a system call, a permission.
     #[error("the host cannot: {0}")]
     Host(String),
