@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use bitflags::bitflags;
+use lyrebird_devices::block::ImageOptions;
 pub use lyrebird_devices::block::{Cache as CacheMode, Format as ImageFormat};
 
 /// A whole machine.
@@ -210,6 +211,26 @@ pub struct Drive {
     pub cache: CacheMode,
     /// `discard=unmap`: pass the guest's discards to the image.
     pub discard: bool,
+    /// `file.locking`: refuse an image that another program uses.
+    pub locking: bool,
+    /// `data-file.filename`: where a qcow2 image keeps its data, if elsewhere.
+    pub data_file: Option<PathBuf>,
+}
+
+impl Drive {
+    /// How to open its image; `snapshot` is the machine's `-snapshot`.
+    pub fn image(&self, snapshot: bool) -> ImageOptions {
+        ImageOptions {
+            file: self.file.clone(),
+            format: self.format,
+            read_only: self.read_only,
+            snapshot: (self.snapshot || snapshot) && !self.read_only,
+            cache: self.cache,
+            unmap: self.discard,
+            locking: self.locking,
+            data_file: self.data_file.clone(),
+        }
+    }
 }
 
 /// A device that the command line adds. `id` is the name in reports and for `bus=`.

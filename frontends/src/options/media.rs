@@ -40,6 +40,8 @@ pub fn plain(id: &str, file: PathBuf) -> Drive {
         snapshot: false,
         cache: CacheMode::default(),
         discard: false,
+        locking: true,
+        data_file: None,
     }
 }
 
@@ -82,6 +84,9 @@ fn drive(index: usize, text: &str, out: &mut Invocation) -> Result<(), Stop> {
     let cache = kv.take_enum("cache", &caches)?.unwrap_or_default();
     let discards = [("unmap", true), ("on", true), ("ignore", false), ("off", false)];
     let discard = kv.take_enum("discard", &discards)?.unwrap_or(false);
+    let lockings = [("auto", true), ("on", true), ("off", false)];
+    let locking = kv.take_enum("file.locking", &lockings)?.unwrap_or(true);
+    let data_file = kv.take("data-file.filename").map(PathBuf::from);
     let unit = kv.take_u32("unit")?.or(kv.take_u32("index")?);
     let _ = kv.take("aio");
     let media = kv.take_enum("media", &[("disk", false), ("cdrom", true)])?.unwrap_or(false);
@@ -100,6 +105,8 @@ fn drive(index: usize, text: &str, out: &mut Invocation) -> Result<(), Stop> {
     drive.snapshot = snapshot;
     drive.cache = cache;
     drive.discard = discard;
+    drive.locking = locking;
+    drive.data_file = data_file;
     match interface {
         Interface::Virtio => {
             out.config.devices.push(DeviceConfig::VirtioBlk { id: None, drive: id, serial });
