@@ -2,7 +2,8 @@
 //!
 //! A row is a mnemonic, a pattern of 32 letters and digits (blanks are ignored), the operand letters in the order in
 //! which the semantics take them, and the path of the semantics. A run of one letter is a field; a letter that is not
-//! an operand still matches any bit. `if FEATURE` makes the row exist only on models that have the feature.
+//! an operand still matches any bit; `!` before a run means that its bits are not all zero. `if FEATURE` makes the row
+//! exist only on models that have the feature.
 
 use crate::emit::{Emitter, Exec};
 
@@ -16,17 +17,32 @@ pub struct Row<E: Emitter> {
     pub mask: u32,
     /// Their values.
     pub value: u32,
+    /// Bits that are not all zero, if any.
+    pub nonzero: u32,
     /// Feature bits of which all must be present.
     pub features: u64,
     /// The semantics.
     pub run: fn(&mut E, u32) -> Exec<E>,
 }
 
+impl<E: Emitter> Row<E> {
+    /// Whether the pattern matches a word.
+    #[inline]
+    pub fn matches(&self, word: u32) -> bool {
+        word & self.mask == self.value && (self.nonzero == 0 || word & self.nonzero != 0)
+    }
+
+    /// Whether the row's fixed bits rule out what another row's pattern excludes.
+    fn excluded_by(&self, other: &Self) -> bool {
+        other.nonzero != 0 && self.mask & other.nonzero == other.nonzero && self.value & other.nonzero == 0
+    }
+}
+
 /// The fixed bits of a pattern and their values.
 pub const fn fixed(p: &str) -> (u32, u32) {
     let (b, mut mask, mut value, mut i, mut n) = (p.as_bytes(), 0u32, 0u32, 0, 0);
     while i < b.len() {
-        if b[i] != b' ' {
+        if b[i] != b' ' && b[i] != b'!' {
             mask <<= 1;
             value <<= 1;
             if b[i] == b'0' || b[i] == b'1' {
@@ -46,7 +62,7 @@ pub const fn field(p: &str, c: &str) -> (u32, u32) {
     let (b, c) = (p.as_bytes(), c.as_bytes()[0]);
     let (mut i, mut pos, mut len, mut low) = (0, 0u32, 0u32, 32u32);
     while i < b.len() {
-        if b[i] != b' ' {
+        if b[i] != b' ' && b[i] != b'!' {
             if b[i] == c {
                 assert!(len == 0 || low == 32 - pos, "a field is one run of bits");
                 len += 1;
@@ -58,6 +74,25 @@ pub const fn field(p: &str, c: &str) -> (u32, u32) {
     }
     assert!(len > 0, "an operand letter is missing from its pattern");
     (low, len)
+}
+
+/// The bits of the field that a `!` marks as not all zero; 0 if there is none.
+pub const fn nonzero(p: &str) -> u32 {
+    let b = p.as_bytes();
+    let (mut i, mut pos, mut mask, mut letter) = (0, 0u32, 0u32, 0u8);
+    while i < b.len() {
+        if b[i] == b'!' {
+            assert!(letter == 0, "one field may be marked");
+            letter = b[i + 1];
+        } else if b[i] != b' ' {
+            if letter != 0 && b[i] == letter {
+                mask |= 1 << (31 - pos);
+            }
+            pos += 1;
+        }
+        i += 1;
+    }
+    mask
 }
 
 /// Defines `pub fn rows<E: Bound>() -> Vec<Row<E>>` from rows of the form
@@ -72,6 +107,7 @@ macro_rules! rows {
                 pattern: $pat,
                 mask: const { $crate::table::fixed($pat).0 },
                 value: const { $crate::table::fixed($pat).1 },
+                nonzero: const { $crate::table::nonzero($pat) },
                 features: 0 $(| $feature)?,
                 run: |e, _w| $sem(e $(, {
                     const F: (u32, u32) = $crate::table::field($pat, stringify!($f));
@@ -128,7 +164,7 @@ impl<E: Emitter> Table<E> {
         candidates
             .iter()
             .map(|&i| (i as usize, &self.rows[i as usize]))
-            .find(|(_, r)| word & r.mask == r.value && features & r.features == r.features)
+            .find(|(_, r)| r.matches(word) && features & r.features == r.features)
     }
 
     /// All rows, most fixed bits first.
@@ -142,7 +178,7 @@ impl<E: Emitter> Table<E> {
         for (i, a) in self.rows.iter().enumerate() {
             for b in &self.rows[i + 1..] {
                 let both = a.mask & b.mask;
-                let overlap = a.value & both == b.value & both;
+                let overlap = a.value & both == b.value & both && !a.excluded_by(b) && !b.excluded_by(a);
                 let nested = both == a.mask || both == b.mask;
                 if overlap && (!nested || a.mask == b.mask) {
                     found.push((a.name, b.name));

@@ -1,11 +1,11 @@
-//! Bitwise operations: the arrangement does not matter, all 128 bits take part.
+//! Bitwise operations: only the arrangement's part matters, not its element size.
 
 super::functions! {
-    and = |_, _, a, b, _, _| a & b;
-    and_not = |_, _, a, b, _, _| a & !b;
-    or = |_, _, a, b, _, _| a | b;
-    or_not = |_, _, a, b, _, _| a | !b;
-    xor = |_, _, a, b, _, _| a ^ b;
-    select = |_, _, a, b, c, _| a & c | b & !c;
+    and = |l, _, a, b, _, _| a & b & l.used();
+    and_not = |l, _, a, b, _, _| a & !b & l.used();
+    or = |l, _, a, b, _, _| (a | b) & l.used();
+    or_not = |l, _, a, b, _, _| (a | !b) & l.used();
+    xor = |l, _, a, b, _, _| (a ^ b) & l.used();
+    select = |l, _, a, b, c, _| (a & c | b & !c) & l.used();
     low = |_, _, a, _, _, _| a as u64 as u128;
 }

@@ -11,6 +11,14 @@ pub mod lanes;
 
 mod arith;
 mod bits;
+mod compare;
+mod crypto_aes;
+mod crypto_sha;
+mod permute;
+mod reduce;
+mod saturate;
+mod shift;
+mod widen;
 
 pub use lanes::{Lanes, Part};
 
@@ -113,4 +121,240 @@ vec_ops! {
     Add = arith::add;
     /// per element a - b
     Sub = arith::sub;
+    /// per element the low half of a × b
+    Mul = arith::mul;
+    /// per element -a
+    Neg = arith::neg;
+    /// per element the absolute value of a; the minimum is its own
+    Abs = arith::abs;
+    /// per element the signed minimum
+    MinS = arith::min_s;
+    /// per element the signed maximum
+    MaxS = arith::max_s;
+    /// per element the unsigned minimum
+    MinU = arith::min_u;
+    /// per element the unsigned maximum
+    MaxU = arith::max_u;
+    /// per element (a + b) / 2, signed, rounded down
+    AvgS = arith::avg_s;
+    /// per element (a + b) / 2, unsigned, rounded down
+    AvgU = arith::avg_u;
+    /// per element (a + b + 1) / 2, signed, rounded down
+    AvgUpS = arith::avg_up_s;
+    /// per element (a + b + 1) / 2, unsigned, rounded down
+    AvgUpU = arith::avg_up_u;
+    /// per element (a - b) / 2, signed, rounded down
+    HalfSubS = arith::half_sub_s;
+    /// per element (a - b) / 2, unsigned operands, rounded down
+    HalfSubU = arith::half_sub_u;
+    /// per element |a - b|, signed operands
+    DiffS = arith::diff_s;
+    /// per element |a - b|, unsigned operands
+    DiffU = arith::diff_u;
+    /// per element the low half of the carry-less product
+    MulPoly = arith::mul_poly;
+    /// per element the number of one bits
+    Popcnt = arith::popcnt;
+    /// per element the number of leading zero bits
+    Clz = arith::clz;
+    /// per element the number of leading bits equal to the sign bit, not counting it
+    Cls = arith::cls;
+    /// per element the bits in reverse order
+    Rbit = arith::rbit;
+    /// per 32-bit element the estimate of the reciprocal (`UnsignedRecipEstimate`)
+    RecipEstimate = arith::recip_estimate;
+    /// per 32-bit element the estimate of the reciprocal square root (`UnsignedRSqrtEstimate`)
+    RsqrtEstimate = arith::rsqrt_estimate;
+
+    // ---- compare.rs: all ones where it holds ----
+    /// per element a = b
+    Eq = compare::eq;
+    /// per element a > b, signed
+    GtS = compare::gt_s;
+    /// per element a ≥ b, signed
+    GeS = compare::ge_s;
+    /// per element a > b, unsigned
+    GtU = compare::gt_u;
+    /// per element a ≥ b, unsigned
+    GeU = compare::ge_u;
+    /// per element: a and b have a bit in common
+    Any = compare::any;
+
+    // ---- shift.rs: the constant is the count, or b holds signed counts (negative: right) ----
+    /// per element a << imm
+    Shl = shift::shl;
+    /// per element a >> imm, zeros coming in
+    ShrU = shift::shr_u;
+    /// per element a >> imm, signs coming in
+    ShrS = shift::shr_s;
+    /// per element a >> imm (from 1), zeros coming in, rounded
+    RoundShrU = shift::round_shr_u;
+    /// per element a >> imm (from 1), signs coming in, rounded
+    RoundShrS = shift::round_shr_s;
+    /// per element a shifted by b, unsigned
+    ShiftU = shift::by_u;
+    /// per element a shifted by b, signed
+    ShiftS = shift::by_s;
+    /// per element a shifted by b, unsigned, right shifts rounded
+    RoundShiftU = shift::round_by_u;
+    /// per element a shifted by b, signed, right shifts rounded
+    RoundShiftS = shift::round_by_s;
+
+    // ---- widen.rs: the arrangement names the narrow elements; imm is the operands' half ----
+    /// elements of a, zero extended to twice the size
+    ExtendU = widen::extend_u;
+    /// elements of a, sign extended to twice the size
+    ExtendS = widen::extend_s;
+    /// a × b, unsigned, in twice the size
+    MulWideU = widen::mul_wide_u;
+    /// a × b, signed, in twice the size
+    MulWideS = widen::mul_wide_s;
+    /// the carry-less product in twice the size, of 8- or 64-bit elements
+    MulWidePoly = widen::mul_wide_poly;
+    /// the low halves of a's elements, in the low 64 bits
+    Narrow = widen::narrow_low;
+
+    // ---- saturate.rs: QC is set when an element saturates ----
+    /// per element a + b, unsigned
+    SatAddU = saturate::add_u, env;
+    /// per element a + b, signed
+    SatAddS = saturate::add_s, env;
+    /// per element a - b, unsigned
+    SatSubU = saturate::sub_u, env;
+    /// per element a - b, signed
+    SatSubS = saturate::sub_s, env;
+    /// per element signed a + unsigned b, signed
+    SatAddSU = saturate::add_su, env;
+    /// per element unsigned a + signed b, unsigned
+    SatAddUS = saturate::add_us, env;
+    /// per element |a|, signed
+    SatAbs = saturate::abs, env;
+    /// per element -a, signed
+    SatNeg = saturate::neg, env;
+    /// per element the high half of 2ab, signed; rounded if imm is 1
+    SatMulHigh = saturate::mul_high, env;
+    /// per element the rounded high half of c·2^n + 2ab, signed
+    SatMulAddHigh = saturate::mul_add_high, env;
+    /// per element the rounded high half of c·2^n - 2ab, signed
+    SatMulSubHigh = saturate::mul_sub_high, env;
+    /// 2ab, signed, in twice the size; imm is the operands' half
+    SatMulWide = saturate::mul_double_wide, env;
+    /// signed elements of twice the size to signed ones, in the low 64 bits
+    SatNarrowS = saturate::narrow_s, env;
+    /// unsigned elements of twice the size to unsigned ones, in the low 64 bits
+    SatNarrowU = saturate::narrow_u, env;
+    /// signed elements of twice the size to unsigned ones, in the low 64 bits
+    SatNarrowSU = saturate::narrow_su, env;
+    /// per element a shifted by b, unsigned
+    SatShiftU = saturate::shl_by_u, env;
+    /// per element a shifted by b, signed
+    SatShiftS = saturate::shl_by_s, env;
+    /// per element a shifted by b, unsigned, right shifts rounded
+    SatRoundShiftU = saturate::round_by_u, env;
+    /// per element a shifted by b, signed, right shifts rounded
+    SatRoundShiftS = saturate::round_by_s, env;
+    /// per element signed a << imm, unsigned
+    SatShlSU = saturate::shl_su, env;
+
+    // ---- permute.rs ----
+    /// alternately the elements of the low halves of a and b
+    Zip1 = permute::zip1;
+    /// alternately the elements of the high halves of a and b
+    Zip2 = permute::zip2;
+    /// the even elements of a, then those of b
+    Unzip1 = permute::unzip1;
+    /// the odd elements of a, then those of b
+    Unzip2 = permute::unzip2;
+    /// alternately the even elements of a and b
+    Transpose1 = permute::transpose1;
+    /// alternately the odd elements of a and b
+    Transpose2 = permute::transpose2;
+    /// bytes imm onwards of a, followed by the first bytes of b
+    Extract = permute::extract;
+    /// bytes of a by the indices in b, zero where they are 16 or more
+    Table = permute::table;
+    /// bytes of a by the indices in b, those of c where they are 16 or more
+    TableOr = permute::table_or;
+    /// element imm of a in every element; the element may lie above the arrangement's part
+    DupLane = permute::dup_lane;
+    /// elements in reverse order within containers of 2^imm bytes
+    Reverse = permute::reverse;
+
+    // ---- reduce.rs ----
+    /// the sum of all elements of a, in lane 0
+    SumV = reduce::add;
+    /// the signed minimum of all elements of a, in lane 0
+    MinSV = reduce::min_s;
+    /// the signed maximum of all elements of a, in lane 0
+    MaxSV = reduce::max_s;
+    /// the unsigned minimum of all elements of a, in lane 0
+    MinUV = reduce::min_u;
+    /// the unsigned maximum of all elements of a, in lane 0
+    MaxUV = reduce::max_u;
+    /// per 32-bit element c + the sum of four products of signed bytes
+    DotS = reduce::dot_s;
+    /// per 32-bit element c + the sum of four products of unsigned bytes
+    DotU = reduce::dot_u;
+    /// per 32-bit element c + the sum of four products of unsigned bytes of a and signed bytes of b
+    DotUS = reduce::dot_us;
+    /// c + the product of the 2×8 matrices of signed bytes a and b transposed
+    MatrixS = reduce::matrix_s;
+    /// c + the product of the 2×8 matrices of unsigned bytes a and b transposed
+    MatrixU = reduce::matrix_u;
+    /// c + the product of the 2×8 matrices of unsigned bytes a and signed bytes b transposed
+    MatrixUS = reduce::matrix_us;
+
+    // ---- crypto_aes.rs ----
+    /// AESE: state a, round key b
+    AesEncrypt = crypto_aes::encrypt;
+    /// AESD: state a, round key b
+    AesDecrypt = crypto_aes::decrypt;
+    /// AESMC
+    AesMix = crypto_aes::mix_columns;
+    /// AESIMC
+    AesUnmix = crypto_aes::unmix_columns;
+    /// SM4E: state a, round keys b
+    Sm4Encrypt = crypto_aes::sm4_encrypt;
+    /// SM4EKEY: keys a, constants b
+    Sm4Key = crypto_aes::sm4_key;
+
+    // ---- crypto_sha.rs: a is the destination's old value, b and c the operands in order ----
+    /// SHA1C
+    Sha1Choose = crypto_sha::sha1_choose;
+    /// SHA1P
+    Sha1Parity = crypto_sha::sha1_parity;
+    /// SHA1M
+    Sha1Majority = crypto_sha::sha1_majority;
+    /// SHA1SU1
+    Sha1Update1 = crypto_sha::sha1_update1;
+    /// SHA256H
+    Sha256Hash = crypto_sha::sha256_hash;
+    /// SHA256H2
+    Sha256Hash2 = crypto_sha::sha256_hash2;
+    /// SHA256SU0
+    Sha256Update0 = crypto_sha::sha256_update0;
+    /// SHA256SU1
+    Sha256Update1 = crypto_sha::sha256_update1;
+    /// SHA512H
+    Sha512Hash = crypto_sha::sha512_hash;
+    /// SHA512H2
+    Sha512Hash2 = crypto_sha::sha512_hash2;
+    /// SHA512SU0
+    Sha512Update0 = crypto_sha::sha512_update0;
+    /// SHA512SU1
+    Sha512Update1 = crypto_sha::sha512_update1;
+    /// SM3PARTW1
+    Sm3Part1 = crypto_sha::sm3_part1;
+    /// SM3PARTW2
+    Sm3Part2 = crypto_sha::sm3_part2;
+    /// SM3SS1 of a, b and c
+    Sm3Ss1 = crypto_sha::sm3_ss1;
+    /// SM3TT1A with element imm of c
+    Sm3Tt1a = crypto_sha::sm3_tt1a;
+    /// SM3TT1B with element imm of c
+    Sm3Tt1b = crypto_sha::sm3_tt1b;
+    /// SM3TT2A with element imm of c
+    Sm3Tt2a = crypto_sha::sm3_tt2a;
+    /// SM3TT2B with element imm of c
+    Sm3Tt2b = crypto_sha::sm3_tt2b;
 }

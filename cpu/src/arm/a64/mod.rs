@@ -8,8 +8,29 @@ pub mod atomic;
 pub mod bits;
 /// Branches.
 pub mod branch;
+/// Cryptographic instructions.
+pub mod crypto;
 /// Loads and stores of general registers.
 pub mod load_store;
+mod simd;
+/// Advanced SIMD copy and modified immediate.
+pub mod simd_copy;
+/// Advanced SIMD three different.
+pub mod simd_different;
+/// Advanced SIMD by element.
+pub mod simd_element;
+/// Loads and stores of vector registers.
+pub mod simd_memory;
+/// Advanced SIMD two-register miscellaneous and across lanes.
+pub mod simd_misc;
+/// Advanced SIMD permute, extract and table lookup.
+pub mod simd_permute;
+/// Advanced SIMD three same.
+pub mod simd_same;
+/// Advanced SIMD shift by immediate.
+pub mod simd_shift;
+/// Loads and stores of structures.
+pub mod simd_structure;
 /// System instructions and pointer authentication.
 pub mod system;
 
@@ -29,6 +50,16 @@ pub fn table<E: Arm>() -> Table<E> {
     rows.extend(load_store::rows());
     rows.extend(atomic::rows());
     rows.extend(system::rows());
+    rows.extend(crypto::rows());
+    rows.extend(simd_copy::rows());
+    rows.extend(simd_different::rows());
+    rows.extend(simd_element::rows());
+    rows.extend(simd_memory::rows());
+    rows.extend(simd_misc::rows());
+    rows.extend(simd_permute::rows());
+    rows.extend(simd_same::rows());
+    rows.extend(simd_shift::rows());
+    rows.extend(simd_structure::rows());
     Table::new(rows)
 }
 
