@@ -6,10 +6,14 @@
 pub mod chardev;
 pub mod cli;
 pub mod detect;
+pub mod doctor;
 pub mod exit;
+pub mod gdb;
 pub mod logging;
 pub mod monitor;
 pub mod options;
+pub mod program;
+pub mod run;
 pub mod suggest;
 pub mod term;
 

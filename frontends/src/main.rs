@@ -1,2 +1,9 @@
 //! The lyrebird program.
-fn main() {}
+
+use std::process::ExitCode;
+
+use lyrebird_frontends::program;
+
+fn main() -> ExitCode {
+    ExitCode::from(program::main(std::env::args_os(), &lyrebird_frontends::run::build))
+}

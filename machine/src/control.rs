@@ -62,7 +62,8 @@ pub enum StopReason {
         /// The guest virtual address.
         address: u64,
     },
-    /// A data watchpoint; the access has been made and the PC is behind it.
+    /// A data watchpoint; as on the processor itself the access has not been made and the PC is at the instruction,
+    /// which the next resume or step executes without stopping again. That is what gdb expects of this architecture.
     Watchpoint {
         /// Which.
         id: BreakpointId,
@@ -321,8 +322,8 @@ pub trait Control: Send + Sync {
     /// Stops the guest; [`Event::Stopped`] follows. Nothing happens when it stands still already.
     fn pause(&self);
 
-    /// Lets all processors run; [`Event::Resumed`] follows. A breakpoint at a processor's PC does not stop it again at
-    /// once. Refused after the end.
+    /// Lets all processors run; [`Event::Resumed`] follows. A breakpoint at a processor's PC, or a watchpoint of its
+    /// instruction there, does not stop it again at once. Refused after the end.
     fn resume(&self) -> Result<(), ControlError>;
 
     /// Lets `cpu` execute one instruction (an exception taken counts as one); [`Event::Stopped`] follows.

@@ -18,6 +18,7 @@ pub const QEMU_AARCH64: &str = "qemu-system-aarch64";
     after_help = "Every option may be written with one dash or two.\n\
         In a running guest's terminal: Ctrl-A x quits, Ctrl-A c switches to the monitor, Ctrl-A h lists the keys.\n\n\
         Examples:\n  \
+        lyrebird demo\n  \
         lyrebird run vmlinuz -initrd initrd.gz -append console=ttyAMA0\n  \
         lyrebird run disk.qcow2 -kernel vmlinuz -append 'console=ttyAMA0 root=/dev/vda'\n  \
         lyrebird qemu-system-aarch64 -M virt -m 1G -nographic -kernel Image"
@@ -37,6 +38,9 @@ pub enum Command {
     /// Understand the command line of QEMU's program of this name (also through a link of this name)
     #[command(name = QEMU_AARCH64, args_override_self = true)]
     QemuAarch64(Box<MachineArgs>),
+    /// Run the demo guest that is built in
+    #[command(args_override_self = true)]
+    Demo(Box<MachineArgs>),
     /// Say what this host can do and what is missing for optional things
     Doctor,
     /// Print a completion script for a shell

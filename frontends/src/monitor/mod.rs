@@ -54,9 +54,12 @@ impl CharPort for Port {
     fn drain(&self) {}
 }
 
-/// Starts a monitor of `control` on `line`.
-pub fn start(line: Arc<User>, control: Arc<dyn Control>) -> io::Result<()> {
+/// Starts a monitor of `control` on `line`. With `greet` it shows its prompt at once, else when somebody looks.
+pub fn start(line: Arc<User>, control: Arc<dyn Control>, greet: bool) -> io::Result<()> {
     let (tx, rx) = bounded(QUEUE);
+    if greet {
+        let _ = tx.try_send(Input::Opened);
+    }
     let opened = tx.clone();
     line.on_open(move || {
         // A monitor that is this busy will print a prompt anyway.

@@ -153,8 +153,18 @@ impl State {
         Some(StopReason::Watchpoint { id: *id, address, write })
     }
 
+    /// The watchpoint that the next instruction of a CPU would touch.
+    fn watched(&self, cpu: usize) -> Option<StopReason> {
+        let x1 = self.cpus[cpu].x[1];
+        match self.word(self.cpus[cpu].pc)? {
+            STR_X0 => self.watchpoint_at(x1, true),
+            LDR_X2 => self.watchpoint_at(x1, false),
+            _ => None,
+        }
+    }
+
     /// One instruction of one CPU.
-    fn execute(&mut self, cpu: usize) -> Option<StopReason> {
+    fn execute(&mut self, cpu: usize) -> Option<()> {
         let word = self.word(self.cpus[cpu].pc)?;
         let x1 = self.cpus[cpu].x[1];
         self.cpus[cpu].pc += 4;
@@ -163,12 +173,10 @@ impl State {
             STR_X0 => {
                 let at = Self::offset(x1, 8).ok()?;
                 self.ram[at..at + 8].copy_from_slice(&self.cpus[cpu].x[0].to_le_bytes());
-                return self.watchpoint_at(x1, true);
             }
             LDR_X2 => {
                 let at = Self::offset(x1, 8).ok()?;
                 self.cpus[cpu].x[2] = u64::from_le_bytes(self.ram[at..at + 8].try_into().ok()?);
-                return self.watchpoint_at(x1, false);
             }
             word if word & B_MASK == B => {
                 let words = ((word << 6) as i32 >> 6) as i64;
@@ -176,7 +184,7 @@ impl State {
             }
             _ => {}
         }
-        None
+        Some(())
     }
 }
 
@@ -211,9 +219,12 @@ impl Control for Mock {
                     if !state.status.is_running() {
                         return;
                     }
-                    let before = if first { None } else { state.breakpoint_at(state.cpus[cpu].pc) };
-                    if let Some(reason) = before.or_else(|| state.execute(cpu)) {
-                        state.stop(CpuId(cpu as u32), reason);
+                    let pc = state.cpus[cpu].pc;
+                    match state.breakpoint_at(pc).or_else(|| state.watched(cpu)) {
+                        Some(reason) if !first => state.stop(CpuId(cpu as u32), reason),
+                        _ => {
+                            state.execute(cpu);
+                        }
                     }
                 }
                 first = false;
@@ -229,8 +240,8 @@ impl Control for Mock {
         if state.status.is_running() {
             return Err(ControlError::State("the guest runs: stop it first".into()));
         }
-        let reason = state.execute(cpu.0 as usize).unwrap_or(StopReason::StepDone);
-        state.stop(cpu, reason);
+        state.execute(cpu.0 as usize);
+        state.stop(cpu, StopReason::StepDone);
         Ok(())
     }
 
