@@ -23,9 +23,9 @@ const DIR: u64 = 0x1000;
 const CTLR_ACK_CTL: u32 = 1 << 2;
 pub(super) const CTLR_FIQ_EN: u32 = 1 << 3;
 const CTLR_CBPR: u32 = 1 << 4;
-/// The first of the two EOImode bits; the other one is for Non-secure accesses, of which there are none.
+/// EOImode; the bit for Non-secure accesses is not there without the Security Extensions.
 const CTLR_EOI_MODE: u32 = 1 << 9;
-const CTLR_MASK: u32 = 0x61f;
+const CTLR_MASK: u32 = 0x21f;
 
 /// Architecture version 2, implementer Arm.
 const IIDR_VALUE: u32 = 0x0002_043b;
@@ -151,7 +151,8 @@ impl Core {
         let Some(bank) = self.bank(cpu, intid) else { return Ok(()) };
         let group1 = bank.group >> (intid % 32) & 1 != 0;
         let Some(i) = self.state.interfaces.get_mut(cpu) else { return Ok(()) };
-        if alias && !group1 {
+        // The end of what was never acknowledged is unpredictable; like QEMU, it does nothing.
+        if alias && !group1 || i.running() == IDLE {
             return Ok(());
         }
         i.apr[usize::from(group1)].drop_highest();

@@ -158,6 +158,7 @@ impl Core {
 
     /// Makes an SGI from `sources` pending on `cpu`, or no longer so.
     fn set_sgi(&mut self, cpu: usize, sgi: u32, sources: u8, pending: bool) {
+        let sources = sources & ((1u16 << self.cpus()) - 1) as u8;
         let (Some(interface), Some(bank)) =
             (self.state.interfaces.get_mut(cpu), self.state.private.get_mut(cpu))
         else {
