@@ -76,8 +76,8 @@ fn regime(core: &Core<Arm64>, va: u64, el: u32) -> Result<Regime, u64> {
     Ok(Regime { ttbr: core.reg(ttbr), size, granule })
 }
 
-/// Walks the tables.
-fn walk(core: &Core<Arm64>, va: u64, r: &Regime) -> Result<Leaf, u64> {
+/// Walks the tables, telling each descriptor to `told`.
+fn walk(core: &Core<Arm64>, va: u64, r: &Regime, told: &mut dyn FnMut(u64, u64, u64)) -> Result<Leaf, u64> {
     let stride = r.granule - 3;
     let bits = 64 - r.size as u32;
     let levels = (bits - r.granule).div_ceil(stride);
@@ -92,6 +92,7 @@ fn walk(core: &Core<Arm64>, va: u64, r: &Regime) -> Result<Leaf, u64> {
         let width = if level == 4 - levels as u64 { first_bits } else { stride };
         let at = table + ((va >> shift & ((1 << width) - 1)) << 3);
         let descriptor = read(core, at).ok_or(status::EXTERNAL_ON_WALK + level)?;
+        told(level, at, descriptor);
         let block = descriptor & 3 == 1 && block_allowed(r.granule, level);
         if block || (level == 3 && descriptor & 3 == 3) {
             let mask = (1u64 << shift) - 1;
@@ -177,6 +178,122 @@ pub fn translate(core: &mut Core<Arm64>, va: u64, want: Want, unprivileged: bool
 /// # Errors
 /// The fault status code.
 pub fn lookup(core: &mut Core<Arm64>, va: u64, want: Want, user: bool, pan: bool) -> Result<Mapping, u64> {
+    lookup_told(core, va, want, user, pan, &mut |_, _, _| {})
+}
+
+/// As [`lookup`], with a line of text for each step of the walk.
+///
+/// # Errors
+/// The fault status code.
+pub fn lookup_with(
+    core: &mut Core<Arm64>,
+    va: u64,
+    want: Want,
+    user: bool,
+    pan: bool,
+    line: &mut dyn FnMut(String),
+) -> Result<Mapping, u64> {
+    lookup_told(core, va, want, user, pan, &mut |level, at, descriptor| {
+        let kind = match (descriptor & 3, level) {
+            (3, 3) => "page",
+            (3, _) => "table",
+            (1, 0..=2) => "block",
+            _ => "invalid",
+        };
+        line(format!("level {level} descriptor at {at:#x}: {descriptor:#018x} {kind}"));
+    })
+}
+
+/// The physical page behind a virtual address, without regard to permissions and without touching flags.
+pub fn peek(core: &mut Core<Arm64>, va: u64, user: bool) -> Option<u64> {
+    if core.reg(sr::SCTLR_EL1) & context::sctlr::M == 0 {
+        return Some(va & PAGE_MASK);
+    }
+    let va = untag(core.reg(sr::TCR_EL1), va, Want::Read);
+    let r = regime(core, va, if user { 0 } else { 1 }).ok()?;
+    walk(core, va, &r, &mut |_, _, _| {}).ok().map(|leaf| leaf.pa)
+}
+
+/// A fault status code in words.
+pub fn status_text(status: u64) -> String {
+    let kind = match status & !3 {
+        status::ADDRESS_SIZE => "address size fault",
+        status::TRANSLATION => "translation fault",
+        status::ACCESS => "access flag fault",
+        status::PERMISSION => "permission fault",
+        status::EXTERNAL_ON_WALK => "external abort on the walk",
+        _ => "fault",
+    };
+    format!("{kind}, level {}", status & 3)
+}
+
+/// Writes the mapped ranges of both halves, joined where they continue each other.
+pub fn ranges(core: &mut Core<Arm64>, text: &mut String) {
+    use std::fmt::Write;
+    if core.reg(sr::SCTLR_EL1) & context::sctlr::M == 0 {
+        text.push_str("The MMU is off: virtual addresses are physical.\n");
+        return;
+    }
+    let mut run: Option<(u64, u64, u64)> = None;
+    let mut flush = |run: &mut Option<(u64, u64, u64)>| {
+        if let Some((va, len, attributes)) = run.take() {
+            let flag = |bit: u64, c: char| if attributes >> bit & 1 != 0 { c } else { '-' };
+            let write = if attributes >> 7 & 1 == 0 { 'w' } else { '-' };
+            let _ = writeln!(
+                text,
+                "{va:016x}-{:016x} {len:016x} r{write} {}{}{}",
+                va.wrapping_add(len - 1),
+                flag(6, 'u'),
+                if attributes >> 53 & 1 == 0 { 'x' } else { '-' },
+                if attributes >> 54 & 1 == 0 { 'X' } else { '-' },
+            );
+        }
+    };
+    const ATTRIBUTES: u64 = 3 << 53 | 3 << 6;
+    for upper in [false, true] {
+        let tcr = core.reg(sr::TCR_EL1);
+        let size = if upper { tcr >> 16 & 63 } else { tcr & 63 }.clamp(16, 39);
+        let first = if upper { u64::MAX << (64 - size) } else { 0 };
+        let mut offset = 0u64;
+        while offset < 1 << (64 - size) {
+            let va = first.wrapping_add(offset);
+            let mut step = 1 << 12;
+            let mut seen = 0;
+            let found = regime(core, va, 1).and_then(|r| {
+                let stride = r.granule - 3;
+                walk(core, va, &r, &mut |level, _, d| {
+                    step = 1u64 << (r.granule + stride * (3 - level as u32));
+                    seen = d;
+                })
+            });
+            if found.is_ok() {
+                let attributes = seen & ATTRIBUTES;
+                match &mut run {
+                    Some((start, len, a)) if *a == attributes && start.wrapping_add(*len) == va => {
+                        *len += step
+                    }
+                    _ => {
+                        flush(&mut run);
+                        run = Some((va, step, attributes));
+                    }
+                }
+            } else {
+                flush(&mut run);
+            }
+            offset += step - (offset & (step - 1));
+        }
+        flush(&mut run);
+    }
+}
+
+fn lookup_told(
+    core: &mut Core<Arm64>,
+    va: u64,
+    want: Want,
+    user: bool,
+    pan: bool,
+    told: &mut dyn FnMut(u64, u64, u64),
+) -> Result<Mapping, u64> {
     let tcr = core.reg(sr::TCR_EL1);
     if core.reg(sr::SCTLR_EL1) & context::sctlr::M == 0 {
         let pa = untag(tcr, va, want);
@@ -190,7 +307,7 @@ pub fn lookup(core: &mut Core<Arm64>, va: u64, want: Want, user: bool, pan: bool
     let address = untag(tcr, va, want);
     loop {
         let r = regime(core, address, if user { 0 } else { 1 })?;
-        let mut leaf = walk(core, address, &r)?;
+        let mut leaf = walk(core, address, &r, told)?;
         if leaf.pa >> 48 != 0 {
             return Err(status::ADDRESS_SIZE + leaf.level);
         }

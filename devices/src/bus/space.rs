@@ -64,10 +64,27 @@ impl AddressSpace {
     }
 
     fn add_block(&self, name: &str, base: u64, ram: GuestRam, rom: bool) -> Result<(), SpanError> {
-        let span = Span::new(base, ram.len())?;
+        self.add_ram_part(name, base, &ram, 0, ram.len(), rom)
+    }
+
+    /// Places `len` bytes of `ram` from `offset` on at `base`, as ROM if `rom` says so: several blocks of an address
+    /// space may share one mapping.
+    ///
+    /// # Errors
+    /// When something else is there.
+    pub fn add_ram_part(
+        &self,
+        name: &str,
+        base: u64,
+        ram: &GuestRam,
+        offset: u64,
+        len: u64,
+        rom: bool,
+    ) -> Result<(), SpanError> {
+        let span = Span::new(base, len)?;
         let mappings = self.mappings.read();
         clash(&mappings, name, span)?;
-        self.memory.place(Block { name: name.into(), span, ram, offset: 0, rom })
+        self.memory.place(Block { name: name.into(), span, ram: ram.clone(), offset, rom })
     }
 
     /// Places the first `len` bytes of a device's registers at `base`.

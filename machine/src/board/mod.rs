@@ -1,0 +1,4 @@
+//! Boards: ordinary functions that wire a machine.
+
+pub mod virt;
+mod virt_dtb;

@@ -1,0 +1,476 @@
+//! Arm's `virt` board with QEMU's addresses and interrupt numbers, so that a guest cannot tell.
+//!
+//! Left out: PCIe, the second UART, the SMMU, the ITS, memory hotplug, flash that can be written.
+
+use super::virt_dtb::{self, Facts};
+use crate::bus::PhysicalBus;
+use crate::chardev::Chardevs;
+use crate::config::{
+    Board as BoardConfig, BuildError, CacheMode, Config, DeviceConfig, Drive, FileRole, GicVersion,
+    ImageFormat, RtcBase, SerialPort,
+};
+use crate::loader::{self, Piece};
+use crate::platform::{Timers, VirtPlatform};
+use crate::shared::Shared;
+use lyrebird_cpu::core::Physical;
+use lyrebird_devices::block::{self, BlockBackend, BlockError, Cache, Format, ImageOptions};
+use lyrebird_devices::bus::clock::Clock;
+use lyrebird_devices::bus::device::{Socket, share};
+use lyrebird_devices::bus::irq::Wire;
+use lyrebird_devices::bus::space::AddressSpace;
+use lyrebird_devices::bus::span::SpanError;
+use lyrebird_devices::char::pl011::Pl011;
+use lyrebird_devices::char::{CharPort, Chardev, Null};
+use lyrebird_devices::fw_cfg::{FwCfg, key};
+use lyrebird_devices::gpio::button::Button;
+use lyrebird_devices::gpio::pl061::Pl061;
+use lyrebird_devices::intc::Intc;
+use lyrebird_devices::intc::gicv2::GicV2;
+use lyrebird_devices::intc::gicv3::GicV3;
+use lyrebird_devices::time::pl031::Pl031;
+use lyrebird_devices::virtio::blk::{Blk, BlkOptions};
+use lyrebird_devices::virtio::console::{Console, Port};
+use lyrebird_devices::virtio::mmio::VirtioMmio;
+use lyrebird_devices::virtio::rng::{Rng, RngLimit, RngOptions};
+use lyrebird_ram::GuestRam;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Guest-physical addresses of the board.
+pub mod map {
+    #![expect(missing_docs, reason = "named after what is there")]
+    pub const FLASH: u64 = 0;
+    pub const FLASH_LEN: u64 = 0x0400_0000;
+    pub const GIC_DIST: u64 = 0x0800_0000;
+    pub const GIC_CPU: u64 = 0x0801_0000;
+    pub const GIC_REDIST: u64 = 0x080A_0000;
+    pub const UART: u64 = 0x0900_0000;
+    pub const RTC: u64 = 0x0901_0000;
+    pub const FW_CFG: u64 = 0x0902_0000;
+    pub const GPIO: u64 = 0x0903_0000;
+    pub const VIRTIO: u64 = 0x0A00_0000;
+    pub const VIRTIO_STRIDE: u64 = 0x200;
+    pub const RAM: u64 = 0x4000_0000;
+}
+
+/// Shared peripheral interrupt numbers.
+pub mod spi {
+    #![expect(missing_docs, reason = "named after the device")]
+    pub const UART: u32 = 1;
+    pub const RTC: u32 = 2;
+    pub const GPIO: u32 = 7;
+    pub const VIRTIO: u32 = 16;
+    pub const COUNT: u32 = 256;
+}
+
+/// Private peripheral interrupt numbers of the timers.
+pub mod ppi {
+    #![expect(missing_docs, reason = "named after the timer")]
+    pub const HYPERVISOR: u32 = 10;
+    pub const VIRTUAL: u32 = 11;
+    pub const SECURE: u32 = 13;
+    pub const PHYSICAL: u32 = 14;
+    pub const PMU: u32 = 7;
+}
+
+/// virtio-mmio transports.
+pub const TRANSPORTS: u32 = 32;
+
+/// Affinity fields of a processor's MPIDR: clusters of 16 as with QEMU's GICv3, or 8 with GICv2.
+pub fn affinity(cpu: usize) -> u64 {
+    cpu as u64
+}
+
+/// The built board.
+pub struct Board {
+    /// Where everything is.
+    pub space: Arc<AddressSpace>,
+    /// All guest RAM, flash included.
+    pub ram: GuestRam,
+    /// RAM windows and bus for processors.
+    pub bus: Arc<dyn Physical>,
+    /// The interrupt controller.
+    pub gic: Arc<dyn Intc>,
+    /// What processors ask.
+    pub platform: Arc<VirtPlatform>,
+    /// Put in place before the guest starts and at each reset.
+    pub pieces: Vec<Piece>,
+    /// First instruction of processor 0.
+    pub entry: u64,
+    /// Its X0.
+    pub argument: u64,
+    /// The power button.
+    pub button: Arc<Mutex<Button>>,
+    /// Disks by drive id.
+    pub disks: Vec<(String, Arc<dyn BlockBackend>)>,
+    /// Devices outside of the address space that reset with it.
+    pub loose: Vec<Arc<dyn Socket>>,
+}
+
+fn span(e: SpanError) -> BuildError {
+    BuildError::Host(format!("the board's address map does not work out: {e}"))
+}
+
+fn option(option: &'static str, problem: impl Into<String>) -> BuildError {
+    BuildError::Option { option, problem: problem.into() }
+}
+
+/// Builds the board.
+///
+/// # Errors
+/// When an option cannot be satisfied or a file cannot be used.
+pub fn build(
+    config: &Config,
+    chardevs: &dyn Chardevs,
+    shared: &Arc<Shared>,
+    clock: &Clock,
+) -> Result<Board, BuildError> {
+    let BoardConfig::Virt(virt) = &config.board;
+    let gicv3 = virt.gic != GicVersion::V2;
+    let cpus = config.smp.cpus as usize;
+    if !gicv3 && cpus > 8 {
+        return Err(option(
+            "smp",
+            format!("{cpus} CPUs are too many for GICv2, which has 8; use -M virt,gic-version=3"),
+        ));
+    }
+    let host = host_memory();
+    if config.ram > host {
+        return Err(option(
+            "m",
+            format!("{} MiB is more than the host's {} MiB", config.ram >> 20, host >> 20),
+        ));
+    }
+    if config.ram < 1 << 20 || config.ram > 255 << 30 {
+        return Err(option("m", "the virt board takes 1 MiB to 255 GiB of RAM"));
+    }
+    let flash = config.boot.bios.is_some() || config.drives.iter().any(|d| d.pflash.is_some());
+    let flash_len = if flash { 2 * map::FLASH_LEN } else { 0 };
+    let ram = GuestRam::new(config.ram + flash_len).map_err(|e| BuildError::Host(e.to_string()))?;
+    let space = Arc::new(AddressSpace::new());
+    space.add_ram_part("virt.ram", map::RAM, &ram, 0, config.ram, false).map_err(span)?;
+    let mut bus = PhysicalBus::new(Arc::clone(&space));
+    bus.window(map::RAM, config.ram, 0, true);
+    if flash {
+        space.add_ram_part("virt.flash", map::FLASH, &ram, config.ram, flash_len, true).map_err(span)?;
+        bus.window(map::FLASH, flash_len, config.ram, false);
+    }
+
+    // Interrupt controller and timers.
+    let (gic, v3): (Arc<dyn Intc>, Option<Arc<GicV3>>) = if gicv3 {
+        let affinities: Vec<u64> = (0..cpus).map(affinity).collect();
+        let gic = GicV3::new(&affinities, spi::COUNT, shared.clone());
+        space
+            .add_registers("gicv3_dist", map::GIC_DIST, GicV3::DISTRIBUTOR_LEN, 0, gic.clone())
+            .map_err(span)?;
+        let len = GicV3::REDISTRIBUTOR_LEN * cpus as u64;
+        space
+            .add_registers("gicv3_redist", map::GIC_REDIST, len, GicV3::REDISTRIBUTORS, gic.clone())
+            .map_err(span)?;
+        (gic.clone(), Some(gic))
+    } else {
+        let gic = GicV2::new(cpus, spi::COUNT, shared.clone());
+        space
+            .add_registers("gic_dist", map::GIC_DIST, GicV2::DISTRIBUTOR_LEN, 0, gic.clone())
+            .map_err(span)?;
+        space
+            .add_registers(
+                "gic_cpu",
+                map::GIC_CPU,
+                GicV2::CPU_INTERFACE_LEN,
+                GicV2::CPU_INTERFACE,
+                gic.clone(),
+            )
+            .map_err(span)?;
+        (gic, None)
+    };
+    let wire = |n: u32, label: &str| gic.clone().spi(n, label).unwrap_or_else(Wire::open);
+    let private = |cpu, n, label: &str| gic.clone().ppi(cpu, n, label).unwrap_or_else(Wire::open);
+    let timers = (0..cpus)
+        .map(|i| {
+            let physical = private(i, ppi::PHYSICAL, "physical timer");
+            Mutex::new(Timers::new(clock, i, physical, private(i, ppi::VIRTUAL, "virtual timer")))
+        })
+        .collect();
+    let platform = Arc::new(VirtPlatform {
+        shared: Arc::clone(shared),
+        clock: clock.clone(),
+        timers,
+        gicv3: v3,
+        semihosting: config.semihosting.enabled,
+    });
+
+    // Serial port.
+    let line = match config.serials.first() {
+        Some(SerialPort::Chardev(id)) => Some(
+            chardevs
+                .plug(id, "serial0")
+                .ok_or_else(|| option("serial", format!("there is no chardev with id '{id}'")))?,
+        ),
+        _ => None,
+    };
+    let chardev: Arc<dyn Chardev> = match &line {
+        Some(line) => Arc::clone(line) as Arc<dyn Chardev>,
+        None => Arc::new(Null),
+    };
+    let uart = share(Pl011::new(wire(spi::UART, "pl011"), chardev));
+    space.add_device(map::UART, Pl011::LEN, uart.clone()).map_err(span)?;
+    if let Some(line) = line {
+        line.connect(uart as Arc<dyn CharPort>);
+    }
+
+    // Clock, GPIO with the power button, fw_cfg.
+    let rtc = share(Pl031::new(wire(spi::RTC, "pl031"), clock.clone(), epoch(config)));
+    space.add_device(map::RTC, Pl031::LEN, rtc).map_err(span)?;
+    let gpio = share(Pl061::new(wire(spi::GPIO, "pl061")));
+    space.add_device(map::GPIO, Pl061::LEN, gpio.clone()).map_err(span)?;
+    let button = share(Button::new(Wire::new("power button", gpio, 3), clock.clone()));
+    let mut fw_cfg = FwCfg::new(space.dma());
+    fw_cfg.add(key::NB_CPUS, (cpus as u16).to_le_bytes());
+    fw_cfg.add(key::MAX_CPUS, (cpus as u16).to_le_bytes());
+    fw_cfg.add(key::RAM_SIZE, config.ram.to_le_bytes());
+    fw_cfg.add(key::NOGRAPHIC, 1u16.to_le_bytes());
+    space.add_device(map::FW_CFG, FwCfg::LEN, share(fw_cfg)).map_err(span)?;
+
+    let disks = transports(config, chardevs, &space, clock, &wire)?;
+
+    // What boots.
+    let facts = Facts {
+        cpus,
+        ram: config.ram,
+        gicv3,
+        model: &config.cpu.model,
+        append: config.boot.append.as_deref().unwrap_or(""),
+        initrd: None,
+        pmu: true,
+    };
+    let boot = boot(config, facts, &virt.dump_dtb)?;
+    Ok(Board {
+        space,
+        bus: Arc::new(bus),
+        gic,
+        platform,
+        pieces: boot.pieces,
+        entry: boot.entry,
+        argument: boot.argument,
+        loose: vec![button.clone()],
+        button,
+        disks,
+        ram,
+    })
+}
+
+struct BootPlan {
+    pieces: Vec<Piece>,
+    entry: u64,
+    argument: u64,
+}
+
+fn boot(
+    config: &Config,
+    mut facts: Facts<'_>,
+    dump: &Option<std::path::PathBuf>,
+) -> Result<BootPlan, BuildError> {
+    let (mut pieces, mut entry, mut argument) = (Vec::new(), map::FLASH, 0);
+    // The device tree goes to the bottom of RAM when nothing else says where.
+    let mut dtb_at = map::RAM;
+    if let Some(path) = &config.boot.bios {
+        let bytes = loader::read(FileRole::Firmware, path)?;
+        if bytes.len() as u64 > map::FLASH_LEN {
+            return Err(loader::file_error(
+                FileRole::Firmware,
+                path,
+                "it is larger than the board's 64 MiB flash",
+            ));
+        }
+        if bytes.is_empty() {
+            return Err(loader::file_error(FileRole::Firmware, path, "it is empty"));
+        }
+        pieces.push(Piece { at: map::FLASH, bytes });
+    }
+    if let Some(path) = &config.boot.kernel {
+        let program = loader::arm64(path, map::RAM, config.ram)?;
+        entry = program.entry;
+        let mut free = program.end.next_multiple_of(0x20_0000);
+        if let Some(initrd) = &config.boot.initrd {
+            let bytes = loader::read(FileRole::Initrd, initrd)?;
+            let at = (map::RAM + (config.ram / 2).min(128 << 20)).max(free);
+            let end = at + bytes.len() as u64;
+            if end > map::RAM + config.ram {
+                let needed = (end - map::RAM).div_ceil(1 << 20);
+                let problem = format!("it does not fit behind the kernel; use at least -m {}", needed + 16);
+                return Err(loader::file_error(FileRole::Initrd, initrd, problem));
+            }
+            facts.initrd = Some((at, end));
+            free = end.next_multiple_of(0x20_0000);
+            pieces.push(Piece { at, bytes });
+        }
+        if program.linux {
+            dtb_at = free;
+        }
+        pieces.extend(program.pieces);
+        argument = dtb_at;
+    } else if config.boot.initrd.is_some() {
+        return Err(option("initrd", "an initrd needs a -kernel"));
+    } else if config.boot.append.is_some() {
+        return Err(option("append", "a command line needs a -kernel"));
+    }
+    let dtb = match &config.boot.dtb {
+        Some(path) => {
+            let bytes = loader::read(FileRole::Dtb, path)?;
+            virt_dtb::check(&bytes).map_err(|problem| loader::file_error(FileRole::Dtb, path, problem))?;
+            bytes
+        }
+        None => virt_dtb::build(&facts)
+            .map_err(|e| BuildError::Host(format!("cannot write the device tree: {e}")))?,
+    };
+    if let Some(path) = dump {
+        std::fs::write(path, &dtb)
+            .map_err(|e| option("machine", format!("dumpdtb={}: {e}", path.display())))?;
+        return Err(BuildError::DtbWritten(path.clone()));
+    }
+    if dtb_at + dtb.len() as u64 > map::RAM + config.ram {
+        return Err(option("m", "no room for the device tree; use more RAM"));
+    }
+    pieces.push(Piece { at: dtb_at, bytes: dtb });
+    Ok(BootPlan { pieces, entry, argument })
+}
+
+/// RAM that the host has, in bytes.
+fn host_memory() -> u64 {
+    let info = rustix::system::sysinfo();
+    (info.totalram as u64 + info.totalswap as u64) * u64::from(info.mem_unit)
+}
+
+fn epoch(config: &Config) -> u32 {
+    let now = std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_secs());
+    match config.rtc.base {
+        RtcBase::Utc | RtcBase::LocalTime => now as u32,
+        RtcBase::Date(seconds) => seconds as u32,
+    }
+}
+
+/// Fills the virtio-mmio transports: the first device gets the last one, as with QEMU.
+fn transports(
+    config: &Config,
+    chardevs: &dyn Chardevs,
+    space: &Arc<AddressSpace>,
+    clock: &Clock,
+    wire: &dyn Fn(u32, &str) -> Wire,
+) -> Result<Vec<(String, Arc<dyn BlockBackend>)>, BuildError> {
+    let mut disks = Vec::new();
+    let mut consoles: Vec<(Option<&String>, Console)> = Vec::new();
+    let mut connect: Vec<(usize, u32, Arc<dyn crate::chardev::Backend>)> = Vec::new();
+    let mut built: Vec<Planned> = Vec::new();
+    for device in &config.devices {
+        match device {
+            DeviceConfig::VirtioBlk { drive, serial, .. } => {
+                let found = config.drives.iter().find(|d| &d.id == drive);
+                let found = found.ok_or_else(|| {
+                    option(
+                        "device",
+                        format!(
+                            "there is no drive with id '{drive}'; add -drive id={drive},file=...,if=none"
+                        ),
+                    )
+                })?;
+                let disk = open_drive(found, config.snapshot)?;
+                disks.push((drive.clone(), Arc::clone(&disk)));
+                let options = BlkOptions {
+                    serial: serial.clone().unwrap_or_default(),
+                    writeback: found.cache != CacheMode::Writethrough,
+                    ..BlkOptions::default()
+                };
+                built.push(Planned::Device(Box::new(Blk::new(disk, options))));
+            }
+            DeviceConfig::VirtioSerial { id, max_ports } => {
+                built.push(Planned::Console(consoles.len()));
+                consoles.push((id.as_ref(), Console::new(*max_ports)));
+            }
+            DeviceConfig::VirtPort { console, chardev, name, nr, bus, .. } => {
+                let wanted = bus.as_ref().map(|b| b.strip_suffix(".0").unwrap_or(b));
+                let place =
+                    consoles.iter().position(|(id, _)| wanted.is_none() || id.map(String::as_str) == wanted);
+                let place = place.ok_or_else(|| {
+                    option("device", "a virtio port needs a -device virtio-serial-device before it")
+                })?;
+                let line = match chardev {
+                    Some(id) => Some(
+                        chardevs
+                            .plug(id, name.as_deref().unwrap_or("virtport"))
+                            .ok_or_else(|| option("device", format!("there is no chardev with id '{id}'")))?,
+                    ),
+                    None => None,
+                };
+                let port = Port {
+                    console: *console,
+                    name: name.clone().unwrap_or_default(),
+                    chardev: line.clone().map(|l| l as Arc<dyn Chardev>),
+                };
+                let number =
+                    consoles[place].1.add_port(*nr, port).map_err(|e| option("device", e.to_string()))?;
+                if let Some(line) = line {
+                    connect.push((place, number, line));
+                }
+            }
+            DeviceConfig::VirtioRng { limit, .. } => {
+                let limit = limit.map(|(bytes, ms)| RngLimit {
+                    bytes,
+                    period: u64::from(ms) * 1_000_000,
+                    timer: clock.timer("virtio-rng limit"),
+                });
+                built.push(Planned::Device(Box::new(Rng::new(RngOptions { seed: None, limit }))));
+            }
+        }
+    }
+    if built.len() > TRANSPORTS as usize {
+        return Err(option("device", "the virt board has 32 virtio-mmio transports"));
+    }
+    for (place, number, line) in connect {
+        line.connect(consoles[place].1.port(number));
+    }
+    let mut consoles: HashMap<usize, Console> = consoles.into_iter().map(|(_, c)| c).enumerate().collect();
+    let mut built = built.into_iter();
+    for i in (0..TRANSPORTS).rev() {
+        let irq = wire(spi::VIRTIO + i, "virtio-mmio");
+        let device = match built.next() {
+            Some(Planned::Device(d)) => Some(d),
+            Some(Planned::Console(n)) => consoles.remove(&n).map(|c| Box::new(c) as Box<dyn Virtio>),
+            None => None,
+        };
+        let transport = match device {
+            Some(device) => VirtioMmio::new(device, space.dma(), irq, false),
+            None => VirtioMmio::empty(false),
+        };
+        let base = map::VIRTIO + u64::from(i) * map::VIRTIO_STRIDE;
+        space.add_device(base, map::VIRTIO_STRIDE, share(transport)).map_err(span)?;
+    }
+    Ok(disks)
+}
+
+use lyrebird_devices::virtio::device::VirtioDevice as Virtio;
+
+enum Planned {
+    Device(Box<dyn Virtio>),
+    Console(usize),
+}
+
+fn open_drive(drive: &Drive, snapshot: bool) -> Result<Arc<dyn BlockBackend>, BuildError> {
+    let options = ImageOptions {
+        format: drive.format.map(|f| match f {
+            ImageFormat::Raw => Format::Raw,
+            ImageFormat::Qcow2 => Format::Qcow2,
+        }),
+        read_only: drive.read_only,
+        snapshot: drive.snapshot || snapshot,
+        cache: match drive.cache {
+            CacheMode::Unsafe => Cache::Unsafe,
+            CacheMode::Writeback | CacheMode::Writethrough => Cache::Writeback,
+        },
+        unmap: drive.discard,
+        ..ImageOptions::new(&drive.file)
+    };
+    block::open(&options)
+        .map_err(|e: BlockError| BuildError::Image { path: drive.file.clone(), problem: e.to_string() })
+}

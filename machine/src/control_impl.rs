@@ -1,0 +1,274 @@
+//! [`Control`] for a machine.
+
+use crate::arm_registers;
+use crate::config::DebugItems;
+use crate::control::{
+    AddressSpace, Breakpoint, BreakpointId, Control, ControlError, CpuId, CpuInfo, DisasmLine, Event, Others,
+    RegisterGroup, RegisterId, Report, Shutdown, Status, StopReason, Translation,
+};
+use crate::machine::Inner;
+use crate::shared::{Power, Request};
+use crate::vcpu::Vcpu;
+use crossbeam::channel::Receiver;
+use lyrebird_cpu::arm::{context, state, walk};
+use lyrebird_cpu::core::Want;
+use parking_lot::MutexGuard;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+impl Inner {
+    /// Runs `f` on a processor at an instruction boundary.
+    fn with<T>(&self, cpu: CpuId, f: impl FnOnce(MutexGuard<'_, Vcpu>) -> T) -> Result<T, ControlError> {
+        let vcpu = self.vcpus.get(cpu.0 as usize).ok_or(ControlError::NoCpu(cpu.0))?;
+        let _held = self.shared.hold();
+        Ok(f(vcpu.lock()))
+    }
+
+    /// Physical address of one byte in an address space.
+    fn physical(&self, space: AddressSpace, address: u64) -> Result<u64, ControlError> {
+        match space {
+            AddressSpace::Physical => Ok(address),
+            AddressSpace::Virtual(cpu) => self
+                .with(cpu, |mut v| {
+                    let user = v.core.reg(state::MODE) >> 2 & 3 == 0;
+                    walk::peek(&mut v.core, address, user).map(|pa| pa | address & 0xFFF)
+                })?
+                .ok_or(ControlError::Memory(address)),
+        }
+    }
+
+    /// Calls `f` for each piece of an access that lies in one page: physical address and range of the buffer.
+    fn pieces(
+        &self,
+        space: AddressSpace,
+        address: u64,
+        len: usize,
+        mut f: impl FnMut(u64, std::ops::Range<usize>) -> Result<(), ()>,
+    ) -> Result<(), ControlError> {
+        let mut done = 0;
+        while done < len {
+            let at = address.wrapping_add(done as u64);
+            let here = (len - done).min(0x1000 - (at & 0xFFF) as usize);
+            let pa = self.physical(space, at)?;
+            f(pa, done..done + here).map_err(|()| ControlError::Memory(at))?;
+            done += here;
+        }
+        Ok(())
+    }
+}
+
+impl Control for Inner {
+    fn status(&self) -> Status {
+        self.shared.status()
+    }
+
+    fn pause(&self) {
+        self.shared.request(Request::Stop(CpuId(0), StopReason::Requested));
+    }
+
+    fn resume(&self) -> Result<(), ControlError> {
+        match self.shared.status() {
+            Status::Shutdown(_) => Err(ControlError::State("the guest is at its end; reset it first".into())),
+            Status::Running => Ok(()),
+            _ => {
+                self.go();
+                Ok(())
+            }
+        }
+    }
+
+    fn step(&self, cpu: CpuId, _others: Others) -> Result<(), ControlError> {
+        if cpu.0 as usize >= self.vcpus.len() {
+            return Err(ControlError::NoCpu(cpu.0));
+        }
+        match self.shared.status() {
+            Status::Running => return Err(ControlError::State("the guest runs; stop it first".into())),
+            Status::Shutdown(_) => return Err(ControlError::State("the guest is at its end".into())),
+            _ => {}
+        }
+        *self.shared.stepping.lock() = Some(cpu);
+        self.clock.start();
+        self.shared.set_status(Status::Running);
+        Ok(())
+    }
+
+    fn reset(&self) {
+        self.shared.request(Request::Reset);
+    }
+
+    fn powerdown(&self) {
+        self.board.button.lock().press();
+    }
+
+    fn quit(&self, code: i32) {
+        self.shared.request(Request::Shutdown(Shutdown::Quit(code)));
+    }
+
+    fn subscribe(&self) -> Receiver<Event> {
+        self.shared.subscribe()
+    }
+
+    fn cpus(&self) -> Vec<CpuInfo> {
+        let _held = self.shared.hold();
+        let info = |(i, v): (usize, &Arc<parking_lot::Mutex<Vcpu>>)| {
+            let v = v.lock();
+            CpuInfo {
+                id: CpuId(i as u32),
+                model: v.model.name.into(),
+                pc: v.core.pc(),
+                powered: *self.shared.gates[i].power.lock() == Power::On,
+                halted: self.shared.gates[i].halted.load(Ordering::SeqCst),
+                thread: None,
+            }
+        };
+        self.vcpus.iter().enumerate().map(info).collect()
+    }
+
+    fn register_groups(&self) -> Arc<[RegisterGroup]> {
+        arm_registers::groups()
+    }
+
+    fn read_group(&self, cpu: CpuId, group: usize) -> Result<Vec<u128>, ControlError> {
+        self.with(cpu, |mut v| arm_registers::read(&mut v.core, group))?
+            .ok_or_else(|| ControlError::Register(format!("group {group}")))
+    }
+
+    fn write_register(&self, cpu: CpuId, register: RegisterId, value: u128) -> Result<(), ControlError> {
+        let done =
+            self.with(cpu, |mut v| arm_registers::write(&mut v.core, register.group, register.index, value))?;
+        if done {
+            Ok(())
+        } else {
+            Err(ControlError::Register(format!("{}/{}", register.group, register.index)))
+        }
+    }
+
+    fn read_memory(&self, space: AddressSpace, address: u64, out: &mut [u8]) -> Result<(), ControlError> {
+        let memory = self.board.space.memory();
+        self.pieces(space, address, out.len(), |pa, range| {
+            memory.read(pa, out.get_mut(range).unwrap_or_default()).map_err(|_| ())
+        })
+    }
+
+    fn write_memory(&self, space: AddressSpace, address: u64, data: &[u8]) -> Result<(), ControlError> {
+        let memory = self.board.space.memory();
+        let _held = self.shared.hold();
+        self.pieces(space, address, data.len(), |pa, range| {
+            memory.load(pa, data.get(range.clone()).unwrap_or_default()).map_err(|_| ())?;
+            if let Some((ram, _)) = self.board.bus.ram(pa & !0xFFF) {
+                self.code.stored(ram | pa & 0xFFF, range.len() as u64);
+            }
+            Ok(())
+        })
+    }
+
+    fn translate(&self, cpu: CpuId, address: u64) -> Result<Translation, ControlError> {
+        self.with(cpu, |mut v| {
+            let user = v.core.reg(state::MODE) >> 2 & 3 == 0;
+            let mut steps = Vec::new();
+            let found = walk::lookup_with(&mut v.core, address, Want::Read, user, false, &mut |line| {
+                steps.push(line)
+            });
+            let physical = match found {
+                Ok(m) => {
+                    let pa = m.pa | address & 0xFFF;
+                    let kind = if m.device { "device" } else { "normal memory" };
+                    let rights = if m.write { "read, write" } else { "read" };
+                    let scope = if m.global { "global" } else { "this address space" };
+                    steps.push(format!("{address:#x} is {pa:#x}: {kind}, {rights}, {scope}"));
+                    Some(pa)
+                }
+                Err(status) => {
+                    steps.push(format!("{address:#x} faults: {}", walk::status_text(status)));
+                    None
+                }
+            };
+            Translation { physical, steps }
+        })
+    }
+
+    fn disassemble(
+        &self,
+        space: AddressSpace,
+        address: u64,
+        count: usize,
+    ) -> Result<Vec<DisasmLine>, ControlError> {
+        let mut lines = Vec::new();
+        for i in 0..count.min(4096) as u64 {
+            let at = address.wrapping_add(4 * i);
+            let mut bytes = [0; 4];
+            match self.read_memory(space, at, &mut bytes) {
+                Ok(()) => {
+                    let text = crate::disasm::a64(&bytes, at);
+                    lines.push(DisasmLine { address: at, bytes: bytes.to_vec(), text });
+                }
+                Err(e) if lines.is_empty() => return Err(e),
+                Err(_) => break,
+            }
+        }
+        Ok(lines)
+    }
+
+    fn add_breakpoint(&self, breakpoint: Breakpoint) -> Result<BreakpointId, ControlError> {
+        Ok(self.breakpoints.lock().add(breakpoint))
+    }
+
+    fn remove_breakpoint(&self, id: BreakpointId) -> bool {
+        self.breakpoints.lock().remove(id)
+    }
+
+    fn breakpoints(&self) -> Vec<(BreakpointId, Breakpoint)> {
+        self.breakpoints.lock().all().to_vec()
+    }
+
+    fn report(&self, report: Report) -> Result<String, ControlError> {
+        let mut text = String::new();
+        match report {
+            Report::Tlb(cpu) => self.with(cpu, |v| {
+                for (key, e) in v.core.tlb.iter() {
+                    let va = if e.read == lyrebird_cpu::tlb::NEVER { e.write } else { e.read };
+                    let (r, w) = (e.read == va, e.write == va);
+                    let _ = writeln!(
+                        text,
+                        "{va:016x} ram+{:09x} {}{} {}",
+                        e.ram & !0xFFF,
+                        if r { 'r' } else { '-' },
+                        if w { 'w' } else { '-' },
+                        context::bank_name(key)
+                    );
+                }
+            })?,
+            Report::Mem(cpu) => self.with(cpu, |mut v| walk::ranges(&mut v.core, &mut text))?,
+            Report::Mtree => text = self.board.space.mtree(),
+            Report::Qtree => text = self.board.space.qtree(),
+            Report::Irq => text = self.board.gic.info(),
+            Report::Jit => {
+                for i in 0..self.vcpus.len() {
+                    self.with(CpuId(i as u32), |v| {
+                        let _ = writeln!(
+                            text,
+                            "CPU {i}: {} instructions counted, {} TLB fills, {} TLB flushes",
+                            v.core.icount, v.core.tlb.fills, v.core.tlb.flushes
+                        );
+                        text.push_str(&v.engine.report());
+                    })?;
+                }
+            }
+            Report::Block => {
+                for (id, disk) in &self.board.disks {
+                    let _ = writeln!(text, "{id}: {}", disk.info());
+                }
+            }
+        }
+        Ok(text)
+    }
+
+    fn set_debug_items(&self, items: DebugItems) {
+        self.debug.store(items.bits(), Ordering::Relaxed);
+    }
+
+    fn debug_items(&self) -> DebugItems {
+        Inner::debug_items(self)
+    }
+}

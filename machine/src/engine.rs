@@ -1,0 +1,27 @@
+//! Engines: what executes a processor's instructions. From above they are the same thing.
+
+use lyrebird_cpu::arm::Arm64;
+use lyrebird_cpu::core::Core;
+use lyrebird_cpu::run::Exit;
+
+/// What executes instructions.
+pub trait Engine: Send {
+    /// Runs up to `budget` instructions, fewer on a request for attention or a wait for interrupts.
+    fn run(&mut self, core: &mut Core<Arm64>, budget: u64) -> Exit;
+    /// Counters, for `info jit`.
+    fn report(&self) -> String;
+}
+
+/// The interpreter.
+#[derive(Default)]
+pub struct Interp;
+
+impl Engine for Interp {
+    fn run(&mut self, core: &mut Core<Arm64>, budget: u64) -> Exit {
+        core.run(budget)
+    }
+
+    fn report(&self) -> String {
+        "The interpreter compiles nothing.\n".into()
+    }
+}

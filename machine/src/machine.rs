@@ -1,0 +1,265 @@
+//! A built machine: its threads, its supervisor, and the [`Control`] interface to it.
+
+use crate::board::virt::{self, Board};
+use crate::chardev::Chardevs;
+use crate::config::{BuildError, Config, DebugItems, EngineKind};
+use crate::control::{Control, Event, Shutdown, Status, StopReason};
+use crate::engine::{Engine, Interp};
+use crate::shared::{Request, Shared};
+use crate::vcpu::{self, Vcpu};
+use lyrebird_cpu::arm::{Arm64, exclusive, model};
+use lyrebird_cpu::code::CodeMap;
+use lyrebird_cpu::core::Core;
+use lyrebird_devices::bus::clock::{Clock, VTime};
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+/// What control calls and the supervisor work on.
+pub(crate) struct Inner {
+    pub config: Config,
+    pub shared: Arc<Shared>,
+    pub board: Board,
+    pub clock: Clock,
+    pub vcpus: Vec<Arc<Mutex<Vcpu>>>,
+    pub code: Arc<CodeMap>,
+    pub debug: AtomicU32,
+    pub breakpoints: Mutex<crate::breakpoints::Breakpoints>,
+}
+
+/// A machine, built and not yet running.
+pub struct Machine {
+    inner: Arc<Inner>,
+}
+
+fn engine(kind: EngineKind) -> Result<Box<dyn Engine>, BuildError> {
+    match kind {
+        EngineKind::Interp => Ok(Box::new(Interp)),
+        EngineKind::Jit | EngineKind::Verify => Ok(Box::new(Interp)),
+    }
+}
+
+impl Machine {
+    /// Builds a machine: opens files, allocates RAM, wires the board.
+    ///
+    /// # Errors
+    /// When the configuration cannot be satisfied, see [`BuildError`].
+    pub fn build(config: Config, chardevs: &dyn Chardevs) -> Result<Self, BuildError> {
+        let cpus = config.smp.cpus.max(1) as usize;
+        let shared = Arc::new(Shared::new(cpus));
+        let clock = Clock::real_time();
+        let board = virt::build(&config, chardevs, &shared, &clock)?;
+        let Some(model) = model::find(&config.cpu.model) else {
+            let names: Vec<&str> = model::MODELS.iter().map(|m| m.name).collect();
+            let problem =
+                format!("unknown model '{}'; the models are {}", config.cpu.model, names.join(", "));
+            return Err(BuildError::Option { option: "cpu", problem });
+        };
+        let code = Arc::new(CodeMap::new(board.ram.len()));
+        let versions = Arc::new(exclusive::Versions::default());
+        let mut vcpus = Vec::new();
+        for index in 0..cpus {
+            let arch = Arm64::new(board.platform.clone(), Arc::clone(&versions), cpus > 1);
+            let (ram, bus) = (board.ram.clone(), Arc::clone(&board.bus));
+            let mut core = Core::new(arch, model.features, index, ram, bus, Arc::clone(&code));
+            core.attention = Arc::clone(&shared.gates[index].attention);
+            let gicv3 = board.platform.gicv3.is_some();
+            let mut vcpu = Vcpu { core, engine: engine(config.accel.engine)?, model, gicv3 };
+            vcpu.reset(board.entry, board.argument);
+            vcpus.push(Arc::new(Mutex::new(vcpu)));
+        }
+        let ram = board.space.memory();
+        let (dma_code, dma_shared) = (Arc::clone(&code), Arc::clone(&shared));
+        ram.on_dma_write(move |gpa, len| {
+            // Devices write to RAM only; a page at a time, since marks are by page.
+            let Some(offset) = gpa.checked_sub(virt::map::RAM) else { return };
+            let (mut at, end) = (offset, offset.saturating_add(len));
+            let mut hit = false;
+            while at < end {
+                let next = (at | 0xFFF) + 1;
+                hit |= dma_code.stored(at, next.min(end) - at);
+                at = next;
+            }
+            if hit {
+                dma_shared.kick();
+            }
+        });
+        let inner = Arc::new(Inner {
+            debug: AtomicU32::new(config.debug.items.bits()),
+            config,
+            shared,
+            board,
+            clock,
+            vcpus,
+            code,
+            breakpoints: Mutex::default(),
+        });
+        inner.load();
+        Ok(Self { inner })
+    }
+
+    /// The interface for front ends.
+    pub fn control(&self) -> Arc<dyn Control> {
+        self.inner.clone()
+    }
+
+    /// Runs the machine until its end, and says why it ended.
+    pub fn run(self) -> Shutdown {
+        let inner = self.inner;
+        let threads: Vec<_> = inner
+            .vcpus
+            .iter()
+            .enumerate()
+            .map(|(i, v)| {
+                let (v, shared) = (Arc::clone(v), Arc::clone(&inner.shared));
+                std::thread::Builder::new().name(format!("vcpu{i}")).spawn(move || vcpu::run(i, &v, &shared))
+            })
+            .collect();
+        let poller = Poller::start(&inner.clock);
+        if !inner.config.start_paused {
+            inner.go();
+        }
+        let end = inner.supervise();
+        inner.shared.finish();
+        poller.stop();
+        for thread in threads.into_iter().flatten() {
+            // A vCPU thread that panicked has reported itself already.
+            let _ = thread.join();
+        }
+        for (id, disk) in &inner.board.disks {
+            if let Err(e) = disk.flush() {
+                log::error!("drive {id}: the last flush failed: {e}");
+            }
+        }
+        inner.shared.tell(&Event::Shutdown(end.clone()));
+        end
+    }
+}
+
+impl Inner {
+    /// Puts what boots into RAM.
+    fn load(&self) {
+        let memory = self.board.space.memory();
+        for piece in &self.board.pieces {
+            if let Err(e) = memory.load(piece.at, &piece.bytes) {
+                log::error!("{} bytes at {:#x} do not fit: {e}", piece.bytes.len(), piece.at);
+            }
+        }
+    }
+
+    /// Lets the guest run.
+    pub(crate) fn go(&self) {
+        self.clock.start();
+        self.shared.set_status(Status::Running);
+        self.shared.tell(&Event::Resumed);
+    }
+
+    /// Stops the guest for a reason.
+    fn stop(&self, cpu: crate::control::CpuId, reason: StopReason) {
+        let stopped = self.shared.change_status(|s| (s.is_running()).then(|| Status::Paused(reason.clone())));
+        if stopped {
+            self.settle();
+            self.clock.stop();
+            self.shared.tell(&Event::Stopped { cpu, reason });
+        }
+    }
+
+    /// Waits until no processor is inside of its engine.
+    pub(crate) fn settle(&self) {
+        for v in &self.vcpus {
+            drop(v.lock());
+        }
+    }
+
+    fn reset(&self) {
+        let held = self.shared.hold();
+        for (i, v) in self.vcpus.iter().enumerate() {
+            let mut v = v.lock();
+            v.reset(self.board.entry, self.board.argument);
+            self.shared.gates[i].mail.lock().clear();
+            self.shared.gates[i].halted.store(false, Ordering::SeqCst);
+            let on = if i == 0 { crate::shared::Power::On } else { crate::shared::Power::Off };
+            *self.shared.gates[i].power.lock() = on;
+        }
+        for socket in self.board.space.sockets().iter().chain(&self.board.loose) {
+            socket.reset();
+        }
+        for cpu in 0..self.vcpus.len() {
+            for which in [lyrebird_cpu::arm::Timer::Physical, lyrebird_cpu::arm::Timer::Virtual] {
+                lyrebird_cpu::arm::Platform::timer(&*self.board.platform, cpu, which, 0, 0);
+            }
+        }
+        self.load();
+        for page in (0..self.board.ram.len()).step_by(4096) {
+            if self.code.any(page) {
+                self.code.stored(page, 4096);
+            }
+        }
+        drop(held);
+        self.shared.tell(&Event::Reset);
+    }
+
+    fn supervise(&self) -> Shutdown {
+        loop {
+            match self.shared.next_request() {
+                Request::Stop(cpu, reason) => self.stop(cpu, reason),
+                Request::Reset if self.config.no_reboot => return Shutdown::Reset,
+                Request::Reset => self.reset(),
+                Request::Shutdown(Shutdown::PowerOff) if self.config.no_shutdown => {
+                    self.shared.set_status(Status::Shutdown(Shutdown::PowerOff));
+                    self.settle();
+                    self.clock.stop();
+                    self.shared.tell(&Event::Shutdown(Shutdown::PowerOff));
+                }
+                Request::Shutdown(end) => return end,
+            }
+        }
+    }
+
+    pub(crate) fn debug_items(&self) -> DebugItems {
+        DebugItems::from_bits_truncate(self.debug.load(Ordering::Relaxed))
+    }
+}
+
+/// The thread that fires device timers.
+struct Poller {
+    over: Arc<AtomicBool>,
+    bell: Arc<(Mutex<bool>, Condvar)>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Poller {
+    fn start(clock: &Clock) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let bell = Arc::new((Mutex::new(false), Condvar::new()));
+        let ring = Arc::clone(&bell);
+        clock.on_change(move || {
+            *ring.0.lock() = true;
+            ring.1.notify_one();
+        });
+        let (clock, over2, bell2) = (clock.clone(), Arc::clone(&over), Arc::clone(&bell));
+        let thread = std::thread::Builder::new().name("timers".into()).spawn(move || {
+            while !over2.load(Ordering::SeqCst) {
+                clock.run_expired(clock.now());
+                let wait = clock.next_deadline().and_then(|d: VTime| clock.host_wait(d));
+                let mut rung = bell2.0.lock();
+                if !*rung {
+                    // A stopped clock or an empty queue waits for the bell; the long limit only guards the end.
+                    bell2.1.wait_for(&mut rung, wait.unwrap_or(Duration::from_secs(1)));
+                }
+                *rung = false;
+            }
+        });
+        Self { over, bell, thread: thread.ok() }
+    }
+
+    fn stop(mut self) {
+        self.over.store(true, Ordering::SeqCst);
+        *self.bell.0.lock() = true;
+        self.bell.1.notify_one();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The thread of a virtual processor.
+
+use crate::control::{CpuId, StopReason};
+use crate::engine::Engine;
+use crate::shared::{Power, Request, Shared};
+use lyrebird_cpu::arm::model::{self, Model};
+use lyrebird_cpu::arm::{Arm64, maintenance, state};
+use lyrebird_cpu::core::Core;
+use lyrebird_cpu::run::Exit;
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// A processor and its engine; locked by its thread while it runs, by others while the machine is held.
+pub struct Vcpu {
+    /// Architectural state.
+    pub core: Core<Arm64>,
+    /// What executes it.
+    pub engine: Box<dyn Engine>,
+    /// What it is.
+    pub model: &'static Model,
+    /// It has a system-register interface to the interrupt controller.
+    pub gicv3: bool,
+}
+
+impl Vcpu {
+    /// Power-on state; `entry` and `argument` become PC and X0.
+    pub fn reset(&mut self, entry: u64, argument: u64) {
+        model::reset(&mut self.core, self.model, self.gicv3);
+        self.core.set_pc(entry);
+        self.core.set(state::x(0), argument);
+    }
+}
+
+/// Instructions between looks at the outside when nothing asks for attention.
+const SLICE: u64 = 10_000_000;
+
+/// Runs processor `index` until the machine is over.
+pub fn run(index: usize, vcpu: &Arc<Mutex<Vcpu>>, shared: &Arc<Shared>) {
+    while shared.admit(index) {
+        let mut v = vcpu.lock();
+        {
+            let mut power = shared.gates[index].power.lock();
+            if let Power::Starting(entry, argument) = *power {
+                *power = Power::On;
+                drop(power);
+                v.reset(entry, argument);
+            }
+        }
+        let v = &mut *v;
+        maintenance::receive(&mut v.core);
+        v.core.halted = false;
+        let stepping = shared.stepping.lock().is_some();
+        let exit = v.engine.run(&mut v.core, if stepping { 1 } else { SLICE });
+        shared.leave(index, exit == Exit::Halted);
+        if stepping {
+            *shared.stepping.lock() = None;
+            shared.request(Request::Stop(CpuId(index as u32), StopReason::StepDone));
+        }
+    }
+}
