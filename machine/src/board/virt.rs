@@ -13,7 +13,7 @@ use crate::loader::{self, Piece};
 use crate::platform::{Timers, VirtPlatform};
 use crate::shared::Shared;
 use lyrebird_cpu::core::Physical;
-use lyrebird_devices::block::{self, BlockBackend, BlockError, Cache, Format, ImageOptions};
+use lyrebird_devices::block::{self, BlockBackend};
 use lyrebird_devices::bus::clock::Clock;
 use lyrebird_devices::bus::device::{Socket, share};
 use lyrebird_devices::bus::irq::Wire;
@@ -457,20 +457,5 @@ enum Planned {
 }
 
 fn open_drive(drive: &Drive, snapshot: bool) -> Result<Arc<dyn BlockBackend>, BuildError> {
-    let options = ImageOptions {
-        format: drive.format.map(|f| match f {
-            ImageFormat::Raw => Format::Raw,
-            ImageFormat::Qcow2 => Format::Qcow2,
-        }),
-        read_only: drive.read_only,
-        snapshot: drive.snapshot || snapshot,
-        cache: match drive.cache {
-            CacheMode::Unsafe => Cache::Unsafe,
-            CacheMode::Writeback | CacheMode::Writethrough => Cache::Writeback,
-        },
-        unmap: drive.discard,
-        ..ImageOptions::new(&drive.file)
-    };
-    block::open(&options)
-        .map_err(|e: BlockError| BuildError::Image { path: drive.file.clone(), problem: e.to_string() })
+    Ok(block::open(&drive.image(snapshot))?)
 }
