@@ -34,7 +34,7 @@ enum Layer {
 /// When any of them is refused.
 pub(super) fn open(top: File, options: &ImageOptions, write: bool) -> Result<Opened, BlockError> {
     let path = &options.file;
-    let layers = follow(top, options)?;
+    let layers = follow(top, options, write)?;
     let size = match layers.first() {
         Some(Layer::Qcow2(_, _, header)) => header.size,
         _ => 0,
@@ -57,7 +57,7 @@ pub(super) fn open(top: File, options: &ImageOptions, write: bool) -> Result<Ope
 }
 
 /// Guards the top image and follows its backing names to the end of the chain.
-fn follow(top: File, options: &ImageOptions) -> Result<Vec<Layer>, BlockError> {
+fn follow(top: File, options: &ImageOptions, write: bool) -> Result<Vec<Layer>, BlockError> {
     let top_path = &options.file;
     let mut seen = Vec::new();
     let mut layers = Vec::new();
@@ -76,7 +76,7 @@ fn follow(top: File, options: &ImageOptions) -> Result<Vec<Layer>, BlockError> {
             return Ok(layers);
         }
         let header = header::read(&file, &path)?;
-        tables::check(&file, &path, &header)?;
+        tables::check(&file, &path, &header, write && layers.is_empty())?;
         check_data_file(&header, &path, options, layers.is_empty())?;
         let below = next(&header, &path, options.locking)?;
         layers.push(Layer::Qcow2(file, path, header));

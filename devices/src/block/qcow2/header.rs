@@ -48,6 +48,8 @@ pub(super) struct Header {
     pub(super) reftable_offset: u64,
     /// Refcount table size, bytes.
     pub(super) reftable_bytes: u64,
+    /// log2 of the bits of a reference count.
+    pub(super) refcount_order: u32,
     pub(super) snapshots: u32,
     pub(super) snapshots_offset: u64,
     pub(super) backing: Option<String>,
@@ -127,8 +129,9 @@ pub(super) fn read(file: &File, path: &Path) -> Result<Header, BlockError> {
     }
     let zstd = header_len > V3_LEN && head[V3_LEN as usize] != 0;
     check_features(features, zstd, path)?;
-    if version == 3 && h.u32(96) > 6 {
-        return h.bad(format!("refcount_order is {}, and 0 to 6 are possible", h.u32(96)));
+    let refcount_order = if version == 2 { 4 } else { h.u32(96) };
+    if refcount_order > 6 {
+        return h.bad(format!("refcount_order is {refcount_order}, and 0 to 6 are possible"));
     }
 
     let mut first = vec![0u8; cluster.min(file_len) as usize]; // 2 MiB at most
@@ -156,6 +159,7 @@ pub(super) fn read(file: &File, path: &Path) -> Result<Header, BlockError> {
         l1_offset: h.u64(40),
         reftable_offset: h.u64(48),
         reftable_bytes: u64::from(h.u32(56)) << cluster_bits,
+        refcount_order,
         snapshots: h.u32(60),
         snapshots_offset: h.u64(64),
         backing,

@@ -9,6 +9,7 @@
 
 mod chain;
 mod header;
+mod refcounts;
 mod tables;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 //! use is bounded by the sizes that the header check allows: at most 5 million offsets.
 
 use super::header::Header;
+use super::refcounts::Refcounts;
 use crate::block::{BlockError, raw::read_full};
 use std::fs::File;
 use std::path::Path;
@@ -18,28 +19,41 @@ const L2_RESERVED: u64 = 0x3F00_0000_0000_01FE;
 const REF_RESERVED: u64 = 0x1FF;
 const COMPRESSED: u64 = 1 << 62;
 
+/// The most bytes of tables that are read: those of 8 TiB in clusters of 64 KiB. A file full of holes can claim more
+/// than anybody would wait for.
+const SCAN: u64 = 1 << 30;
+
 struct Check<'a> {
     file: &'a File,
     path: &'a Path,
     header: &'a Header,
     /// First offsets of all metadata clusters, sorted after `settle`.
     metadata: Vec<u64>,
+    /// What is counted as in use; not looked at when the image will not be written.
+    counts: Option<Refcounts>,
 }
 
-/// Checks every entry that an open image can follow.
+/// Checks every entry that an image opened for reading, or for writing too, can follow.
 ///
 /// # Errors
 /// On the first entry that points where it may not, and when the host cannot read.
-pub(super) fn check(file: &File, path: &Path, header: &Header) -> Result<(), BlockError> {
-    let mut c = Check { file, path, header, metadata: vec![0] };
+pub(super) fn check(file: &File, path: &Path, header: &Header, write: bool) -> Result<(), BlockError> {
+    let counts = write.then(|| Refcounts::new(header.cluster_bits, header.refcount_order));
+    let mut c = Check { file, path, header, metadata: vec![0], counts };
     c.own(header.l1_offset, header.l1_size * 8);
     c.own(header.reftable_offset, header.reftable_bytes);
     let l2s = c.entries(header.l1_offset, header.l1_size, "L1 table", L1_RESERVED)?;
     let refblocks =
         c.entries(header.reftable_offset, header.reftable_bytes / 8, "refcount table", REF_RESERVED)?;
-    c.metadata.extend(l2s.iter().chain(&refblocks));
+    c.metadata.extend(l2s.iter().chain(&refblocks).map(|(_, at)| at));
     c.settle()?;
-    l2s.into_iter().try_for_each(|at| c.l2(at))
+    if (l2s.len() + refblocks.len()) as u64 > SCAN >> header.cluster_bits {
+        log::warn!(target: "block", "qcow2 image '{}' is too large to check all of its tables", path.display());
+        return Ok(());
+    }
+    c.count(&refblocks)?;
+    c.metadata.iter().try_for_each(|at| c.in_use(*at, 1))?;
+    l2s.into_iter().try_for_each(|(_, at)| c.l2(at))
 }
 
 impl Check<'_> {
@@ -61,6 +75,36 @@ impl Check<'_> {
         }
     }
 
+    /// Reads the reference counts.
+    fn count(&mut self, refblocks: &[(u64, u64)]) -> Result<(), BlockError> {
+        let Some(mut counts) = self.counts.take() else { return Ok(()) };
+        let mut buf = vec![0; self.header.cluster().min(64 << 10) as usize];
+        for (index, at) in refblocks {
+            for part in (0..self.header.cluster()).step_by(buf.len()) {
+                self.read(&mut buf, at + part)?;
+                counts.add(*index, part, &buf);
+            }
+        }
+        self.counts = Some(counts);
+        Ok(())
+    }
+
+    /// Whether the clusters of `len` bytes at `at` are counted as in use.
+    fn in_use(&self, at: u64, len: u64) -> Result<(), BlockError> {
+        let Some(counts) = &self.counts else { return Ok(()) };
+        match [at, at + len - 1].into_iter().find(|at| !counts.has(*at)) {
+            Some(at) => {
+                self.bad(format!("refcount table: the cluster at {at:#x} is in use and counted as free"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn read(&self, buf: &mut [u8], at: u64) -> Result<(), BlockError> {
+        let host = |source| BlockError::Host { file: self.path.to_owned(), doing: "read", source };
+        read_full(self.file, buf, at).map_err(host)
+    }
+
     /// Calls `each` with the index and value of `count` big-endian entries at `at`, 64 KiB at a time.
     fn walk(
         &self,
@@ -72,8 +116,7 @@ impl Check<'_> {
         let mut buf = vec![0u8; (count.min(STEP) * 8) as usize];
         for first in (0..count).step_by(STEP as usize) {
             let part = &mut buf[..((count - first).min(STEP) * 8) as usize];
-            let host = |source| BlockError::Host { file: self.path.to_owned(), doing: "read", source };
-            read_full(self.file, part, at + first * 8).map_err(host)?;
+            self.read(part, at + first * 8)?;
             for (index, bytes) in (first..).zip(part.as_chunks::<8>().0) {
                 let entry = u64::from_be_bytes(*bytes);
                 if entry != 0 {
@@ -84,8 +127,14 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// The offsets in a table of tables.
-    fn entries(&self, at: u64, count: u64, table: &str, reserved: u64) -> Result<Vec<u64>, BlockError> {
+    /// Index and offset of what a table of tables points to.
+    fn entries(
+        &self,
+        at: u64,
+        count: u64,
+        table: &str,
+        reserved: u64,
+    ) -> Result<Vec<(u64, u64)>, BlockError> {
         let mut found = Vec::new();
         self.walk(at, count, |index, entry| {
             if entry & reserved != 0 {
@@ -94,7 +143,7 @@ impl Check<'_> {
             let target = entry & if reserved == REF_RESERVED { !0 } else { OFFSET };
             if target != 0 {
                 self.target(target, table, index)?;
-                found.push(target);
+                found.push((index, target));
             }
             Ok(())
         })?;
@@ -118,10 +167,10 @@ impl Check<'_> {
     fn l2(&self, at: u64) -> Result<(), BlockError> {
         let table = "L2 table";
         // A compressed entry holds the offset in its low bits and a count of sectors above it.
-        let compressed_offset = (1u64 << (62 - (self.header.cluster_bits - 8))) - 1;
+        let sectors_at = 62 - (self.header.cluster_bits - 8);
         self.walk(at, self.header.cluster() / 8, |index, entry| {
             if entry & COMPRESSED != 0 {
-                let target = entry & compressed_offset;
+                let target = entry & ((1 << sectors_at) - 1);
                 return if self.header.data_file.is_some() {
                     self.bad(format!("{table}: entry {index} is compressed, and the data is in another file"))
                 } else if target >= self.header.file_len {
@@ -129,7 +178,8 @@ impl Check<'_> {
                         "{table}: entry {index} points to {target:#x}, beyond the end of the file"
                     ))
                 } else {
-                    Ok(())
+                    let sectors = ((entry & (COMPRESSED - 1)) >> sectors_at) + 1;
+                    self.in_use(target & !511, sectors * 512)
                 };
             }
             let target = entry & OFFSET;
@@ -153,7 +203,7 @@ impl Check<'_> {
                 return self
                     .bad(format!("{table}: entry {index} points to {target:#x}, into the image's metadata"));
             }
-            Ok(())
+            self.in_use(target, 1)
         })
     }
 }

@@ -179,6 +179,9 @@ fn bad_tables_are_refused() {
         ("reftable outside", reftable, 1 << 50),
         ("reftable reserved", reftable, 0x2001),
         ("reftable to itself", reftable, reftable),
+        ("reftable empty", reftable, 0),
+        ("header counted as free", 0x2000, 0x0000_0001_0001_0001),
+        ("data counted as free", 0x2000 + 0x40, 0x0001_0001_0001_0000),
     ] {
         let path = written(&dir, name);
         patch(&path, at, &value.to_be_bytes());
@@ -281,17 +284,40 @@ fn images_of_qemu_open() {
     }
 }
 
+/// Images to damage: plain, version 2, over a backing file, and, where qemu-img is there, compressed and with an
+/// internal snapshot.
+fn victims(dir: &Scratch) -> Vec<Vec<u8>> {
+    let plain = std::fs::read(written(dir, "plain")).unwrap();
+    let mut second = plain.clone();
+    second[4..8].copy_from_slice(&2u32.to_be_bytes());
+    dir.file("base", &[0x33; 70_000]);
+    let over = dir.path("over");
+    create(&over, 8 * MIB, Some(("base", "raw")));
+    open(&options(&over)).unwrap().write_at(&[1; 9000], 5000).unwrap();
+    let mut found = vec![plain, second, std::fs::read(&over).unwrap()];
+    let (packed, snapped) = (dir.path("packed"), written(dir, "snapped"));
+    let convert = ["convert", "-c", "-O", "qcow2", "-o", "cluster_size=4k"];
+    let made = Command::new("qemu-img").args(convert).arg(&snapped).arg(&packed).status();
+    let taken = Command::new("qemu-img").args(["snapshot", "-c", "s"]).arg(&snapped).status();
+    if made.is_ok_and(|s| s.success()) && taken.is_ok_and(|s| s.success()) {
+        found.extend([std::fs::read(&packed).unwrap(), std::fs::read(&snapped).unwrap()]);
+    }
+    found
+}
+
 /// Damage anywhere in the metadata: opening and using such an image may fail, and must not panic or hang.
+/// `LYREBIRD_FUZZ_ROUNDS` asks for more rounds.
 #[test]
 fn damaged_images_never_panic() {
     let dir = Scratch::new("q-fuzz");
-    let whole = std::fs::read(written(&dir, "whole")).unwrap();
+    let victims = victims(&dir);
+    let rounds = std::env::var("LYREBIRD_FUZZ_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(600);
     let mut seed = 0xD15C;
     let mut opened = 0;
-    for _ in 0..1500 {
-        let mut bytes = whole.clone();
+    for round in 0..rounds {
+        let mut bytes = victims[round % victims.len()].clone();
         for _ in 0..=random(&mut seed) % 4 {
-            let reach = [128, 600, 0x6000][random(&mut seed) as usize % 3];
+            let reach = [128, 600, 0x6000, bytes.len() as u64][random(&mut seed) as usize % 4];
             let at = (random(&mut seed) % reach) as usize;
             bytes[at] = match random(&mut seed) % 3 {
                 0 => 0,
@@ -302,15 +328,20 @@ fn damaged_images_never_panic() {
         let path = dir.file("fuzz", &bytes);
         if let Ok(disk) = open(&options(&path)) {
             opened += 1;
-            let mut buf = vec![0; 100_000];
+            let mut buf = vec![0; 100_000.min(disk.size() as usize)];
             let _ = disk.read_at(&mut buf, 0);
             let at = random(&mut seed) % (8 * MIB);
-            let _ = disk.write_at(&buf[..5000], at);
+            let _ = disk.write_at(&buf[..5000.min(buf.len())], at);
             let _ = disk.write_zeroes(at & !4095, 8192, true);
+            let _ = disk.discard(random(&mut seed) % MIB, 0x4_0000);
             let _ = disk.flush();
+            let _ = disk.read_at(&mut buf, at);
         }
     }
-    assert!(opened > 100, "only {opened} damaged images opened: the damage is too coarse to test use");
+    assert!(
+        opened > rounds / 15,
+        "only {opened} damaged images opened: the damage is too coarse to test use"
+    );
 }
 
 /// Not a test of its own: the process that `a_killed_writer_leaves_a_consistent_image` kills.
