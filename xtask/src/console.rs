@@ -18,7 +18,18 @@ impl Machine {
     pub fn virt(emulator: &str) -> Machine {
         let words = emulator.split_whitespace().map(str::to_owned).collect();
         let machine = Machine { words };
-        machine.args(["-M", "virt,gic-version=3", "-cpu", "max", "-m", "1G", "-smp", "1", "-nographic"])
+        machine.args([
+            "-M",
+            "virt,gic-version=3",
+            "-cpu",
+            "max",
+            "-m",
+            "1G",
+            "-smp",
+            "1",
+            "-nographic",
+            "-no-reboot",
+        ])
     }
 
     /// Appends `-kernel`.
@@ -31,9 +42,9 @@ impl Machine {
         self.args(["-initrd", &archive.to_string_lossy()])
     }
 
-    /// Appends `-append`.
+    /// Appends `-append`, with a serial console, few messages and, with `-no-reboot`, an end at a panic.
     pub fn append(self, line: &str) -> Machine {
-        self.args(["-append", line])
+        self.args(["-append", &format!("console=ttyAMA0 quiet panic=-1 {line}")])
     }
 
     /// Appends a virtio disk on the first free transport, with the image's `format`.

@@ -1,5 +1,6 @@
 //! `cargo xtask`: the developer's commands. `cargo xtask help` lists them.
 
+mod bench;
 mod console;
 mod cpio;
 mod guests;
@@ -21,10 +22,13 @@ struct Cli {
 enum Command {
     /// Fetch Debian's arm64 kernels and busybox through apt and make initrds and root disks under target/guests.
     Guests(guests::Args),
+    /// Run our guest programs on Lyrebird and on QEMU and compare.
+    Bench(bench::Args),
 }
 
 fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Guests(args) => guests::run(&args),
+        Command::Bench(args) => bench::run(&args),
     }
 }

@@ -29,7 +29,7 @@ fn boot(emulator: &str, kernel: &Kernel, root: bool) -> Result<String> {
     let mut machine = Machine::virt(emulator)
         .kernel(&kernel.folder().join("Image"))
         .initrd(&kernel.folder().join("initrd.gz"))
-        .append(&format!("console=ttyAMA0 quiet lyre.off{from} lyre.run=\"{command}\""));
+        .append(&format!("lyre.off{from} lyre.run=\"{command}\""));
     if root {
         machine = machine.disk(&paths::arm64().join("root.img"), "raw").args(["-snapshot"]);
     }

@@ -10,7 +10,7 @@ mod boot;
 mod busybox;
 mod debian;
 mod disk;
-mod initrd;
+pub mod initrd;
 mod kernel;
 
 use crate::paths;

@@ -1,0 +1,84 @@
+/* Runs the programs named on the command line, or all, and prints a line `NAME checksum seconds` for each.
+ *
+ *     bench [-s SCALE] [NAME...]     SCALE multiplies every count, default 1
+ *     bench -l                       lists `NAME group`
+ */
+#include "bench.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const struct {
+	const char *name, *group;
+	program *run;
+} table[] = {
+    {"integer", "integer", integer},
+    {"dhry", "integer", dhry},
+    {"sha256", "integer", sha256},
+    {"aes", "integer", aes},
+    {"qsort", "integer", sorting},
+    {"fib", "integer", fib},
+    {"interp", "integer", interp},
+    {"strings", "integer", strings},
+    {"lz", "integer", lz},
+    {"matmul", "fp", matmul},
+    {"nbody", "fp", nbody},
+    {"fpmix", "fp", fpmix},
+    {"simdfloat", "simd", simdfloat},
+    {"simdint", "simd", simdint},
+    {"syscall", "syscalls", syscalls},
+    {"forkexec", "syscalls", forkexec},
+    {"pipe", "syscalls", pingpong},
+    {"pgfault", "syscalls", pgfault},
+    {"stream", "others", stream},
+    {"chase", "others", chase},
+    {"jit", "others", jit},
+    {"smc", "others", smc},
+    {"threads", "others", threads},
+    {"console", "others", console},
+};
+enum { PROGRAMS = sizeof table / sizeof table[0] };
+
+static double now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+static int wanted(const char *name, char **names, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (!strcmp(name, names[i]))
+			return 1;
+	return count == 0;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t scale = 1;
+	int option;
+	if (argc > 1 && !strcmp(argv[1], "--nop")) /* what forkexec executes */
+		return 7;
+	while ((option = getopt(argc, argv, "ls:")) != -1) {
+		if (option == 'l') {
+			for (int i = 0; i < PROGRAMS; i++)
+				printf("%s %s\n", table[i].name, table[i].group);
+			return 0;
+		}
+		if (option != 's' || !(scale = strtoull(optarg, NULL, 10)))
+			return 2;
+	}
+	for (int i = 0; i < PROGRAMS; i++) {
+		if (!wanted(table[i].name, argv + optind, argc - optind))
+			continue;
+		double start = now();
+		uint64_t checksum = table[i].run(scale);
+		double seconds = now() - start;
+		printf("%s %016llx %.6f\n", table[i].name, (unsigned long long)checksum, seconds);
+		fflush(stdout);
+	}
+	return 0;
+}

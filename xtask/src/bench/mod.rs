@@ -1,0 +1,104 @@
+//! `cargo xtask bench`: our C guest programs on Lyrebird and on another emulator, one after the other.
+//!
+//! Both boot the cloud kernel with the same initrd and command line, in turns; the programs measure themselves by the
+//! guest's clock, the boot is measured by the host's. The medians of the runs are compared. Checksums must agree with
+//! a native run of the same sources.
+
+mod programs;
+mod report;
+mod run;
+
+use crate::paths;
+use crate::shell::Tool;
+use anyhow::{Context, Result, bail};
+use programs::Programs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Options of `cargo xtask bench`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only programs whose name or group is one of these, separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "NAME|GROUP")]
+    filter: Vec<String>,
+    /// How often each emulator runs everything.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Multiplies the amount of work of every program.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    scale: u32,
+    /// The emulator under test, a command line to which QEMU's options are appended. The default is built first.
+    #[arg(long, value_name = "COMMAND")]
+    subject: Option<String>,
+    /// The emulator to compare with; `none` runs the subject alone.
+    #[arg(long, value_name = "COMMAND", default_value = "qemu-system-aarch64")]
+    against: String,
+    /// More options for both emulators; a later -cpu or -smp wins over the default.
+    #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true, default_value = "")]
+    options: String,
+    /// Longest that one run of one emulator may take, seconds.
+    #[arg(long, default_value_t = 600)]
+    patience: u64,
+    /// Also write the results as JSON to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// List the programs and end.
+    #[arg(long)]
+    list: bool,
+}
+
+/// Runs everything and prints the table. An error if a checksum is wrong or a program did not end.
+pub fn run(args: &Args) -> Result<()> {
+    let folder = paths::target().join("bench");
+    let programs = Programs::build(&folder)?;
+    let wanted = programs.matching(&args.filter)?;
+    if args.list {
+        wanted.iter().for_each(|program| println!("{:>10}  {}", program.name, program.group));
+        return Ok(());
+    }
+    let native = programs.run_natively(&wanted, args.scale)?;
+    let initrd = run::initrd(&folder, &programs)?;
+    let subject = match &args.subject {
+        Some(command) => command.clone(),
+        None => built_subject()?,
+    };
+    let against = if args.against == "qemu" { "qemu-system-aarch64" } else { &args.against };
+    let mut sides = vec![run::Side::new("subject", &subject)];
+    if against != "none" {
+        sides.push(run::Side::new("against", against));
+    }
+    let job = run::Job {
+        initrd: &initrd,
+        names: wanted.iter().map(|program| program.name.as_str()).collect(),
+        scale: args.scale,
+        options: &args.options,
+        patience: Duration::from_secs(args.patience),
+    };
+    for number in 1..=args.runs {
+        // Each run begins with the other emulator, so that neither always has the warmer host.
+        sides.rotate_left(1);
+        for side in &mut sides {
+            side.run(&job, number, args.runs)?;
+        }
+    }
+    sides.sort_by_key(|side| side.role != "subject");
+    let report = report::Report::new(&wanted, &native, &sides);
+    print!("\n{report}");
+    if let Some(file) = &args.json {
+        let text = serde_json::to_string_pretty(&report)?;
+        std::fs::write(file, text).with_context(|| format!("Cannot write {}", file.display()))?;
+    }
+    match report.failures() {
+        0 => Ok(()),
+        count => bail!("{count} results are missing or wrong; see above"),
+    }
+}
+
+/// Builds the release binary and returns how to run it.
+fn built_subject() -> Result<String> {
+    Tool::new("cargo", "cargo")
+        .args(["build", "--release", "--quiet", "--package", "lyrebird"])
+        .dir(paths::workspace())
+        .run()?;
+    Ok(format!("{} qemu-system-aarch64", paths::target().join("release/lyrebird").display()))
+}
