@@ -95,7 +95,7 @@ const SESSION: [(&str, &str); 4] = [
     ("perl -e 'print join(\"-\", map { $_ * $_ } 1..5), \"\\n\"'", "1-4-9-16-25"),
     (
         "printf '#include <stdio.h>\\nint main(void){printf(\"%%d\\\\n\",6*7*10);}' > /tmp/a.c && gcc -O2 -o /tmp/a /tmp/a.c && /tmp/a",
-        "\n420",
+        "420\r\n",
     ),
     ("systemctl is-system-running --wait", "running"),
 ];
