@@ -6,9 +6,11 @@ mod cpio;
 mod guests;
 mod paths;
 mod shell;
+mod sizes;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
 /// Developer commands of the Lyrebird workspace.
 #[derive(Parser)]
@@ -24,11 +26,34 @@ enum Command {
     Guests(guests::Args),
     /// Run our guest programs on Lyrebird and on QEMU and compare.
     Bench(bench::Args),
+    /// Fail if a source file is longer than the house allows.
+    Sizes,
+    /// Do what the continuous integration does: format, sizes, lints, documentation, tests.
+    Check,
 }
 
-fn main() -> Result<()> {
-    match Cli::parse().command {
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
         Command::Guests(args) => guests::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Sizes => sizes::run(),
+        Command::Check => check(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without the backtrace that anyhow would add: what went wrong out there is not in our code.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
+}
+
+/// Runs `.ci/run`, which holds the list of what must pass.
+fn check() -> Result<()> {
+    let script = paths::workspace().join(".ci/run");
+    let status = std::process::Command::new(&script).status();
+    let status = status.with_context(|| format!("Cannot run {}", script.display()))?;
+    ensure!(status.success(), "The check failed; see above");
+    Ok(())
 }
