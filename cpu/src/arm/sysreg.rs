@@ -282,10 +282,18 @@ sysregs! {
 
 /// The row with this encoding, if the model has it.
 pub fn find(code: u32, features: u64) -> Option<&'static SysReg> {
-    static INDEX: std::sync::OnceLock<std::collections::HashMap<u32, &'static SysReg>> =
-        std::sync::OnceLock::new();
-    let index = INDEX.get_or_init(|| ROWS.iter().map(|r| (r.code, r)).collect());
-    index.get(&code).copied().filter(|r| features & r.features == r.features)
+    // One byte for each encoding with op0 2 or 3: the row's number plus one.
+    static INDEX: std::sync::OnceLock<Box<[u8]>> = std::sync::OnceLock::new();
+    let index = INDEX.get_or_init(|| {
+        let mut index = vec![0; 1 << 15];
+        for (i, r) in ROWS.iter().enumerate() {
+            index[(r.code & 0x7FFF) as usize] = i as u8 + 1;
+        }
+        index.into_boxed_slice()
+    });
+    let i = *index.get((code & 0x7FFF) as usize)?;
+    let r = ROWS.get((i as usize).checked_sub(1)?)?;
+    (features & r.features == r.features).then_some(r)
 }
 
 /// The syndrome of a trapped system instruction: EC 0x18 (DDI 0487 D17.2.37).
@@ -473,6 +481,8 @@ mod tests {
         codes.dedup();
         assert_eq!(codes.len(), count);
         assert!(state::SYSREGS as usize + count <= state::ENGINE as usize);
+        assert!(count < 255);
+        assert!(ROWS.iter().all(|r| r.code >> 15 == 1 && find(r.code, u64::MAX).is_some_and(|f| f.name == r.name)));
     }
 
     #[test]
