@@ -1,10 +1,11 @@
 //! Trying the guests out on an emulator that takes QEMU's options.
 
-use super::kernel::{KERNELS, Kernel};
-use super::step;
+use super::kernel::KERNELS;
+use super::{packed, step};
 use crate::console::{Console, Machine};
 use crate::paths;
 use anyhow::Result;
+use std::path::Path;
 use std::time::Duration;
 
 /// Longest that a boot may take, for the slowest engine on a busy host.
@@ -15,20 +16,23 @@ pub fn verify(emulator: &str) -> Result<()> {
     for kernel in &KERNELS {
         for root in [false, true] {
             let medium = if root { "disk" } else { "initrd" };
-            step(&format!("{} {medium}", kernel.name), || boot(emulator, kernel, root))?;
+            step(&format!("{} {medium}", kernel.name), || boot(emulator, &kernel.folder(), "Image", root))?;
         }
+    }
+    for (form, file) in packed::FORMS {
+        step(form, || boot(emulator, &packed::folder()?, file, false))?;
     }
     Ok(())
 }
 
-fn boot(emulator: &str, kernel: &Kernel, root: bool) -> Result<String> {
-    let version = std::fs::read_to_string(kernel.folder().join("version"))?;
+fn boot(emulator: &str, folder: &Path, file: &str, root: bool) -> Result<String> {
+    let version = std::fs::read_to_string(folder.join("version"))?;
     let release = version.split(' ').next().unwrap_or_default();
     let command = "grep -c ^processor /proc/cpuinfo; cat /proc/mounts";
     let from = if root { " root=/dev/vda" } else { "" };
     let mut machine = Machine::virt(emulator)
-        .kernel(&kernel.folder().join("Image"))
-        .initrd(&kernel.folder().join("initrd.gz"))
+        .kernel(&folder.join(file))
+        .initrd(&folder.join("initrd.gz"))
         .append(&format!("lyre.off{from} lyre.run=\"{command}\""));
     if root {
         machine = machine.disk(&paths::arm64().join("root.img"), "raw").args(["-snapshot"]);

@@ -12,6 +12,7 @@ mod debian;
 mod disk;
 pub mod initrd;
 mod kernel;
+mod packed;
 
 use crate::paths;
 use anyhow::Result;
@@ -44,6 +45,7 @@ pub fn run(args: &Args) -> Result<()> {
             Ok(version)
         })?;
     }
+    step("packed", || packed::prepare(args.refresh))?;
     step("root.img", || disk::prepare(&busybox.content, args.refresh))?;
     if args.debian {
         step("debian", || debian::prepare(&apt, args.refresh))?;
