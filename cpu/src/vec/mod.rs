@@ -14,11 +14,23 @@ mod bits;
 mod compare;
 mod crypto_aes;
 mod crypto_sha;
+mod fp_arith;
+mod fp_compare;
+mod fp_convert;
+mod fp_env;
+mod fp_estimate;
 mod permute;
 mod reduce;
 mod saturate;
 mod shift;
 mod widen;
+
+/// The constants of floating-point operations.
+pub mod fp {
+    pub use super::fp_arith::{EXACT, RANGE64};
+    pub use super::fp_convert::{Fixed, TO, TO_BF16, TO_ODD};
+    pub use super::fp_env::rounding;
+}
 
 pub use lanes::{Lanes, Part};
 
@@ -357,4 +369,73 @@ vec_ops! {
     Sm3Tt2a = crypto_sha::sm3_tt2a;
     /// SM3TT2B with element imm of c
     Sm3Tt2b = crypto_sha::sm3_tt2b;
+
+    // ---- fp_arith.rs: elements are binary16, binary32 or binary64 by their size; NaNs, rounding, flushing by Arm ----
+    /// the elements of the arrangement, zeros above
+    FMov = fp_arith::fmov;
+    /// |a|, a change of the sign bit
+    FAbs = fp_arith::fabs;
+    /// -a, a change of the sign bit
+    FNeg = fp_arith::fneg;
+    /// a + b
+    FAdd = fp_arith::fadd, env;
+    /// a - b
+    FSub = fp_arith::fsub, env;
+    /// a × b
+    FMul = fp_arith::fmul, env;
+    /// a × b, where infinity times zero is two with the product's sign
+    FMulX = fp_arith::fmulx, env;
+    /// a / b
+    FDiv = fp_arith::fdiv, env;
+    /// √a
+    FSqrt = fp_arith::fsqrt, env;
+    /// a × b + c, rounded once
+    FMulAdd = fp_arith::fmul_add, env;
+    /// a × b + c, rounded once: binary16 factors, packed in the low bits, and binary32 addends and results
+    FMulAddWide = fp_arith::fmul_add_wide, env;
+    /// the greater; NaNs propagate, -0 < +0
+    FMax = fp_arith::fmax, env;
+    /// the lesser; NaNs propagate, -0 < +0
+    FMin = fp_arith::fmin, env;
+    /// the greater; a number beats a quiet NaN
+    FMaxNm = fp_arith::fmax_num, env;
+    /// the lesser; a number beats a quiet NaN
+    FMinNm = fp_arith::fmin_num, env;
+    /// a rounded to an integer; imm is one of [`fp::rounding`], and [`fp::EXACT`] if inexact is signalled
+    FRound = fp_arith::fround, env;
+    /// a rounded to an integer of 32 bits, or 64 with [`fp::RANGE64`]; the most negative one if it does not fit
+    FRoundN = fp_arith::fround_n, env;
+
+    // ---- fp_compare.rs ----
+    /// all ones where a = b; a signalling NaN is invalid
+    FCmpEq = fp_compare::fcmp_eq, env;
+    /// all ones where a ≥ b; any NaN is invalid
+    FCmpGe = fp_compare::fcmp_ge, env;
+    /// all ones where a > b; any NaN is invalid
+    FCmpGt = fp_compare::fcmp_gt, env;
+    /// condition flags of comparing elements 0, in [`crate::op::nzcv`] form; with imm 1 any NaN is invalid
+    FCmp = fp_compare::fcmp, env;
+
+    // ---- fp_convert.rs ----
+    /// a as an integer, by [`fp::Fixed`]; saturating, a NaN is zero
+    FToInt = fp_convert::fto_int, env;
+    /// an integer as a floating-point number of the arrangement's element size, by [`fp::Fixed`]
+    IntToF = fp_convert::int_to_f, env;
+    /// a, binary64, modulo 2^32 as JavaScript does; in the second word flags in [`crate::op::nzcv`] form: Z if exact
+    FToIntJs = fp_convert::fto_int_js, env;
+    /// elements of the arrangement in another format of size [`fp::TO`], packed in the low bits; imm may add
+    /// [`fp::TO_ODD`], [`fp::TO_BF16`]. FPCR.AHP selects what half precision is.
+    FCvt = fp_convert::fcvt, env;
+
+    // ---- fp_estimate.rs ----
+    /// an estimate of 1 / a with 8 bits
+    FRecipEstimate = fp_estimate::frecip_estimate, env;
+    /// an estimate of 1 / √a with 8 bits
+    FRsqrtEstimate = fp_estimate::frsqrt_estimate, env;
+    /// the power of two with a's exponent complemented
+    FRecipExponent = fp_estimate::frecip_exponent, env;
+    /// 2 - a × b, rounded once
+    FRecipStep = fp_estimate::frecip_step, env;
+    /// (3 - a × b) / 2, rounded once
+    FRsqrtStep = fp_estimate::frsqrt_step, env;
 }

@@ -10,6 +10,15 @@ pub mod bits;
 pub mod branch;
 /// Cryptographic instructions.
 pub mod crypto;
+/// Scalar floating point: moves, arithmetic, rounding, selection.
+pub mod fp_arith;
+/// Scalar floating point: comparison.
+pub mod fp_compare;
+/// Scalar floating point: conversion, moves to and from general registers.
+pub mod fp_convert;
+mod fp_ops;
+#[cfg(test)]
+mod fp_tests;
 /// Loads and stores of general registers.
 pub mod load_store;
 mod simd;
@@ -19,6 +28,20 @@ pub mod simd_copy;
 pub mod simd_different;
 /// Advanced SIMD by element.
 pub mod simd_element;
+/// Advanced SIMD floating point: complex numbers, half precision accumulated in single.
+pub mod simd_fp_complex;
+/// Advanced SIMD floating point: fixed-point numbers, widening, narrowing.
+pub mod simd_fp_convert;
+/// Advanced SIMD floating point: by element.
+pub mod simd_fp_element;
+/// Advanced SIMD floating point: one source.
+pub mod simd_fp_misc;
+/// Advanced SIMD floating point: scalars, one source.
+pub mod simd_fp_misc_scalar;
+/// Advanced SIMD floating point: between elements of one register.
+pub mod simd_fp_reduce;
+/// Advanced SIMD floating point: two sources of one arrangement.
+pub mod simd_fp_same;
 /// Loads and stores of vector registers.
 pub mod simd_memory;
 /// Advanced SIMD two-register miscellaneous and across lanes.
@@ -60,6 +83,16 @@ pub fn table<E: Arm>() -> Table<E> {
     rows.extend(simd_same::rows());
     rows.extend(simd_shift::rows());
     rows.extend(simd_structure::rows());
+    rows.extend(fp_arith::rows());
+    rows.extend(fp_compare::rows());
+    rows.extend(fp_convert::rows());
+    rows.extend(simd_fp_same::rows());
+    rows.extend(simd_fp_misc::rows());
+    rows.extend(simd_fp_misc_scalar::rows());
+    rows.extend(simd_fp_element::rows());
+    rows.extend(simd_fp_reduce::rows());
+    rows.extend(simd_fp_convert::rows());
+    rows.extend(simd_fp_complex::rows());
     Table::new(rows)
 }
 

@@ -1,0 +1,50 @@
+//! Advanced SIMD floating point on scalars, one source (DDI 0487 C4.1.96: scalar two-register miscellaneous, and FP16;
+//! meanings in C7.2).
+
+use super::fp_ops::*;
+use crate::arm::emit::Arm;
+use crate::arm::features::FP16;
+use crate::vec::fp::rounding::{AWAY, MINUS, NEAREST, PLUS, ZERO};
+
+crate::rows! { Arm;
+    "FCMGT (zero, scalar)" "01 0 11110 1 s 10000 01100 10 nnnnn ddddd" (s, n, d) => scalar1::<_, Fcmgt0>;
+    "FCMEQ (zero, scalar)" "01 0 11110 1 s 10000 01101 10 nnnnn ddddd" (s, n, d) => scalar1::<_, Fcmeq0>;
+    "FCMLT (zero, scalar)" "01 0 11110 1 s 10000 01110 10 nnnnn ddddd" (s, n, d) => scalar1::<_, Fcmlt0>;
+    "FCMGE (zero, scalar)" "01 1 11110 1 s 10000 01100 10 nnnnn ddddd" (s, n, d) => scalar1::<_, Fcmge0>;
+    "FCMLE (zero, scalar)" "01 1 11110 1 s 10000 01101 10 nnnnn ddddd" (s, n, d) => scalar1::<_, Fcmle0>;
+    "FCVTNS (scalar)" "01 0 11110 0 s 10000 11010 10 nnnnn ddddd" (s, n, d) => scalar1::<_, Fcvt<NEAREST, true>>;
+    "FCVTPS (scalar)" "01 0 11110 1 s 10000 11010 10 nnnnn ddddd" (s, n, d) => scalar1::<_, Fcvt<PLUS, true>>;
+    "FCVTMS (scalar)" "01 0 11110 0 s 10000 11011 10 nnnnn ddddd" (s, n, d) => scalar1::<_, Fcvt<MINUS, true>>;
+    "FCVTZS (scalar)" "01 0 11110 1 s 10000 11011 10 nnnnn ddddd" (s, n, d) => scalar1::<_, Fcvt<ZERO, true>>;
+    "FCVTAS (scalar)" "01 0 11110 0 s 10000 11100 10 nnnnn ddddd" (s, n, d) => scalar1::<_, Fcvt<AWAY, true>>;
+    "FCVTNU (scalar)" "01 1 11110 0 s 10000 11010 10 nnnnn ddddd" (s, n, d) => scalar1::<_, Fcvt<NEAREST, false>>;
+    "FCVTPU (scalar)" "01 1 11110 1 s 10000 11010 10 nnnnn ddddd" (s, n, d) => scalar1::<_, Fcvt<PLUS, false>>;
+    "FCVTMU (scalar)" "01 1 11110 0 s 10000 11011 10 nnnnn ddddd" (s, n, d) => scalar1::<_, Fcvt<MINUS, false>>;
+    "FCVTZU (scalar)" "01 1 11110 1 s 10000 11011 10 nnnnn ddddd" (s, n, d) => scalar1::<_, Fcvt<ZERO, false>>;
+    "FCVTAU (scalar)" "01 1 11110 0 s 10000 11100 10 nnnnn ddddd" (s, n, d) => scalar1::<_, Fcvt<AWAY, false>>;
+    "SCVTF (scalar)" "01 0 11110 0 s 10000 11101 10 nnnnn ddddd" (s, n, d) => scalar1::<_, Scvtf>;
+    "UCVTF (scalar)" "01 1 11110 0 s 10000 11101 10 nnnnn ddddd" (s, n, d) => scalar1::<_, Ucvtf>;
+    "FRECPE (scalar)" "01 0 11110 1 s 10000 11101 10 nnnnn ddddd" (s, n, d) => scalar1::<_, Frecpe>;
+    "FRSQRTE (scalar)" "01 1 11110 1 s 10000 11101 10 nnnnn ddddd" (s, n, d) => scalar1::<_, Frsqrte>;
+    "FRECPX (scalar)" "01 0 11110 1 s 10000 11111 10 nnnnn ddddd" (s, n, d) => scalar1::<_, Frecpx>;
+    "FCMGT (zero, scalar, half)" "01 0 11110 1 111100 01100 10 nnnnn ddddd" (n, d) if FP16 => scalar1_half::<_, Fcmgt0>;
+    "FCMEQ (zero, scalar, half)" "01 0 11110 1 111100 01101 10 nnnnn ddddd" (n, d) if FP16 => scalar1_half::<_, Fcmeq0>;
+    "FCMLT (zero, scalar, half)" "01 0 11110 1 111100 01110 10 nnnnn ddddd" (n, d) if FP16 => scalar1_half::<_, Fcmlt0>;
+    "FCMGE (zero, scalar, half)" "01 1 11110 1 111100 01100 10 nnnnn ddddd" (n, d) if FP16 => scalar1_half::<_, Fcmge0>;
+    "FCMLE (zero, scalar, half)" "01 1 11110 1 111100 01101 10 nnnnn ddddd" (n, d) if FP16 => scalar1_half::<_, Fcmle0>;
+    "FCVTNS (scalar, half)" "01 0 11110 0 111100 11010 10 nnnnn ddddd" (n, d) if FP16 => scalar1_half::<_, Fcvt<NEAREST, true>>;
+    "FCVTPS (scalar, half)" "01 0 11110 1 111100 11010 10 nnnnn ddddd" (n, d) if FP16 => scalar1_half::<_, Fcvt<PLUS, true>>;
+    "FCVTMS (scalar, half)" "01 0 11110 0 111100 11011 10 nnnnn ddddd" (n, d) if FP16 => scalar1_half::<_, Fcvt<MINUS, true>>;
+    "FCVTZS (scalar, half)" "01 0 11110 1 111100 11011 10 nnnnn ddddd" (n, d) if FP16 => scalar1_half::<_, Fcvt<ZERO, true>>;
+    "FCVTAS (scalar, half)" "01 0 11110 0 111100 11100 10 nnnnn ddddd" (n, d) if FP16 => scalar1_half::<_, Fcvt<AWAY, true>>;
+    "FCVTNU (scalar, half)" "01 1 11110 0 111100 11010 10 nnnnn ddddd" (n, d) if FP16 => scalar1_half::<_, Fcvt<NEAREST, false>>;
+    "FCVTPU (scalar, half)" "01 1 11110 1 111100 11010 10 nnnnn ddddd" (n, d) if FP16 => scalar1_half::<_, Fcvt<PLUS, false>>;
+    "FCVTMU (scalar, half)" "01 1 11110 0 111100 11011 10 nnnnn ddddd" (n, d) if FP16 => scalar1_half::<_, Fcvt<MINUS, false>>;
+    "FCVTZU (scalar, half)" "01 1 11110 1 111100 11011 10 nnnnn ddddd" (n, d) if FP16 => scalar1_half::<_, Fcvt<ZERO, false>>;
+    "FCVTAU (scalar, half)" "01 1 11110 0 111100 11100 10 nnnnn ddddd" (n, d) if FP16 => scalar1_half::<_, Fcvt<AWAY, false>>;
+    "SCVTF (scalar, half)" "01 0 11110 0 111100 11101 10 nnnnn ddddd" (n, d) if FP16 => scalar1_half::<_, Scvtf>;
+    "UCVTF (scalar, half)" "01 1 11110 0 111100 11101 10 nnnnn ddddd" (n, d) if FP16 => scalar1_half::<_, Ucvtf>;
+    "FRECPE (scalar, half)" "01 0 11110 1 111100 11101 10 nnnnn ddddd" (n, d) if FP16 => scalar1_half::<_, Frecpe>;
+    "FRSQRTE (scalar, half)" "01 1 11110 1 111100 11101 10 nnnnn ddddd" (n, d) if FP16 => scalar1_half::<_, Frsqrte>;
+    "FRECPX (scalar, half)" "01 0 11110 1 111100 11111 10 nnnnn ddddd" (n, d) if FP16 => scalar1_half::<_, Frecpx>;
+}

@@ -1,0 +1,65 @@
+//! Advanced SIMD floating point: three registers of one arrangement (DDI 0487 C4.1.96: three same, three same FP16, and
+//! their scalar forms; meanings in C7.2).
+
+use super::fp_ops::*;
+use crate::arm::emit::Arm;
+use crate::arm::features::FP16;
+
+crate::rows! { Arm;
+    "FMAXNM (vector)" "0 q 0 01110 0 s 1 mmmmm 11000 1 nnnnn ddddd" (q, s, m, n, d) => vector2::<_, Fmaxnm>;
+    "FMINNM (vector)" "0 q 0 01110 1 s 1 mmmmm 11000 1 nnnnn ddddd" (q, s, m, n, d) => vector2::<_, Fminnm>;
+    "FMLA (vector)" "0 q 0 01110 0 s 1 mmmmm 11001 1 nnnnn ddddd" (q, s, m, n, d) => vector2::<_, Fmla>;
+    "FMLS (vector)" "0 q 0 01110 1 s 1 mmmmm 11001 1 nnnnn ddddd" (q, s, m, n, d) => vector2::<_, Fmls>;
+    "FADD (vector)" "0 q 0 01110 0 s 1 mmmmm 11010 1 nnnnn ddddd" (q, s, m, n, d) => vector2::<_, Fadd>;
+    "FSUB (vector)" "0 q 0 01110 1 s 1 mmmmm 11010 1 nnnnn ddddd" (q, s, m, n, d) => vector2::<_, Fsub>;
+    "FMULX (vector)" "0 q 0 01110 0 s 1 mmmmm 11011 1 nnnnn ddddd" (q, s, m, n, d) => vector2::<_, Fmulx>;
+    "FCMEQ (register) (vector)" "0 q 0 01110 0 s 1 mmmmm 11100 1 nnnnn ddddd" (q, s, m, n, d) => vector2::<_, Fcmeq>;
+    "FMAX (vector)" "0 q 0 01110 0 s 1 mmmmm 11110 1 nnnnn ddddd" (q, s, m, n, d) => vector2::<_, Fmax>;
+    "FMIN (vector)" "0 q 0 01110 1 s 1 mmmmm 11110 1 nnnnn ddddd" (q, s, m, n, d) => vector2::<_, Fmin>;
+    "FRECPS (vector)" "0 q 0 01110 0 s 1 mmmmm 11111 1 nnnnn ddddd" (q, s, m, n, d) => vector2::<_, Frecps>;
+    "FRSQRTS (vector)" "0 q 0 01110 1 s 1 mmmmm 11111 1 nnnnn ddddd" (q, s, m, n, d) => vector2::<_, Frsqrts>;
+    "FABD (vector)" "0 q 1 01110 1 s 1 mmmmm 11010 1 nnnnn ddddd" (q, s, m, n, d) => vector2::<_, Fabd>;
+    "FMUL (vector)" "0 q 1 01110 0 s 1 mmmmm 11011 1 nnnnn ddddd" (q, s, m, n, d) => vector2::<_, Fmul>;
+    "FCMGE (register) (vector)" "0 q 1 01110 0 s 1 mmmmm 11100 1 nnnnn ddddd" (q, s, m, n, d) => vector2::<_, Fcmge>;
+    "FCMGT (register) (vector)" "0 q 1 01110 1 s 1 mmmmm 11100 1 nnnnn ddddd" (q, s, m, n, d) => vector2::<_, Fcmgt>;
+    "FACGE (vector)" "0 q 1 01110 0 s 1 mmmmm 11101 1 nnnnn ddddd" (q, s, m, n, d) => vector2::<_, Facge>;
+    "FACGT (vector)" "0 q 1 01110 1 s 1 mmmmm 11101 1 nnnnn ddddd" (q, s, m, n, d) => vector2::<_, Facgt>;
+    "FDIV (vector)" "0 q 1 01110 0 s 1 mmmmm 11111 1 nnnnn ddddd" (q, s, m, n, d) => vector2::<_, Fdiv>;
+    "FMAXNM (vector, half)" "0 q 0 01110 0 10 mmmmm 00 000 1 nnnnn ddddd" (q, m, n, d) if FP16 => vector2_half::<_, Fmaxnm>;
+    "FMINNM (vector, half)" "0 q 0 01110 1 10 mmmmm 00 000 1 nnnnn ddddd" (q, m, n, d) if FP16 => vector2_half::<_, Fminnm>;
+    "FMLA (vector, half)" "0 q 0 01110 0 10 mmmmm 00 001 1 nnnnn ddddd" (q, m, n, d) if FP16 => vector2_half::<_, Fmla>;
+    "FMLS (vector, half)" "0 q 0 01110 1 10 mmmmm 00 001 1 nnnnn ddddd" (q, m, n, d) if FP16 => vector2_half::<_, Fmls>;
+    "FADD (vector, half)" "0 q 0 01110 0 10 mmmmm 00 010 1 nnnnn ddddd" (q, m, n, d) if FP16 => vector2_half::<_, Fadd>;
+    "FSUB (vector, half)" "0 q 0 01110 1 10 mmmmm 00 010 1 nnnnn ddddd" (q, m, n, d) if FP16 => vector2_half::<_, Fsub>;
+    "FMULX (vector, half)" "0 q 0 01110 0 10 mmmmm 00 011 1 nnnnn ddddd" (q, m, n, d) if FP16 => vector2_half::<_, Fmulx>;
+    "FCMEQ (register) (vector, half)" "0 q 0 01110 0 10 mmmmm 00 100 1 nnnnn ddddd" (q, m, n, d) if FP16 => vector2_half::<_, Fcmeq>;
+    "FMAX (vector, half)" "0 q 0 01110 0 10 mmmmm 00 110 1 nnnnn ddddd" (q, m, n, d) if FP16 => vector2_half::<_, Fmax>;
+    "FMIN (vector, half)" "0 q 0 01110 1 10 mmmmm 00 110 1 nnnnn ddddd" (q, m, n, d) if FP16 => vector2_half::<_, Fmin>;
+    "FRECPS (vector, half)" "0 q 0 01110 0 10 mmmmm 00 111 1 nnnnn ddddd" (q, m, n, d) if FP16 => vector2_half::<_, Frecps>;
+    "FRSQRTS (vector, half)" "0 q 0 01110 1 10 mmmmm 00 111 1 nnnnn ddddd" (q, m, n, d) if FP16 => vector2_half::<_, Frsqrts>;
+    "FABD (vector, half)" "0 q 1 01110 1 10 mmmmm 00 010 1 nnnnn ddddd" (q, m, n, d) if FP16 => vector2_half::<_, Fabd>;
+    "FMUL (vector, half)" "0 q 1 01110 0 10 mmmmm 00 011 1 nnnnn ddddd" (q, m, n, d) if FP16 => vector2_half::<_, Fmul>;
+    "FCMGE (register) (vector, half)" "0 q 1 01110 0 10 mmmmm 00 100 1 nnnnn ddddd" (q, m, n, d) if FP16 => vector2_half::<_, Fcmge>;
+    "FCMGT (register) (vector, half)" "0 q 1 01110 1 10 mmmmm 00 100 1 nnnnn ddddd" (q, m, n, d) if FP16 => vector2_half::<_, Fcmgt>;
+    "FACGE (vector, half)" "0 q 1 01110 0 10 mmmmm 00 101 1 nnnnn ddddd" (q, m, n, d) if FP16 => vector2_half::<_, Facge>;
+    "FACGT (vector, half)" "0 q 1 01110 1 10 mmmmm 00 101 1 nnnnn ddddd" (q, m, n, d) if FP16 => vector2_half::<_, Facgt>;
+    "FDIV (vector, half)" "0 q 1 01110 0 10 mmmmm 00 111 1 nnnnn ddddd" (q, m, n, d) if FP16 => vector2_half::<_, Fdiv>;
+    "FMULX (scalar)" "01 0 11110 0 s 1 mmmmm 11011 1 nnnnn ddddd" (s, m, n, d) => scalar2::<_, Fmulx>;
+    "FCMEQ (register) (scalar)" "01 0 11110 0 s 1 mmmmm 11100 1 nnnnn ddddd" (s, m, n, d) => scalar2::<_, Fcmeq>;
+    "FRECPS (scalar)" "01 0 11110 0 s 1 mmmmm 11111 1 nnnnn ddddd" (s, m, n, d) => scalar2::<_, Frecps>;
+    "FRSQRTS (scalar)" "01 0 11110 1 s 1 mmmmm 11111 1 nnnnn ddddd" (s, m, n, d) => scalar2::<_, Frsqrts>;
+    "FABD (scalar)" "01 1 11110 1 s 1 mmmmm 11010 1 nnnnn ddddd" (s, m, n, d) => scalar2::<_, Fabd>;
+    "FCMGE (register) (scalar)" "01 1 11110 0 s 1 mmmmm 11100 1 nnnnn ddddd" (s, m, n, d) => scalar2::<_, Fcmge>;
+    "FCMGT (register) (scalar)" "01 1 11110 1 s 1 mmmmm 11100 1 nnnnn ddddd" (s, m, n, d) => scalar2::<_, Fcmgt>;
+    "FACGE (scalar)" "01 1 11110 0 s 1 mmmmm 11101 1 nnnnn ddddd" (s, m, n, d) => scalar2::<_, Facge>;
+    "FACGT (scalar)" "01 1 11110 1 s 1 mmmmm 11101 1 nnnnn ddddd" (s, m, n, d) => scalar2::<_, Facgt>;
+    "FMULX (scalar, half)" "01 0 11110 0 10 mmmmm 00 011 1 nnnnn ddddd" (m, n, d) if FP16 => scalar2_half::<_, Fmulx>;
+    "FCMEQ (register) (scalar, half)" "01 0 11110 0 10 mmmmm 00 100 1 nnnnn ddddd" (m, n, d) if FP16 => scalar2_half::<_, Fcmeq>;
+    "FRECPS (scalar, half)" "01 0 11110 0 10 mmmmm 00 111 1 nnnnn ddddd" (m, n, d) if FP16 => scalar2_half::<_, Frecps>;
+    "FRSQRTS (scalar, half)" "01 0 11110 1 10 mmmmm 00 111 1 nnnnn ddddd" (m, n, d) if FP16 => scalar2_half::<_, Frsqrts>;
+    "FABD (scalar, half)" "01 1 11110 1 10 mmmmm 00 010 1 nnnnn ddddd" (m, n, d) if FP16 => scalar2_half::<_, Fabd>;
+    "FCMGE (register) (scalar, half)" "01 1 11110 0 10 mmmmm 00 100 1 nnnnn ddddd" (m, n, d) if FP16 => scalar2_half::<_, Fcmge>;
+    "FCMGT (register) (scalar, half)" "01 1 11110 1 10 mmmmm 00 100 1 nnnnn ddddd" (m, n, d) if FP16 => scalar2_half::<_, Fcmgt>;
+    "FACGE (scalar, half)" "01 1 11110 0 10 mmmmm 00 101 1 nnnnn ddddd" (m, n, d) if FP16 => scalar2_half::<_, Facge>;
+    "FACGT (scalar, half)" "01 1 11110 1 10 mmmmm 00 101 1 nnnnn ddddd" (m, n, d) if FP16 => scalar2_half::<_, Facgt>;
+}
