@@ -106,6 +106,7 @@ impl Hub {
             opened: OnceLock::new(),
         });
         self.state.lock().users.push(user.clone());
+        self.wake();
         user
     }
 
@@ -125,10 +126,10 @@ impl Hub {
         let _ = rustix::io::read(&self.waker, &mut [0u8; 8]);
     }
 
-    /// Whether the source should be read.
+    /// Whether the source should be read: not before there is somebody whom the bytes are for.
     pub fn wants_input(&self) -> bool {
         let state = self.state.lock();
-        state.users.get(state.focus).is_none_or(|user| user.queue.lock().len() < QUEUE)
+        state.users.get(state.focus).is_some_and(|user| user.queue.lock().len() < QUEUE)
     }
 
     /// Takes bytes from the source; called by its thread only, followed by [`Self::feed`].
@@ -143,6 +144,8 @@ impl Hub {
                 std::mem::take(&mut state.escape)
             };
             if escaped && byte != ESCAPE {
+                // What was typed before the command comes before it.
+                self.feed();
                 self.command(byte);
             } else if let Some(user) = self.focus() {
                 let mut queue = user.queue.lock();

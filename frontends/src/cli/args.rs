@@ -33,13 +33,13 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Run a kernel, program, firmware or disk image; what FILE is gets detected
-    #[command(args_override_self = true)]
+    #[command(args_override_self = true, display_name = "lyrebird")]
     Run(Box<MachineArgs>),
     /// Understand the command line of QEMU's program of this name (also through a link of this name)
-    #[command(name = QEMU_AARCH64, args_override_self = true)]
+    #[command(name = QEMU_AARCH64, args_override_self = true, display_name = "lyrebird")]
     QemuAarch64(Box<MachineArgs>),
     /// Run the demo guest that is built in
-    #[command(args_override_self = true)]
+    #[command(args_override_self = true, display_name = "lyrebird")]
     Demo(Box<MachineArgs>),
     /// Say what this host can do and what is missing for optional things
     Doctor,

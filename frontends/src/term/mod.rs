@@ -102,5 +102,6 @@ pub fn in_foreground() -> bool {
 }
 
 fn in_foreground_now() -> bool {
-    tcgetpgrp(rustix::stdio::stdin()).is_ok_and(|group| group == rustix::process::getpgrp())
+    // A terminal that is not the session's own has no background.
+    tcgetpgrp(rustix::stdio::stdin()).map_or(true, |group| group == rustix::process::getpgrp())
 }

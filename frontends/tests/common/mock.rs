@@ -105,6 +105,7 @@ impl Mock {
     }
 
     /// What was asked for: resets, power buttons.
+    #[allow(dead_code, reason = "not every test file that includes this asks")]
     pub fn asked(&self) -> Vec<&'static str> {
         self.state.lock().asked.clone()
     }

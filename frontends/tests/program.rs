@@ -1,0 +1,388 @@
+//! The whole program with a toy guest behind it: terminal, pipes, signals, monitor, exit codes.
+//!
+//! The program under test is this file again: [`child`] runs it when the environment says so.
+
+#[path = "common/mock.rs"]
+mod mock;
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{Receiver, Sender, select, unbounded};
+use lyrebird_devices::char::CharPort;
+use lyrebird_frontends::program;
+use lyrebird_frontends::run::Runnable;
+use lyrebird_machine::chardev::{Backend, Chardevs};
+use lyrebird_machine::config::{BuildError, Config, DeviceConfig, SerialPort};
+use lyrebird_machine::control::{Control, Event, Shutdown};
+use mock::Mock;
+use rustix::termios::{LocalModes, tcgetattr};
+
+/// The arguments of the program under test, one a line.
+const ARGUMENTS: &str = "LYREBIRD_TEST_ARGUMENTS";
+
+/// A guest that answers each key with its capital. Some keys end it.
+struct Toy {
+    control: Arc<Mock>,
+    keys: Receiver<u8>,
+    line: Option<Arc<dyn Backend>>,
+    port: Option<Arc<dyn Backend>>,
+}
+
+struct Keys(Sender<u8>);
+
+impl CharPort for Keys {
+    fn can_receive(&self) -> usize {
+        16
+    }
+    fn receive(&self, bytes: &[u8]) -> usize {
+        bytes.iter().take(16).filter(|b| self.0.send(**b).is_ok()).count()
+    }
+    fn receive_break(&self) {
+        let _ = self.0.send(b'~');
+    }
+    fn drain(&self) {}
+}
+
+impl Toy {
+    fn build(config: &Config, chardevs: &dyn Chardevs) -> Result<Box<dyn Runnable>, BuildError> {
+        if config.ram > 1 << 40 {
+            return Err(BuildError::Host("find so much memory".into()));
+        }
+        if config.name.as_deref() == Some("panic") {
+            panic!("a defect of the toy");
+        }
+        let (tx, keys) = unbounded();
+        let line = match config.serials.first() {
+            Some(SerialPort::Chardev(id)) => chardevs.plug(id, "serial0"),
+            _ => None,
+        };
+        if let Some(line) = &line {
+            line.connect(Arc::new(Keys(tx)));
+        }
+        let port = config.devices.iter().find_map(|device| match device {
+            DeviceConfig::VirtPort { chardev: Some(id), .. } => chardevs.plug(id, "hvc0"),
+            _ => None,
+        });
+        Ok(Box::new(Toy { control: Mock::new(), keys, line, port }))
+    }
+
+    fn say(&self, text: &[u8]) {
+        let Some(line) = &self.line else { return };
+        let mut sent = 0;
+        while sent < text.len() {
+            sent += line.write(&text[sent..]);
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Runnable for Toy {
+    fn control(&self) -> Arc<dyn Control> {
+        self.control.clone()
+    }
+
+    fn run(self: Box<Self>) -> Shutdown {
+        let events = self.control.subscribe();
+        self.say(b"guest up\n");
+        if let Some(port) = &self.port {
+            port.write(b"3q");
+        }
+        loop {
+            select! {
+                recv(self.keys) -> key => match key {
+                    Ok(b'q') => return Shutdown::PowerOff,
+                    Ok(b'x') => return Shutdown::Exit(42),
+                    Ok(b'p') => panic!("a defect of the toy"),
+                    Ok(b'v') => return Shutdown::GuestPanic("vectors fault at 0x200".into()),
+                    Ok(b'l') => self.say(&b"0123456789abcdef".repeat(64 << 10)),
+                    Ok(key) => self.say(&[key.to_ascii_uppercase()]),
+                    Err(_) => std::thread::sleep(Duration::from_millis(1)),
+                },
+                recv(events) -> event => if let Ok(Event::Shutdown(end)) = event {
+                    return end;
+                }
+            }
+        }
+    }
+}
+
+/// Not a test: the program under test.
+#[test]
+fn child() {
+    let Ok(arguments) = std::env::var(ARGUMENTS) else { return };
+    let words = ["lyrebird"].into_iter().chain(arguments.lines()).map(Into::into);
+    let code = program::main(words, &Toy::build);
+    std::process::exit(i32::from(code));
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.args(["--exact", "child", "--nocapture", "-q"]).env(ARGUMENTS, arguments.join("\n"));
+    command.env_remove("RUST_LOG").env("RUST_BACKTRACE", "0");
+    command
+}
+
+/// A kernel to name: any file of the right kind does, the toy does not look.
+const RUN: [&str; 3] = ["qemu-system-aarch64", "-kernel", "/dev/null"];
+
+fn with(more: &[&'static str]) -> Vec<&'static str> {
+    RUN.into_iter().chain(more.iter().copied()).collect()
+}
+
+fn exit_code(child: &mut Child) -> Option<i32> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(status) = child.try_wait().expect("a child") {
+            return status.code();
+        }
+        if Instant::now() > deadline {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("the program hangs");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A program on a pseudo terminal.
+struct Terminal {
+    child: Child,
+    master: File,
+    slave: OwnedFd,
+    seen: String,
+}
+
+impl Terminal {
+    fn start(arguments: &[&str]) -> Self {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&master).expect("granted");
+        unlockpt(&master).expect("unlocked");
+        let name = ptsname(&master, Vec::new()).expect("a name");
+        let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY;
+        let slave =
+            rustix::fs::open(name.as_c_str(), flags, rustix::fs::Mode::empty()).expect("the other side");
+        let side = || Stdio::from(slave.try_clone().expect("a copy"));
+        let child = command(arguments).stdin(side()).stdout(side()).stderr(side()).spawn().expect("starts");
+        Self { child, master: File::from(master), slave, seen: String::new() }
+    }
+
+    fn is_raw(&self) -> bool {
+        let modes = tcgetattr(self.slave.as_fd()).expect("modes").local_modes;
+        !modes.intersects(LocalModes::ICANON | LocalModes::ECHO)
+    }
+
+    fn send(&mut self, keys: &[u8]) {
+        self.master.write_all(keys).expect("typed");
+    }
+
+    /// Reads until `text` has come.
+    fn expect(&mut self, text: &str) {
+        let mut buffer = [0; 4096];
+        while !self.seen.contains(text) {
+            let mut fds = [rustix::event::PollFd::new(&self.master, rustix::event::PollFlags::IN)];
+            let patience = rustix::event::Timespec { tv_sec: 30, tv_nsec: 0 };
+            let ready = rustix::event::poll(&mut fds, Some(&patience)).expect("polls");
+            assert!(ready > 0, "'{text}' does not come; seen:\n{}", self.seen);
+            let count = self.master.read(&mut buffer).expect("output");
+            self.seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        }
+        let at = self.seen.find(text).expect("just found") + text.len();
+        self.seen.drain(..at);
+    }
+
+    fn end(mut self) -> i32 {
+        let code = exit_code(&mut self.child).expect("an exit code");
+        assert!(!self.is_raw(), "the terminal is restored");
+        code
+    }
+}
+
+#[test]
+fn ctrl_a_x_quits_and_the_terminal_is_restored() {
+    let mut t = Terminal::start(&with(&["-nographic"]));
+    t.expect("guest up");
+    assert!(t.is_raw());
+    t.send(b"ab");
+    t.expect("AB");
+    t.send(b"\x01h");
+    t.expect("C-a x    quit");
+    t.send(b"\x01x");
+    assert_eq!(t.end(), 0);
+}
+
+#[test]
+fn ctrl_a_c_switches_to_the_monitor_and_back() {
+    let mut t = Terminal::start(&with(&["-nographic"]));
+    t.expect("guest up");
+    t.send(b"\x01c");
+    t.expect("(lyrebird) ");
+    t.send(b"info status\r");
+    t.expect("VM status: paused (prelaunch)");
+    t.expect("(lyrebird) ");
+    t.send(b"\x01cz\x01b");
+    t.expect("Z~");
+    t.send(b"\x01c\x15quit\r");
+    assert_eq!(t.end(), 0);
+}
+
+#[test]
+fn signals_restore_the_terminal_and_have_their_codes() {
+    use rustix::process::{Pid, Signal, kill_process};
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129), (Signal::QUIT, 131)] {
+        let mut t = Terminal::start(&with(&["-nographic"]));
+        t.expect("guest up");
+        assert!(t.is_raw());
+        kill_process(Pid::from_child(&t.child), signal).expect("signalled");
+        assert_eq!(t.end(), code);
+    }
+}
+
+#[test]
+fn a_panic_restores_the_terminal() {
+    let mut t = Terminal::start(&with(&["-nographic"]));
+    t.expect("guest up");
+    t.send(b"p");
+    t.expect("a defect of the toy");
+    t.expect("internal error");
+    assert_eq!(t.end(), 70);
+    let mut t = Terminal::start(&with(&["-nographic", "-name", "panic"]));
+    t.expect("internal error");
+    assert_eq!(t.end(), 70);
+}
+
+/// Feeds `input`, returns exit code, output and errors.
+fn pipe(arguments: &[&str], input: &[u8]) -> (i32, String, String) {
+    let mut child = command(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || {
+        let _ = stdin.write_all(&input);
+        // The end of input must not end the run: closing happens while the guest goes on.
+    });
+    let mut stdout = child.stdout.take().expect("a pipe");
+    let mut stderr = child.stderr.take().expect("a pipe");
+    let errors = std::thread::spawn(move || {
+        let mut text = String::new();
+        let _ = stderr.read_to_string(&mut text);
+        text
+    });
+    let reader = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = stdout.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    });
+    let code = exit_code(&mut child).expect("an exit code");
+    writer.join().expect("no panic");
+    (code, reader.join().expect("no panic"), errors.join().expect("no panic"))
+}
+
+#[test]
+fn guests_ends_have_their_codes() {
+    assert_eq!(pipe(&with(&["-nographic"]), b"q").0, 0);
+    assert_eq!(pipe(&with(&["-nographic"]), b"x").0, 42);
+    let (code, _, errors) = pipe(&with(&["-nographic"]), b"v");
+    assert_eq!(code, 7);
+    assert!(errors.contains("lyrebird: guest cannot go on: vectors fault at 0x200"), "{errors}");
+    let testdev =
+        ["-device", "virtio-serial-device", "-chardev", "testdev,id=t", "-device", "virtconsole,chardev=t"];
+    assert_eq!(pipe(&with(&[&testdev[..], &["-display", "none"]].concat()), b"").0, 7);
+}
+
+#[test]
+fn bad_command_lines_have_their_codes() {
+    for (arguments, code, word) in [
+        (vec!["run", "-nosuch"], 2, "unknown option '-nosuch'"),
+        (vec!["run"], 2, "nothing to run"),
+        (vec!["run", "/nonexistent"], 3, "/nonexistent"),
+        (vec!["run", "/"], 3, "directory"),
+        (with(&["-M", "help"]), 0, ""),
+        (with(&["-cpu", "host"]), 5, "-cpu host"),
+        (with(&["-m", "2000T"]), 6, "the host cannot"),
+        (with(&["-D", "/nonexistent/log", "-d", "int"]), 1, "/nonexistent/log"),
+        (with(&["-serial", "file:/nonexistent/x"]), 1, "/nonexistent/x"),
+        (with(&["-gdb", "tcp:192.0.2.1:1"]), 1, "-gdb tcp:192.0.2.1:1"),
+    ] {
+        let (got, _, errors) = pipe(&arguments, b"");
+        assert_eq!(got, code, "{arguments:?}: {errors}");
+        assert!(errors.contains(word), "{arguments:?}: {errors}");
+        assert!(code == 0 || errors.starts_with("lyrebird: "), "{errors}");
+        assert!(!errors.contains("panicked"), "{errors}");
+    }
+}
+
+#[test]
+fn much_output_arrives_whole_and_a_closed_pipe_stops_nobody() {
+    let (code, out, _) = pipe(&with(&["-nographic"]), b"lq");
+    assert_eq!(code, 0);
+    assert!(out.contains(&"0123456789abcdef".repeat(64 << 10)), "{} bytes came", out.len());
+    let mut child =
+        command(&with(&["-nographic"])).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("starts");
+    // The harness prints first, and it minds.
+    let mut stdout = child.stdout.take().expect("a pipe");
+    let mut seen = Vec::new();
+    while !String::from_utf8_lossy(&seen).contains("guest up") {
+        let mut byte = [0];
+        stdout.read_exact(&mut byte).expect("output");
+        seen.push(byte[0]);
+    }
+    drop(stdout);
+    child.stdin.take().expect("a pipe").write_all(b"llllx").expect("typed");
+    assert_eq!(exit_code(&mut child), Some(42));
+}
+
+#[test]
+fn a_monitor_on_a_socket_serves_one_peer_after_another() {
+    use std::os::unix::net::UnixStream;
+    let path = std::env::temp_dir().join(format!("lyrebird-monitor-{}", std::process::id()));
+    let monitor: &'static str =
+        Box::leak(format!("unix:{},server=on,wait=off", path.display()).into_boxed_str());
+    let arguments = with(&["-display", "none", "-monitor", monitor]);
+    let mut child = command(&arguments).stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("starts");
+    let connect = || {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            match UnixStream::connect(&path) {
+                Ok(stream) => return stream,
+                Err(e) => assert!(Instant::now() < deadline, "{e}"),
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    for round in 0..2 {
+        let mut stream = connect();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+        stream.write_all(b"info cpus\n").expect("typed");
+        let mut text = String::new();
+        let mut buffer = [0; 512];
+        while !text.contains("* CPU #0: toy") {
+            let count = stream.read(&mut buffer).expect("an answer");
+            assert!(count > 0, "round {round}: closed after {text}");
+            text.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        }
+        assert!(text.contains("Lyrebird"), "round {round} is greeted: {text}");
+    }
+    connect().write_all(b"quit\n").expect("typed");
+    assert_eq!(exit_code(&mut child), Some(0));
+    let _ = std::fs::remove_file(&path);
+}
+
+#[test]
+fn completions_and_pages_are_made() {
+    let (code, out, _) = pipe(&["completions", "bash"], b"");
+    assert!(code == 0 && out.contains("--nographic"));
+    let (code, out, _) = pipe(&["man"], b"");
+    assert!(code == 0 && out.contains(".TH lyrebird") && out.contains("kernel"));
+    let (code, out, _) = pipe(&["doctor"], b"");
+    assert!((code == 0 || code == 6) && out.contains("/dev/kvm"));
+}
