@@ -162,10 +162,7 @@ impl<A: Arch> Core<A> {
 
     fn run_inner(&mut self, left: &mut u64) -> Exit {
         loop {
-            if self.requests() != 0
-                && !A::interrupt(self)
-                && self.attention.bits() & Attention::STOP != 0
-            {
+            if self.requests() != 0 && !A::interrupt(self) && self.attention.bits() & Attention::STOP != 0 {
                 return Exit::Attention;
             }
             if *left == 0 {

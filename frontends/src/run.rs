@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lyrebird_machine::Machine;
 use lyrebird_machine::chardev::Chardevs;
 use lyrebird_machine::config::{BuildError, Config};
 use lyrebird_machine::control::{Control, Shutdown};
@@ -81,8 +82,16 @@ pub fn run(invocation: &Invocation, build: Build<'_>) -> Result<u8, Failure> {
     Ok(signals::exit_code().unwrap_or_else(|| code_of(&end)))
 }
 
+impl Runnable for Machine {
+    fn control(&self) -> Arc<dyn Control> {
+        Machine::control(self)
+    }
+    fn run(self: Box<Self>) -> Shutdown {
+        Machine::run(*self)
+    }
+}
+
 /// Builds a machine of the machine crate.
 pub fn build(config: &Config, chardevs: &dyn Chardevs) -> Result<Box<dyn Runnable>, BuildError> {
-    let _ = chardevs;
-    Err(BuildError::Host(format!("build {} CPUs: this program was made without boards", config.smp.cpus)))
+    Ok(Box::new(Machine::build(config.clone(), chardevs)?))
 }

@@ -482,7 +482,10 @@ mod tests {
         assert_eq!(codes.len(), count);
         assert!(state::SYSREGS as usize + count <= state::ENGINE as usize);
         assert!(count < 255);
-        assert!(ROWS.iter().all(|r| r.code >> 15 == 1 && find(r.code, u64::MAX).is_some_and(|f| f.name == r.name)));
+        assert!(
+            ROWS.iter()
+                .all(|r| r.code >> 15 == 1 && find(r.code, u64::MAX).is_some_and(|f| f.name == r.name))
+        );
     }
 
     #[test]
