@@ -10,6 +10,8 @@ pub mod code;
 pub mod core;
 /// The vocabulary of instruction semantics.
 pub mod emit;
+/// Memory accesses that the TLB does not serve.
+mod memory;
 /// The table of integer operations.
 pub mod op;
 /// The interpreter's loop and decoded-instruction cache.

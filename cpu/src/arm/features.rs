@@ -3,7 +3,6 @@
 macro_rules! features { ($($(#[$doc:meta])* $name:ident $text:literal;)*) => {
     #[derive(Clone, Copy)]
     #[repr(u64)]
-    #[expect(clippy::upper_case_acronyms, reason = "the manual's names")]
     #[allow(non_camel_case_types, reason = "the manual's names")]
     enum Bit { $($name),* }
     $($(#[$doc])* pub const $name: u64 = 1 << Bit::$name as u64;)*

@@ -239,13 +239,16 @@ helpers! {
         core.set(sr::OSLSR_EL1, old | (v & 1) << 1);
         Ok(0)
     };
-    PMCR STATE |core, v| monitors(core, |core| {
+    PMCR STATE |core, v| {
+        let done = monitors(core, |core| {
+            let fixed = core.reg(sr::PMCR_EL0) & !0x69;
+            core.set(sr::PMCR_EL0, fixed | v & 0x69);
+        });
         if v & 4 != 0 {
             set_cycles(core, 0);
         }
-        let fixed = core.reg(sr::PMCR_EL0) & !0x69;
-        core.set(sr::PMCR_EL0, fixed | v & 0x69);
-    }).map(|x| { if v & 4 != 0 { set_cycles(core, 0); } x });
+        done
+    };
     PMCNTENSET STATE |core, v| monitors(core, |core| { let _ = set_bits(core, sr::PMCNTENSET_EL0, v & 1 << 31); });
     PMCNTENCLR STATE |core, v| monitors(core, |core| { let _ = clear_bits(core, sr::PMCNTENSET_EL0, v); });
     READ_PMCNTEN READ |core, v| Ok(core.reg(sr::PMCNTENSET_EL0));

@@ -147,11 +147,11 @@ fn rights(core: &Core<Arm64>, leaf: &Leaf, writable: bool, user: bool, pan: bool
     let wxn = core.reg(sr::SCTLR_EL1) & context::sctlr::WXN != 0;
     if user {
         let write = write && user_access;
-        Rights { read: user_access, write, exec: !uxn && !(wxn && write) }
+        Rights { read: user_access, write, exec: !(uxn || wxn && write) }
     } else {
         let blocked = pan && user_access;
         // What level 0 can write, level 1 must not execute.
-        let exec = !pxn && !(wxn && write) && !(write && user_access);
+        let exec = !(pxn || write && (wxn || user_access));
         Rights { read: !blocked, write: write && !blocked, exec }
     }
 }

@@ -6,8 +6,8 @@ use super::virt_dtb::{self, Facts};
 use crate::bus::PhysicalBus;
 use crate::chardev::Chardevs;
 use crate::config::{
-    Board as BoardConfig, BuildError, CacheMode, Config, DeviceConfig, Drive, FileRole, GicVersion,
-    ImageFormat, RtcBase, SerialPort,
+    Board as BoardConfig, BuildError, CacheMode, Config, DeviceConfig, Drive, FileRole, GicVersion, RtcBase,
+    SerialPort,
 };
 use crate::loader::{self, Piece};
 use crate::platform::{Timers, VirtPlatform};

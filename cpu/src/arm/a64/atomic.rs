@@ -228,7 +228,6 @@ fn casp<E: Arm>(e: &mut E, s: u32, a: u32, x: u32, r: u32, n: u32, t: u32) -> Ex
     Ok(Flow::Next)
 }
 
-#[expect(clippy::too_many_arguments, reason = "the fields of the encoding")]
 fn atomic<E: Arm>(
     e: &mut E,
     op: AtomicOp,

@@ -307,7 +307,6 @@ fn index(s: u32, l: u32, h: u32) -> Option<u32> {
 }
 
 /// Vector by element.
-#[expect(clippy::too_many_arguments, reason = "one for each field of the encoding")]
 pub(super) fn vector_by<E: Arm, O: Meaning>(
     e: &mut E,
     q: u32,

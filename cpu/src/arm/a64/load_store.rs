@@ -150,7 +150,6 @@ fn store_index<E: Arm>(e: &mut E, k: Access, log2: u32, ix: Index, offset: u64, 
     Ok(Flow::Next)
 }
 
-#[expect(clippy::too_many_arguments, reason = "the fields of the encoding")]
 fn load_signed<E: Arm>(
     e: &mut E,
     k: Access,
@@ -238,7 +237,6 @@ fn ldr_reg<E: Arm>(e: &mut E, s: u32, m: u32, o: u32, h: u32, n: u32, t: u32) ->
 }
 
 /// LDRSB, LDRSH, LDRSW, PRFM (register). [C6.2.231]
-#[expect(clippy::too_many_arguments, reason = "the fields of the encoding")]
 fn ldrs_reg<E: Arm>(e: &mut E, s: u32, w: u32, m: u32, o: u32, h: u32, n: u32, t: u32) -> Exec<E> {
     if s == 3 && w == 0 && o & 2 != 0 {
         return Ok(Flow::Next);

@@ -61,7 +61,6 @@ enum Plain {
     Op(VecOp, u32),
 }
 
-#[expect(clippy::too_many_arguments, reason = "the fields of the encoding")]
 fn plain<E: Arm>(
     e: &mut E,
     k: Plain,
@@ -88,13 +87,11 @@ fn plain<E: Arm>(
 
 macro_rules! plains { ($($(#[$doc:meta])* $name:ident $k:expr $(, $scalar:ident)?;)*) => { $(
     $(#[$doc])*
-    #[expect(clippy::too_many_arguments, reason = "the fields of the encoding")]
     fn $name<E: Arm>(e: &mut E, q: u32, z: u32, l: u32, mm: u32, m: u32, h: u32, n: u32, d: u32) -> Exec<E> {
         plain(e, $k, Lanes::q(z, q), z, indexed(z, l, mm, m, h), n, d)
     }
     $(
         /// The scalar form.
-        #[expect(clippy::too_many_arguments, reason = "the fields of the encoding")]
         fn $scalar<E: Arm>(e: &mut E, z: u32, l: u32, mm: u32, m: u32, h: u32, n: u32, d: u32) -> Exec<E> {
             plain(e, $k, Lanes::scalar(z), z, indexed(z, l, mm, m, h), n, d)
         }
@@ -119,7 +116,6 @@ plains! {
 
 macro_rules! longs { ($($(#[$doc:meta])* $name:ident $op:ident $acc:expr $(, $scalar:ident)?;)*) => { $(
     $(#[$doc])*
-    #[expect(clippy::too_many_arguments, reason = "the fields of the encoding")]
     fn $name<E: Arm>(e: &mut E, q: u32, z: u32, l: u32, mm: u32, m: u32, h: u32, n: u32, d: u32) -> Exec<E> {
         let Some(at) = indexed(z, l, mm, m, h) else { return e.undefined() };
         e.check_fp()?;
@@ -128,7 +124,6 @@ macro_rules! longs { ($($(#[$doc:meta])* $name:ident $op:ident $acc:expr $(, $sc
     }
     $(
         /// The scalar form.
-        #[expect(clippy::too_many_arguments, reason = "the fields of the encoding")]
         fn $scalar<E: Arm>(e: &mut E, z: u32, l: u32, mm: u32, m: u32, h: u32, n: u32, d: u32) -> Exec<E> {
             let Some(at) = indexed(z, l, mm, m, h) else { return e.undefined() };
             e.check_fp()?;

@@ -94,7 +94,6 @@ fn fcmla<E: Arm>(e: &mut E, q: u32, s: u32, m: u32, r: u32, n: u32, d: u32) -> E
 }
 
 /// FCMLA (by element), single precision: one of two complex numbers.
-#[expect(clippy::too_many_arguments, reason = "one for each field of the encoding")]
 fn fcmla_by<E: Arm>(e: &mut E, q: u32, l: u32, m: u32, r: u32, h: u32, n: u32, d: u32) -> Exec<E> {
     if l == 1 || q == 0 {
         return e.undefined();
@@ -108,7 +107,6 @@ fn fcmla_by<E: Arm>(e: &mut E, q: u32, l: u32, m: u32, r: u32, h: u32, n: u32, d
 }
 
 /// FCMLA (by element), half precision: one of four complex numbers.
-#[expect(clippy::too_many_arguments, reason = "one for each field of the encoding")]
 fn fcmla_by_half<E: Arm>(e: &mut E, q: u32, l: u32, m: u32, r: u32, h: u32, n: u32, d: u32) -> Exec<E> {
     if h == 1 && q == 0 {
         return e.undefined();

@@ -1,0 +1,167 @@
+//! Memory accesses that the TLB does not serve: translation and its faults, devices, page crossings, code pages.
+
+use crate::core::{Arch, Core, Mapping, NoAnswer, Raised, Want};
+use crate::emit::Access;
+use crate::tlb::{Entry, NEVER, NONGLOBAL, PAGE_MASK, WRITABLE};
+use std::sync::Arc;
+
+impl<A: Arch> Core<A> {
+    /// Enters `va`'s page into the TLB if it is RAM, and gives its RAM offset.
+    fn enter(&mut self, va: u64, unprivileged: bool, m: &Mapping) -> Option<(u64, bool)> {
+        let (ram, rom_writable) = self.bus.ram(m.pa)?;
+        let page = va & PAGE_MASK;
+        let writable = m.write && rom_writable;
+        let quiet = writable && !self.code.any(ram);
+        let flags = if m.global { 0 } else { NONGLOBAL } | if writable { WRITABLE } else { 0 };
+        if !m.device {
+            let entry = Entry {
+                read: if m.read { page } else { NEVER },
+                write: if quiet { page } else { NEVER },
+                addend: self.ram.host_base().wrapping_add(ram).wrapping_sub(page),
+                ram: ram | flags,
+            };
+            self.tlb.fill(va, unprivileged, entry);
+        }
+        Some((ram, rom_writable))
+    }
+
+    /// Where an access that stays within its page goes, after translation and checks.
+    fn place(&mut self, at: u64, size: u64, k: Access, want: Want) -> Result<Place, Raised> {
+        let misaligned = at & (size - 1) != 0;
+        if misaligned && (k.aligned || A::strict(self.mode)) {
+            return Err(A::misaligned(self, at, want));
+        }
+        let m = A::translate(self, at, want, k.unprivileged)?;
+        if misaligned && m.device {
+            return Err(A::misaligned(self, at, want));
+        }
+        match self.enter(at, k.unprivileged, &m) {
+            Some((ram, writable)) if want != Want::Write || writable => Ok(Place::Ram(ram | at & !PAGE_MASK)),
+            // Stores to ROM vanish.
+            Some(_) => Ok(Place::Nowhere),
+            None => Ok(Place::Device(m.pa | at & !PAGE_MASK)),
+        }
+    }
+
+    /// The slow path of a load of 1 to 16 bytes.
+    ///
+    /// # Errors
+    /// When the access faults.
+    #[cold]
+    #[inline(never)]
+    pub fn load_slow(&mut self, at: u64, size: u64, k: Access) -> Result<u128, Raised> {
+        let room = 0x1000 - (at & 0xFFF);
+        if room < size {
+            if k.aligned || A::strict(self.mode) {
+                return Err(A::misaligned(self, at, Want::Read));
+            }
+            let mut value = 0;
+            for i in (0..size).rev() {
+                value = value << 8 | self.load_slow(at.wrapping_add(i), 1, k)?;
+            }
+            return Ok(value);
+        }
+        match self.place(at, size, k, Want::Read)? {
+            Place::Ram(ram) => {
+                let mut bytes = [0; 16];
+                let value = match size {
+                    1 => self.ram.read::<u8>(ram).map(u128::from),
+                    2 => self.ram.read::<u16>(ram).map(u128::from),
+                    4 => self.ram.read::<u32>(ram).map(u128::from),
+                    8 => self.ram.read::<u64>(ram).map(u128::from),
+                    _ => self.ram.read_bytes(ram, &mut bytes).map(|()| u128::from_le_bytes(bytes)),
+                };
+                value.map_err(|_| A::unanswered(self, at, Want::Read))
+            }
+            Place::Nowhere => Ok(0),
+            Place::Device(pa) => self.device_read(at, pa, size),
+        }
+    }
+
+    fn device_read(&mut self, at: u64, pa: u64, size: u64) -> Result<u128, Raised> {
+        let bus = Arc::clone(&self.bus);
+        let value = if size == 16 {
+            let lo = bus.read(self.index, pa, 8);
+            lo.and_then(|lo| Ok(lo as u128 | (bus.read(self.index, pa + 8, 8)? as u128) << 64))
+        } else {
+            bus.read(self.index, pa, size as u32).map(u128::from)
+        };
+        value.map_err(|NoAnswer| A::unanswered(self, at, Want::Read))
+    }
+
+    /// The slow path of a store of 1 to 16 bytes.
+    ///
+    /// # Errors
+    /// When the access faults.
+    #[cold]
+    #[inline(never)]
+    pub fn store_slow(&mut self, at: u64, size: u64, k: Access, value: u128) -> Result<(), Raised> {
+        let room = 0x1000 - (at & 0xFFF);
+        if room < size {
+            if k.aligned || A::strict(self.mode) {
+                return Err(A::misaligned(self, at, Want::Write));
+            }
+            // Both pages are checked before either is written.
+            A::translate(self, at.wrapping_add(room), Want::Write, k.unprivileged)?;
+            A::translate(self, at, Want::Write, k.unprivileged)?;
+            for i in 0..size {
+                self.store_slow(at.wrapping_add(i), 1, k, value >> (8 * i) & 0xFF)?;
+            }
+            return Ok(());
+        }
+        match self.place(at, size, k, Want::Write)? {
+            Place::Ram(ram) => {
+                self.stored(ram, size);
+                let done = match size {
+                    1 => self.ram.write(ram, value as u8),
+                    2 => self.ram.write(ram, value as u16),
+                    4 => self.ram.write(ram, value as u32),
+                    8 => self.ram.write(ram, value as u64),
+                    _ => self.ram.write(ram, value),
+                };
+                done.map_err(|_| A::unanswered(self, at, Want::Write))
+            }
+            Place::Nowhere => Ok(()),
+            Place::Device(pa) => {
+                let bus = Arc::clone(&self.bus);
+                let done = if size == 16 {
+                    let lo = bus.write(self.index, pa, 8, value as u64);
+                    lo.and_then(|()| bus.write(self.index, pa + 8, 8, (value >> 64) as u64))
+                } else {
+                    bus.write(self.index, pa, size as u32, value as u64)
+                };
+                done.map_err(|NoAnswer| A::unanswered(self, at, Want::Write))
+            }
+        }
+    }
+
+    /// Notes a store to RAM that the TLB did not wave through.
+    fn stored(&mut self, ram: u64, size: u64) {
+        if self.code.stored(ram, size) {
+            self.code_hit = true;
+        }
+    }
+
+    /// Finds the RAM offset for an atomic access; `None` for devices, which get plain accesses.
+    pub(crate) fn atomic_place(&mut self, k: Access, at: u64, size: u64) -> Result<Option<u64>, Raised> {
+        let e = self.tlb.entry(at, k.unprivileged);
+        if e.write == at & (PAGE_MASK | (size - 1)) {
+            return Ok(Some(at.wrapping_add(e.addend).wrapping_sub(self.ram.host_base())));
+        }
+        let k = Access { aligned: true, ..k };
+        Ok(match self.place(at, size, k, Want::Write)? {
+            Place::Ram(ram) => {
+                self.stored(ram, size);
+                Some(ram)
+            }
+            Place::Nowhere | Place::Device(_) => None,
+        })
+    }
+}
+
+/// Where an access goes.
+enum Place {
+    Ram(u64),
+    Device(u64),
+    Nowhere,
+}
