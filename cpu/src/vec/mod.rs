@@ -15,6 +15,7 @@ mod compare;
 mod crypto_aes;
 mod crypto_sha;
 mod fp_arith;
+mod fp_bf16;
 mod fp_compare;
 mod fp_convert;
 mod fp_env;
@@ -405,6 +406,10 @@ vec_ops! {
     FRound = fp_arith::fround, env;
     /// a rounded to an integer of 32 bits, or 64 with [`fp::RANGE64`]; the most negative one if it does not fit
     FRoundN = fp_arith::fround_n, env;
+
+    // ---- fp_bf16.rs ----
+    /// c plus the sum of two products: bfloat16 pairs in a and b, binary32 in c; FPCR and FPSR have no part in it
+    BfDot = fp_bf16::bf_dot;
 
     // ---- fp_compare.rs ----
     /// all ones where a = b; a signalling NaN is invalid

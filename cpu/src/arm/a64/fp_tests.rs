@@ -195,6 +195,14 @@ fn fjcvtzs_says_in_z_whether_it_was_exact() {
     }
 }
 
+/// V0 after `word`, where it held `d`.
+fn accumulate(word: u32, d: u128, v: [u128; 3]) -> u128 {
+    let mut core = core(v);
+    core.set(state::v(0), d);
+    assert_eq!(step(&mut core, word), Ok(Flow::Next), "{word:08x}");
+    core.reg(state::v(0))
+}
+
 #[test]
 fn vectors() {
     let (a, b) = (s4([1.0, 2.0, 3.0, 4.0]), s4([10.0, 20.0, 30.0, 40.0]));
@@ -211,12 +219,6 @@ fn vectors() {
     let ints = 4 << 96 | 3 << 64 | 2 << 32 | 0xFFFF_FF00;
     assert_eq!(vector(0x4F38_E420, 0, [ints, 0, 0]).0, s4([-1.0, 2.0 / 256.0, 3.0 / 256.0, 4.0 / 256.0]));
 
-    let accumulate = |word, d, v| {
-        let mut core = core(v);
-        core.set(state::v(0), d);
-        assert_eq!(step(&mut core, word), Ok(Flow::Next));
-        core.reg(state::v(0))
-    };
     let ones = s4([1.0; 4]);
     assert_eq!(accumulate(0x4FA2_1820, ones, [a, b, 0]), s4([41.0, 81.0, 121.0, 161.0])); // FMLA by S[3]
     // (1 + 2i), (10 + 20i): FCMLA #90 adds -2*20 and 2*10.
@@ -224,6 +226,25 @@ fn vectors() {
     assert_eq!(vector(0x2E82_F420, 0, [a, b, 0]).0, s4([21.0, -8.0, 0.0, 0.0])); // FCADD #270: a - i * b
     let halves = 0x4400_4200_4000_3C00; // 1, 2, 3, 4
     assert_eq!(accumulate(0x2E22_CC20, ones, [halves, halves, 0]), s4([10.0, 17.0, 0.0, 0.0])); // FMLAL2 2S
+}
+
+#[test]
+fn bfloat16() {
+    let bf = |x: [f32; 8]| x.iter().rev().fold(0, |v, x| v << 16 | s(*x) >> 16);
+    let a = bf([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
+    let b = bf([10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0]);
+    let ones = s4([1.0; 4]);
+    assert_eq!(accumulate(0x6E42_FC20, ones, [a, b, 0]), s4([51.0, 251.0, 611.0, 1131.0])); // BFDOT 4S
+    assert_eq!(accumulate(0x0F62_F820, ones, [a, b, 0]), s4([231.0, 531.0, 0.0, 0.0])); // BFDOT 2S by 2H[3]
+    assert_eq!(accumulate(0x6E42_EC20, ones, [a, b, 0]), s4([301.0, 701.0, 701.0, 1741.0])); // BFMMLA
+    assert_eq!(accumulate(0x2EC2_FC20, ones, [a, b, 0]), s4([11.0, 91.0, 251.0, 491.0])); // BFMLALB
+    assert_eq!(accumulate(0x4FF2_F820, ones, [a, b, 0]), s4([161.0, 321.0, 481.0, 641.0])); // BFMLALT by H[7]
+    // Dot products overflow to infinity, round to odd and leave FPSR alone.
+    let huge = bf([f32::MAX; 8]);
+    assert_eq!(vector(0x6E42_EC20, 0, [huge, huge, 0]).1, 0);
+    assert_eq!(accumulate(0x0F62_F820, 0, [huge, huge, 0]), s4([f32::INFINITY, f32::INFINITY, 0.0, 0.0]));
+    let tiny = bf([2f32.powi(-30), 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+    assert_eq!(accumulate(0x0F62_F820, ones, [tiny, tiny, 0]), s4([1.0 + f32::EPSILON, 1.0, 0.0, 0.0]));
 }
 
 #[test]

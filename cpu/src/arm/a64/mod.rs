@@ -28,6 +28,8 @@ pub mod simd_copy;
 pub mod simd_different;
 /// Advanced SIMD by element.
 pub mod simd_element;
+/// Advanced SIMD floating point: bfloat16.
+pub mod simd_fp_bf16;
 /// Advanced SIMD floating point: complex numbers, half precision accumulated in single.
 pub mod simd_fp_complex;
 /// Advanced SIMD floating point: fixed-point numbers, widening, narrowing.
@@ -93,6 +95,7 @@ pub fn table<E: Arm>() -> Table<E> {
     rows.extend(simd_fp_reduce::rows());
     rows.extend(simd_fp_convert::rows());
     rows.extend(simd_fp_complex::rows());
+    rows.extend(simd_fp_bf16::rows());
     Table::new(rows)
 }
 
