@@ -7,6 +7,7 @@ mod guests;
 mod paths;
 mod shell;
 mod sizes;
+mod vectors;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
@@ -30,6 +31,8 @@ enum Command {
     Sizes,
     /// Do what the continuous integration does: format, sizes, lints, documentation, tests.
     Check,
+    /// Record what instructions do, for tests/vectors.
+    Vectors(vectors::Args),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Sizes => sizes::run(),
         Command::Check => check(),
+        Command::Vectors(args) => vectors::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

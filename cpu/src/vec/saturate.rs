@@ -27,10 +27,18 @@ fn s(l: Lanes, x: u64) -> i128 {
     l.signed(x) as i128
 }
 
-/// An element shifted left by `n`, unbounded: 64 places are as good as more.
+/// A signed element shifted left by `n`, unbounded: 64 places are as good as more.
 #[inline(always)]
 fn left(x: i128, n: i32) -> i128 {
     x << n.min(64)
+}
+
+/// An unsigned element shifted left by `n`.
+#[inline(always)]
+fn left_u(l: Lanes, x: u64, n: i32, env: &mut FpEnv) -> u64 {
+    let v = (x as u128) << n.min(64);
+    env.saturated(v > l.mask());
+    v.min(l.mask()) as u64
 }
 
 /// The doubled product of two elements, its high half, rounded if `round` is 1.
@@ -69,7 +77,7 @@ super::functions! {
     narrow_u = |l, _, a, _, _, env| narrow(l, a, |x| unsigned(l, x as i128, env));
     narrow_su = |l, _, a, _, _, env| narrow(l, a, |x| unsigned(l, s(l.wider(), x), env));
     shl_by_u = |l, _, a, b, _, env| l.map2(a, b, |x, y| match count(y) {
-        n @ 0.. => unsigned(l, left(x as i128, n), env),
+        n @ 0.. => left_u(l, x, n, env),
         n => x.checked_shr(n.unsigned_abs()).unwrap_or(0),
     });
     shl_by_s = |l, _, a, b, _, env| l.map2(a, b, |x, y| match count(y) {
@@ -77,7 +85,7 @@ super::functions! {
         n => (l.signed(x) >> n.unsigned_abs().min(63)) as u64,
     });
     round_by_u = |l, _, a, b, _, env| l.map2(a, b, |x, y| match count(y) {
-        n @ 0.. => unsigned(l, left(x as i128, n), env),
+        n @ 0.. => left_u(l, x, n, env),
         n => round_u(x, n.unsigned_abs()),
     });
     round_by_s = |l, _, a, b, _, env| l.map2(a, b, |x, y| match count(y) {

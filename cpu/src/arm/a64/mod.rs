@@ -66,37 +66,43 @@ use crate::emit::Exec;
 use crate::table::{Row, Table};
 use std::sync::OnceLock;
 
+/// The chapters of the instruction set: the name of the module and its rows.
+pub fn chapters<E: Arm>() -> Vec<(&'static str, Vec<Row<E>>)> {
+    macro_rules! chapters { ($($m:ident)*) => { vec![$((stringify!($m), $m::rows())),*] } }
+    chapters! {
+        alu
+        bits
+        branch
+        load_store
+        atomic
+        system
+        crypto
+        simd_copy
+        simd_different
+        simd_element
+        simd_memory
+        simd_misc
+        simd_permute
+        simd_same
+        simd_shift
+        simd_structure
+        fp_arith
+        fp_compare
+        fp_convert
+        simd_fp_same
+        simd_fp_misc
+        simd_fp_misc_scalar
+        simd_fp_element
+        simd_fp_reduce
+        simd_fp_convert
+        simd_fp_complex
+        simd_fp_bf16
+    }
+}
+
 /// All A64 rows, for any emitter; engines number rows by their place in [`Table::rows`], which is the same for all.
 pub fn table<E: Arm>() -> Table<E> {
-    let mut rows: Vec<Row<E>> = Vec::new();
-    rows.extend(alu::rows());
-    rows.extend(bits::rows());
-    rows.extend(branch::rows());
-    rows.extend(load_store::rows());
-    rows.extend(atomic::rows());
-    rows.extend(system::rows());
-    rows.extend(crypto::rows());
-    rows.extend(simd_copy::rows());
-    rows.extend(simd_different::rows());
-    rows.extend(simd_element::rows());
-    rows.extend(simd_memory::rows());
-    rows.extend(simd_misc::rows());
-    rows.extend(simd_permute::rows());
-    rows.extend(simd_same::rows());
-    rows.extend(simd_shift::rows());
-    rows.extend(simd_structure::rows());
-    rows.extend(fp_arith::rows());
-    rows.extend(fp_compare::rows());
-    rows.extend(fp_convert::rows());
-    rows.extend(simd_fp_same::rows());
-    rows.extend(simd_fp_misc::rows());
-    rows.extend(simd_fp_misc_scalar::rows());
-    rows.extend(simd_fp_element::rows());
-    rows.extend(simd_fp_reduce::rows());
-    rows.extend(simd_fp_convert::rows());
-    rows.extend(simd_fp_complex::rows());
-    rows.extend(simd_fp_bf16::rows());
-    Table::new(rows)
+    Table::new(chapters().into_iter().flat_map(|(_, rows)| rows).collect())
 }
 
 /// The interpreter's table.
