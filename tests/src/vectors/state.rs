@@ -117,7 +117,7 @@ fn element(kind: Kind, bits: u32, rng: &mut Rng) -> u64 {
                 9 => infinity - 1,
                 10 => infinity >> 1 & !fraction,
                 11 => (infinity >> 1 & !fraction) - 1,
-                12 => fraction + 1 + (r & 3 * (fraction + 1)) + (r & 3),
+                12 => fraction + 1 + (r & (3 * (fraction + 1))) + (r & 3),
                 _ => r & (sign - 1),
             };
             r & sign | magnitude
