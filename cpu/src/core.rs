@@ -3,6 +3,7 @@
 
 use crate::code::CodeMap;
 use crate::emit::{Access, Cx, Emit, Emitter, Exception, Exec, Fence, Flow, Helper, Transfer};
+use crate::journal::Journal;
 use crate::op::{Bin, Cmp, Cond, FlagOp, Un};
 use crate::run::DecodeCache;
 use crate::slot::{RegFile, Slot};
@@ -164,6 +165,8 @@ pub struct Core<A: Arch> {
     pub halted: bool,
     /// A store hit code on this processor: engines leave what they run.
     pub code_hit: bool,
+    /// Kept while runs are compared with each other.
+    pub journal: Option<Box<Journal>>,
     /// What else the architecture needs.
     pub arch: A,
     pub(crate) decoded: DecodeCache<A>,
@@ -196,6 +199,7 @@ impl<A: Arch> Core<A> {
             fetch_space: [1, 2],
             halted: false,
             code_hit: false,
+            journal: None,
             arch,
             decoded: DecodeCache::default(),
         }

@@ -10,6 +10,8 @@ pub mod code;
 pub mod core;
 /// The vocabulary of instruction semantics.
 pub mod emit;
+/// What a run of instructions did, so that it can be taken back.
+pub mod journal;
 /// Memory accesses that the TLB does not serve.
 mod memory;
 /// The table of integer operations.

@@ -1,7 +1,8 @@
 //! Memory accesses that the TLB does not serve: translation and its faults, devices, page crossings, code pages.
 
-use crate::core::{Arch, Core, Mapping, NoAnswer, Raised, Want};
+use crate::core::{Arch, Attention, Core, Mapping, NoAnswer, Raised, Want};
 use crate::emit::Access;
+use crate::journal;
 use crate::tlb::{Entry, NEVER, NONGLOBAL, PAGE_MASK, WRITABLE};
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ impl<A: Arch> Core<A> {
         let (ram, rom_writable) = self.bus.ram(m.pa)?;
         let page = va & PAGE_MASK;
         let writable = m.write && rom_writable;
-        let quiet = writable && !self.code.any(ram);
+        let quiet = writable && !self.code.any(ram) && self.journal.is_none();
         let flags = if m.global { 0 } else { NONGLOBAL } | if writable { WRITABLE } else { 0 };
         if !m.device {
             let entry = Entry {
@@ -79,14 +80,41 @@ impl<A: Arch> Core<A> {
     }
 
     fn device_read(&mut self, at: u64, pa: u64, size: u64) -> Result<u128, Raised> {
-        let bus = Arc::clone(&self.bus);
         let value = if size == 16 {
-            let lo = bus.read(self.index, pa, 8);
-            lo.and_then(|lo| Ok(lo as u128 | (bus.read(self.index, pa + 8, 8)? as u128) << 64))
+            let lo = self.ask_device(pa, 8, None);
+            lo.and_then(|lo| Ok(lo as u128 | (self.ask_device(pa + 8, 8, None)? as u128) << 64))
         } else {
-            bus.read(self.index, pa, size as u32).map(u128::from)
+            self.ask_device(pa, size as u32, None).map(u128::from)
         };
         value.map_err(|NoAnswer| A::unanswered(self, at, Want::Read))
+    }
+
+    fn device_write(&mut self, pa: u64, size: u64, value: u128) -> Result<(), NoAnswer> {
+        if size == 16 {
+            self.ask_device(pa, 8, Some(value as u64))?;
+            self.ask_device(pa + 8, 8, Some((value >> 64) as u64))?;
+        } else {
+            self.ask_device(pa, size as u32, Some(value as u64))?;
+        }
+        Ok(())
+    }
+
+    /// One access to a device, through the journal's tape if there is one. A recorded access ends the run, since what
+    /// it starts may change RAM.
+    fn ask_device(&mut self, pa: u64, size: u32, write: Option<u64>) -> Result<u64, NoAnswer> {
+        let (bus, index) = (Arc::clone(&self.bus), self.index);
+        let ask = || match write {
+            Some(value) => bus.write(index, pa, size, value).map(|()| 0),
+            None => bus.read(index, pa, size),
+        };
+        let Some(journal) = &self.journal else { return ask() };
+        let mut tape = journal::lock(&journal.tape);
+        if !tape.replaying() {
+            self.attention.set(Attention::STOP);
+            self.code_hit = true;
+        }
+        let question = [write.is_some() as u64, pa, size as u64, write.unwrap_or(0)];
+        tape.ask(question, || ask().ok()).ok_or(NoAnswer)
     }
 
     /// The slow path of a store of 1 to 16 bytes.
@@ -123,20 +151,17 @@ impl<A: Arch> Core<A> {
             }
             Place::Nowhere => Ok(()),
             Place::Device(pa) => {
-                let bus = Arc::clone(&self.bus);
-                let done = if size == 16 {
-                    let lo = bus.write(self.index, pa, 8, value as u64);
-                    lo.and_then(|()| bus.write(self.index, pa + 8, 8, (value >> 64) as u64))
-                } else {
-                    bus.write(self.index, pa, size as u32, value as u64)
-                };
+                let done = self.device_write(pa, size, value);
                 done.map_err(|NoAnswer| A::unanswered(self, at, Want::Write))
             }
         }
     }
 
     /// Notes a store to RAM that the TLB did not wave through.
-    fn stored(&mut self, ram: u64, size: u64) {
+    pub fn stored(&mut self, ram: u64, size: u64) {
+        if let Some(j) = &mut self.journal {
+            j.changing(&self.ram, ram, size);
+        }
         if self.code.stored(ram, size) {
             self.code_hit = true;
         }

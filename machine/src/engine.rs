@@ -10,6 +10,10 @@ pub trait Engine: Send {
     fn run(&mut self, core: &mut Core<Arm64>, budget: u64) -> Exit;
     /// Counters, for `info jit`.
     fn report(&self) -> String;
+    /// What is worth saying at the end of the run.
+    fn summary(&self) -> Option<String> {
+        None
+    }
 }
 
 /// The interpreter.

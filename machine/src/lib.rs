@@ -16,5 +16,6 @@ pub mod machine;
 pub mod platform;
 pub mod shared;
 pub mod vcpu;
+pub mod verify;
 
 pub use machine::Machine;
