@@ -49,7 +49,8 @@ const MAX: u64 = V8_2
     | f::TLBIRANGE
     | f::E0PD
     | f::DIT
-    | f::I8MM;
+    | f::I8MM
+    | f::BF16;
 
 /// All models.
 pub static MODELS: &[Model] = &[
