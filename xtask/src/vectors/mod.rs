@@ -1,5 +1,6 @@
 //! `cargo xtask vectors record`: records what every A64 instruction does under `qemu-aarch64`, for `tests/vectors`.
 
+mod probe;
 mod runner;
 
 use anyhow::{Context, Result, ensure};
@@ -23,6 +24,8 @@ enum Command {
     /// Record rows that have no current recording, under qemu-aarch64 (package qemu-user) and with
     /// aarch64-linux-gnu-gcc (package gcc-aarch64-linux-gnu).
     Record(Record),
+    /// Look for words that only one of qemu-aarch64 and our interpreter executes.
+    Probe(probe::Args),
 }
 
 #[derive(Parser)]
@@ -45,7 +48,14 @@ const ROUNDS: usize = 200;
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
-    let Command::Record(record) = &args.command;
+    match &args.command {
+        Command::Record(args) => record(args),
+        Command::Probe(args) => probe::run(args),
+    }
+}
+
+/// Records what has no recording.
+fn record(record: &Record) -> Result<()> {
     let mut runner = Runner::new()?;
     let table = a64::interp_table();
     let mut failed = Vec::new();
@@ -120,7 +130,7 @@ fn one(
             if slot.is_none()
                 && let Some(word) = candidate(table, row, &mut rng)
             {
-                batch.push((i, word, input(seed.wrapping_add(i as u64), word)));
+                batch.push((i as u64, word, input(seed.wrapping_add(i as u64), word)));
             }
         }
         if batch.is_empty() && done.iter().all(Option::is_some) {
@@ -132,7 +142,7 @@ fn one(
                 Some(Outcome::Undefined) if undefined == most => {}
                 Some(outcome) => {
                     undefined += (outcome == Outcome::Undefined) as usize;
-                    done[*i] = Some((*word, outcome));
+                    done[*i as usize] = Some((*word, outcome));
                 }
                 None => {}
             }

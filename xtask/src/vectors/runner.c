@@ -70,7 +70,9 @@ static void handler(int sig, siginfo_t *info, void *context) {
     f->fpsr = state.fpsr;
     memcpy(f->vregs, state.v, sizeof state.v);
     memcpy((void *)(uintptr_t)WINDOW, state.memory, WINDOW_BYTES);
-    *(volatile uint32_t *)(uintptr_t)CODE = state.word;
+    ((volatile uint32_t *)(uintptr_t)CODE)[0] = state.word;
+    /* BRK #0, every time: a stray store may have hit it. */
+    ((volatile uint32_t *)(uintptr_t)CODE)[1] = 0xD4200000;
     __builtin___clear_cache((char *)(uintptr_t)CODE, (char *)(uintptr_t)CODE + 8);
 }
 
@@ -82,7 +84,6 @@ int main(void) {
     if (mmap((void *)(uintptr_t)CODE, 0x2000, PROT_READ | PROT_WRITE | PROT_EXEC,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
         return 3;
-    ((volatile uint32_t *)(uintptr_t)CODE)[1] = 0xD4200000; /* BRK #0 */
     if (sigaltstack(&s, 0))
         return 4;
     for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++)

@@ -46,12 +46,12 @@ impl Runner {
         Ok(Self { child, to, from })
     }
 
-    /// Runs words on states. `None` for those that ended in another way than the next instruction, a jump, or as
+    /// Runs words on states; the first number is the caller's. `None` for those that ended in another way than the next instruction, a jump, or as
     /// undefined.
     ///
     /// # Errors
     /// When the runner died.
-    pub(super) fn run(&mut self, batch: &[(usize, u32, State)]) -> Result<Vec<Option<Outcome>>> {
+    pub(super) fn run(&mut self, batch: &[(u64, u32, State)]) -> Result<Vec<Option<Outcome>>> {
         let mut results = Vec::new();
         let (to, from) = (&mut self.to, &mut self.from);
         std::thread::scope(|scope| {
