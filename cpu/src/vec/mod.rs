@@ -26,6 +26,9 @@ mod saturate;
 mod shift;
 mod widen;
 
+#[cfg(test)]
+mod tests;
+
 /// The constants of floating-point operations.
 pub mod fp {
     pub use super::fp_arith::{EXACT, RANGE64};
@@ -244,11 +247,11 @@ vec_ops! {
     SatAbs = saturate::abs, env;
     /// per element -a, signed
     SatNeg = saturate::neg, env;
-    /// per element the high half of 2ab, signed; rounded if imm is 1
+    /// per element of up to 32 bits the high half of 2ab, signed; rounded if imm is 1
     SatMulHigh = saturate::mul_high, env;
-    /// per element the rounded high half of c·2^n + 2ab, signed
+    /// per element of up to 32 bits the rounded high half of c·2^n + 2ab, signed
     SatMulAddHigh = saturate::mul_add_high, env;
-    /// per element the rounded high half of c·2^n - 2ab, signed
+    /// per element of up to 32 bits the rounded high half of c·2^n - 2ab, signed
     SatMulSubHigh = saturate::mul_sub_high, env;
     /// 2ab, signed, in twice the size; imm is the operands' half
     SatMulWide = saturate::mul_double_wide, env;

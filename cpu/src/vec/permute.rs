@@ -2,21 +2,40 @@
 
 use super::{Lanes, Part};
 
+/// Result element `i` is element `from(i)` of `a` and `b` side by side, as 128-bit vectors.
+#[inline(always)]
+fn arrange(l: Lanes, a: u128, b: u128, from: impl Fn(usize) -> usize) -> u128 {
+    let mut both = [0; 32];
+    both[..16].copy_from_slice(&a.to_le_bytes());
+    both[16..].copy_from_slice(&b.to_le_bytes());
+    let r = std::array::from_fn(|i| {
+        let low = i & ((1 << l.log2) - 1);
+        both[(from(i >> l.log2) << l.log2 | low) & 31]
+    });
+    u128::from_le_bytes(r) & l.used()
+}
+
+/// Where the elements of the second of two vectors begin.
+#[inline(always)]
+fn second(l: Lanes) -> usize {
+    16 >> l.log2
+}
+
 /// Elements alternately from `a` and `b`, starting in the given half of both.
-fn zip(l: Lanes, a: u128, b: u128, high: u32) -> u128 {
-    let at = high * l.count() / 2;
-    l.build(|i| l.get(if i & 1 == 0 { a } else { b }, at + i / 2))
+fn zip(l: Lanes, a: u128, b: u128, high: usize) -> u128 {
+    let at = high * l.count() as usize / 2;
+    arrange(l, a, b, |i| at + i / 2 + (i & 1) * second(l))
 }
 
 /// The even (or odd) elements of `a`, then those of `b`.
-fn unzip(l: Lanes, a: u128, b: u128, odd: u32) -> u128 {
-    let half = l.count() / 2;
-    l.build(|i| if i < half { l.get(a, 2 * i + odd) } else { l.get(b, 2 * (i - half) + odd) })
+fn unzip(l: Lanes, a: u128, b: u128, odd: usize) -> u128 {
+    let half = l.count() as usize / 2;
+    arrange(l, a, b, |i| if i < half { 2 * i + odd } else { second(l) + 2 * (i - half) + odd })
 }
 
 /// The even (or odd) elements of `a`, each followed by its neighbour's place in `b`.
-fn transpose(l: Lanes, a: u128, b: u128, odd: u32) -> u128 {
-    l.build(|i| l.get(if i & 1 == 0 { a } else { b }, (i & !1) + odd))
+fn transpose(l: Lanes, a: u128, b: u128, odd: usize) -> u128 {
+    arrange(l, a, b, |i| (i & !1) + odd + (i & 1) * second(l))
 }
 
 /// Bytes of `table` by the indices in `index`, or of `other` where an index is 16 or more.
@@ -44,6 +63,9 @@ super::functions! {
     };
     table = |l, _, a, b, _, _| look_up(l, a, b, 0);
     table_or = |l, _, a, b, c, _| look_up(l, a, b, c);
-    dup_lane = |l, i, a, _, _, _| { let x = l.get(a, i & (15 >> l.log2)); l.build(|_| x) };
-    reverse = |l, log2, a, _, _, _| { let last = (1 << (log2 - l.log2 as u32)) - 1; l.build(|i| l.get(a, i ^ last)) };
+    dup_lane = |l, n, a, _, _, _| arrange(l, a, a, |_| n as usize);
+    reverse = |l, log2, a, _, _, _| {
+        let last = (1 << log2.saturating_sub(l.log2 as u32)) - 1;
+        arrange(l, a, a, |i| i ^ last)
+    };
 }
