@@ -67,6 +67,7 @@ impl Platform for Board {
 /// A processor with every feature at EL0, MMU on, floating point enabled.
 pub struct Interp {
     core: Core<Arm64>,
+    mode: u32,
 }
 
 impl Interp {
@@ -95,7 +96,15 @@ impl Interp {
         core.set(slot::MODE, 0);
         core.set(slot::PSTATE, 0);
         context::refresh(&mut core);
-        Ok(Self { core })
+        Ok(Self { core, mode: 0 })
+    }
+
+    /// The processor with further mode bits set: strict alignment, big-endian data.
+    ///
+    /// # Errors
+    /// When the host has no memory for it.
+    pub fn with_mode(bits: u32) -> Result<Self> {
+        Ok(Self { mode: bits, ..Self::new()? })
     }
 
     fn set(&mut self, s: &State) -> Result<()> {
@@ -114,6 +123,7 @@ impl Interp {
         core.set(slot::EXCL_ADDR, slot::NO_MONITOR);
         core.ram.write_bytes(WINDOW - BASE, &s.memory)?;
         context::refresh(core);
+        core.mode |= self.mode;
         Ok(())
     }
 
