@@ -60,7 +60,7 @@ fn shift_and_substitute(v: u128, step: usize, table: &[u8; 256]) -> u128 {
 fn double(v: u128) -> u128 {
     const LOW7: u128 = u128::MAX / 0xFF * 0x7F;
     const ONES: u128 = u128::MAX / 0xFF;
-    (v & LOW7) << 1 ^ (v >> 7 & ONES) * 0x1B
+    ((v & LOW7) << 1) ^ ((v >> 7 & ONES) * 0x1B)
 }
 
 /// Rotates every column of four bytes by `n` rows: row `r` becomes what row `r + n` was.

@@ -19,7 +19,7 @@ mod state;
 
 pub use case::{Change, Outcome};
 pub use interp::Interp;
-pub use place::{aligned_word, place};
+pub use place::{fitting, place};
 pub use replay::{Mismatch, replay};
 pub use rng::Rng;
 pub use state::{CODE, State, WINDOW, WINDOW_BYTES};

@@ -71,7 +71,7 @@ fn jump(word: u32) -> Option<i64> {
 }
 
 /// The random word made fit to be run, or `None` if another must be tried.
-pub fn aligned_word(word: u32, rng: &mut Rng) -> Option<u32> {
+pub fn fitting(word: u32, rng: &mut Rng) -> Option<u32> {
     // SMULH, UMULH: Ra is no operand, and should be ones.
     if word & 0xFF60_8000 == 0x9B40_0000 {
         return Some(word | 31 << 10);

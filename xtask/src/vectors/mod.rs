@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use lyrebird_cpu::arm::{Arm64, a64};
 use lyrebird_cpu::core::Core;
 use lyrebird_cpu::table::{Row, Table};
-use lyrebird_tests::vectors::{Outcome, Rng, aligned_word, file, input, skipped};
+use lyrebird_tests::vectors::{Outcome, Rng, file, fitting, input, skipped};
 use runner::Runner;
 use std::path::PathBuf;
 
@@ -107,7 +107,7 @@ fn candidate(table: &Table<Core<Arm64>>, row: &Row<Core<Arm64>>, rng: &mut Rng) 
         Some(words) => rng.pick(words) | rng.below(32) as u32,
         None => row.value | rng.next_u64() as u32 & !row.mask,
     };
-    let word = aligned_word(word, rng)?;
+    let word = fitting(word, rng)?;
     let (_, found) = table.find(word, u64::MAX)?;
     (found.name == row.name && found.pattern == row.pattern).then_some(word)
 }

@@ -5,7 +5,7 @@ use super::runner::Runner;
 use anyhow::Result;
 use clap::Parser;
 use lyrebird_cpu::arm::a64;
-use lyrebird_tests::vectors::{Interp, Mismatch, Outcome, Rng, Subject, aligned_word, input, skipped};
+use lyrebird_tests::vectors::{Interp, Mismatch, Outcome, Rng, Subject, fitting, input, skipped};
 use std::collections::BTreeMap;
 
 /// Arguments of `cargo xtask vectors probe`.
@@ -32,14 +32,14 @@ fn hexadecimal(text: &str) -> Result<u32, std::num::ParseIntError> {
 /// A random word that a process may run: no exceptions, no system instructions.
 fn word(args: &Args, rng: &mut Rng) -> Option<u32> {
     let word = rng.next_u64() as u32 & !args.mask | args.value & args.mask;
-    if word >> 24 == 0xD4 || word >> 22 == 0b1101_0101_00 {
+    if word >> 24 == 0xD4 || word >> 22 == 0b11_0101_0100 {
         return None;
     }
     let row = a64::interp_table().find(word, u64::MAX);
     if row.is_some_and(|(_, row)| skipped::reason(row.name).is_some()) {
         return None;
     }
-    aligned_word(word, rng)
+    fitting(word, rng)
 }
 
 /// Runs the command.
