@@ -4,6 +4,7 @@
 //! withheld) and, if it hits a marked granule, raises the page's version; engines compare versions when they enter a
 //! page, so stale code is found without walking anybody's cache.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Code marks for all of guest RAM.
@@ -12,6 +13,8 @@ pub struct CodeMap {
     versions: Box<[AtomicU32]>,
     /// Raised with every version, so that "nothing changed at all" is one comparison.
     epoch: AtomicU64,
+    /// Pages whose version was raised since the translator last asked; each at most once.
+    hits: Mutex<Vec<u64>>,
 }
 
 /// The granules that `len` bytes at offset `at` of a page touch, as a bit mask.
@@ -30,6 +33,7 @@ impl CodeMap {
             marks: (0..pages).map(|_| AtomicU64::new(0)).collect(),
             versions: (0..pages).map(|_| AtomicU32::new(0)).collect(),
             epoch: AtomicU64::new(0),
+            hits: Mutex::default(),
         }
     }
 
@@ -44,6 +48,12 @@ impl CodeMap {
         self.marks.get((ram >> 12) as usize).is_some_and(|m| m.fetch_or(granules, Relaxed) == 0)
     }
 
+    /// Whether `len` bytes at RAM offset `ram`, all in one page, hold code.
+    #[inline]
+    pub fn hits(&self, ram: u64, len: u64) -> bool {
+        self.marks.get((ram >> 12) as usize).is_some_and(|m| m.load(Relaxed) & granules(ram, len) != 0)
+    }
+
     /// The page's version: code decoded under another one is stale.
     #[inline]
     pub fn version(&self, ram: u64) -> u32 {
@@ -56,6 +66,11 @@ impl CodeMap {
         self.epoch.load(Relaxed)
     }
 
+    /// RAM offsets of the pages whose version was raised since the last call.
+    pub fn take_hits(&self) -> Vec<u64> {
+        self.hits.lock().map(|mut hits| std::mem::take(&mut *hits)).unwrap_or_default()
+    }
+
     /// Says that `len` bytes at RAM offset `ram`, all in one page, were stored to. True if code was hit: the page is
     /// then unmarked and its version raised.
     pub fn stored(&self, ram: u64, len: u64) -> bool {
@@ -65,6 +80,16 @@ impl CodeMap {
         }
         m.store(0, Relaxed);
         self.versions[(ram >> 12) as usize].fetch_add(1, Relaxed);
+        let page = ram & !0xFFF;
+        if let Ok(mut hits) = self.hits.lock()
+            && !hits.contains(&page)
+        {
+            // Without a translator nobody asks: then only the latest pages are kept.
+            if hits.len() >= 4096 {
+                hits.clear();
+            }
+            hits.push(page);
+        }
         self.epoch.fetch_add(1, Relaxed);
         true
     }

@@ -77,6 +77,8 @@ impl Attention {
     pub const STOP: u32 = 4;
     /// The mailbox holds work from other processors.
     pub const MAIL: u32 = 8;
+    /// The translator wants every processor out of compiled code.
+    pub const FLUSH: u32 = 16;
 
     /// Sets bits.
     pub fn set(&self, bits: u32) {

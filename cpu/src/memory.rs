@@ -157,6 +157,24 @@ impl<A: Arch> Core<A> {
         }
     }
 
+    /// Whether a store of `size` bytes would hit code, so that an engine can step aside first.
+    ///
+    /// # Errors
+    /// When the access faults.
+    pub fn store_hits_code(&mut self, at: u64, size: u64, k: Access) -> Result<bool, Raised> {
+        let room = 0x1000 - (at & 0xFFF);
+        let first = A::translate(self, at, Want::Write, k.unprivileged)?;
+        let hits = |core: &Self, m: &Mapping, at: u64, len: u64| {
+            core.bus.ram(m.pa).is_some_and(|(ram, _)| core.code.hits(ram | at & !PAGE_MASK, len))
+        };
+        if size <= room {
+            return Ok(hits(self, &first, at, size));
+        }
+        let over = at.wrapping_add(room);
+        let second = A::translate(self, over, Want::Write, k.unprivileged)?;
+        Ok(hits(self, &first, at, room) || hits(self, &second, over, size - room))
+    }
+
     /// Notes a store to RAM that the TLB did not wave through.
     pub fn stored(&mut self, ram: u64, size: u64) {
         if let Some(j) = &mut self.journal {

@@ -155,12 +155,20 @@ impl<A: Arch> Core<A> {
     /// Interprets up to `budget` instructions.
     pub fn run(&mut self, budget: u64) -> Exit {
         let mut left = budget;
-        let exit = self.run_inner(&mut left);
+        let exit = self.run_inner::<false>(&mut left);
         self.icount += budget - left;
         exit
     }
 
-    fn run_inner(&mut self, left: &mut u64) -> Exit {
+    /// Interprets up to the next taken branch, exception or change of mode, at most `budget` instructions.
+    pub fn run_to_branch(&mut self, budget: u64) -> Exit {
+        let mut left = budget;
+        let exit = self.run_inner::<true>(&mut left);
+        self.icount += budget - left;
+        exit
+    }
+
+    fn run_inner<const BRANCH: bool>(&mut self, left: &mut u64) -> Exit {
         loop {
             if self.requests() != 0 && !A::interrupt(self) && self.attention.bits() & Attention::STOP != 0 {
                 return Exit::Attention;
@@ -199,7 +207,7 @@ impl<A: Arch> Core<A> {
                     }
                     Ok(Flow::Jump) => {
                         pc = self.pc();
-                        if pc & PAGE_MASK != va || self.requests() != 0 {
+                        if BRANCH || pc & PAGE_MASK != va || self.requests() != 0 {
                             break;
                         }
                     }
@@ -220,6 +228,9 @@ impl<A: Arch> Core<A> {
             self.code_hit = false;
             if self.halted {
                 return Exit::Halted;
+            }
+            if BRANCH {
+                return Exit::Budget;
             }
         }
     }

@@ -1,1 +1,14 @@
-//! The translator.
+//! The translator: guest instructions are recorded as IR ([`ir`]), improved by passes ([`opt`]), and compiled to host
+//! code ([`host`]) that is kept by guest physical address.
+
+pub mod buffer;
+pub mod cache;
+pub mod dump;
+pub mod engine;
+pub mod guest;
+pub mod host;
+pub mod ir;
+pub mod opt;
+pub mod region;
+pub mod run;
+pub mod words;

@@ -3,6 +3,7 @@
 use lyrebird_cpu::arm::Arm64;
 use lyrebird_cpu::core::Core;
 use lyrebird_cpu::run::Exit;
+use lyrebird_jit::engine::Jit;
 
 /// What executes instructions.
 pub trait Engine: Send {
@@ -27,5 +28,15 @@ impl Engine for Interp {
 
     fn report(&self) -> String {
         "The interpreter compiles nothing.\n".into()
+    }
+}
+
+impl Engine for Jit<Arm64> {
+    fn run(&mut self, core: &mut Core<Arm64>, budget: u64) -> Exit {
+        Jit::run(self, core, budget)
+    }
+
+    fn report(&self) -> String {
+        Jit::report(self)
     }
 }

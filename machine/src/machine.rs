@@ -7,10 +7,14 @@ use crate::control::{Control, Event, Shutdown, Status, StopReason};
 use crate::engine::{Engine, Interp};
 use crate::shared::{Request, Shared};
 use crate::vcpu::{self, Vcpu};
+use crate::verify::Verify;
 use lyrebird_cpu::arm::{Arm64, exclusive, model};
 use lyrebird_cpu::code::CodeMap;
 use lyrebird_cpu::core::Core;
 use lyrebird_devices::bus::clock::{Clock, VTime};
+use lyrebird_jit::cache::Options;
+use lyrebird_jit::engine::Jit;
+use lyrebird_jit::region::Limits;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -33,11 +37,50 @@ pub struct Machine {
     inner: Arc<Inner>,
 }
 
-fn engine(kind: EngineKind) -> Result<Box<dyn Engine>, BuildError> {
-    match kind {
-        EngineKind::Interp => Ok(Box::new(Interp)),
-        EngineKind::Jit | EngineKind::Verify => Ok(Box::new(Interp)),
+/// The code cache of a machine, if its engine has one.
+type Code = lyrebird_jit::engine::Shared<Arm64>;
+
+fn code_cache(options: Options, features: u64) -> Result<Arc<Code>, BuildError> {
+    Code::new(options, features)
+        .map_err(|e| BuildError::Host(format!("allocate memory for compiled code: {e}")))
+}
+
+/// The translator's options for a configuration.
+fn options(config: &Config) -> Options {
+    let mut options = Options { perf: config.accel.perf_map, ..Options::default() };
+    if let Some(mib) = config.accel.cache_mib {
+        options.size = (mib as usize) << 20;
     }
+    if config.accel.one_insn_per_block {
+        options.limits = ONE;
+    }
+    options
+}
+
+/// Blocks of one instruction.
+const ONE: Limits = Limits { blocks: 1, instructions: 1 };
+
+/// Makes the engines of a machine, one for each processor.
+fn engines(config: &Config, features: u64, shared: &Arc<Shared>) -> Result<Vec<Box<dyn Engine>>, BuildError> {
+    let cpus = config.smp.cpus.max(1) as usize;
+    let all = |make: &dyn Fn() -> Box<dyn Engine>| (0..cpus).map(|_| make()).collect();
+    Ok(match config.accel.engine {
+        EngineKind::Interp => all(&|| Box::new(Interp)),
+        EngineKind::Jit => {
+            let code = code_cache(options(config), features)?;
+            all(&|| Box::new(Jit::new(&code)))
+        }
+        EngineKind::Verify if cpus > 1 => {
+            let problem = "-accel verify compares one processor; use -smp 1".into();
+            return Err(BuildError::Option { option: "accel", problem });
+        }
+        EngineKind::Verify => {
+            let counted = Options { counting: true, threshold: 1, ..options(config) };
+            let code = code_cache(counted.clone(), features)?;
+            let single = code_cache(Options { limits: ONE, size: 16 << 20, ..counted }, features)?;
+            vec![Box::new(Verify::new(Box::new(Jit::new(&code)), Box::new(Jit::new(&single)), shared))]
+        }
+    })
 }
 
 impl Machine {
@@ -59,13 +102,14 @@ impl Machine {
         let code = Arc::new(CodeMap::new(board.ram.len()));
         let versions = Arc::new(exclusive::Versions::default());
         let mut vcpus = Vec::new();
-        for index in 0..cpus {
+        let engines = engines(&config, model.features, &shared)?;
+        for (index, engine) in engines.into_iter().enumerate() {
             let arch = Arm64::new(board.platform.clone(), Arc::clone(&versions), cpus > 1);
             let (ram, bus) = (board.ram.clone(), Arc::clone(&board.bus));
             let mut core = Core::new(arch, model.features, index, ram, bus, Arc::clone(&code));
             core.attention = Arc::clone(&shared.gates[index].attention);
             let gicv3 = board.platform.gicv3.is_some();
-            let mut vcpu = Vcpu { core, engine: engine(config.accel.engine)?, model, gicv3 };
+            let mut vcpu = Vcpu { core, engine, model, gicv3 };
             vcpu.reset(board.entry, board.argument);
             vcpus.push(Arc::new(Mutex::new(vcpu)));
         }
@@ -130,6 +174,11 @@ impl Machine {
         for (id, disk) in &inner.board.disks {
             if let Err(e) = disk.flush() {
                 log::error!("drive {id}: the last flush failed: {e}");
+            }
+        }
+        for vcpu in &inner.vcpus {
+            if let Some(summary) = vcpu.lock().engine.summary() {
+                eprintln!("lyrebird: {summary}");
             }
         }
         inner.shared.tell(&Event::Shutdown(end.clone()));

@@ -23,6 +23,8 @@ use std::sync::Arc;
 
 /// Instructions of one run.
 const RUN: u64 = 4096;
+/// Instructions before the one that differs that a report shows.
+const TRAIL: u64 = 64;
 /// First word of the register file that belongs to engines.
 const ENGINE_WORDS: usize = lyrebird_cpu::arm::state::ENGINE as usize;
 
@@ -215,7 +217,13 @@ impl Verify {
     }
 
     /// Finds the first instruction after which the two differ, and reports it.
-    fn report_divergence(&mut self, core: &mut Core<Arm64>, before: &RegFile, count: u64) {
+    fn report_divergence(
+        &mut self,
+        core: &mut Core<Arm64>,
+        before: &RegFile,
+        count: u64,
+        first: Vec<String>,
+    ) {
         let single = !self.probe(core, before, count, true).2.is_empty();
         let (mut same, mut differ) = (0, count);
         while differ - same > 1 {
@@ -226,9 +234,22 @@ impl Verify {
                 differ = middle;
             }
         }
-        let (_, _, found) = self.probe(core, before, differ, single);
+        let (_, _, mut found) = self.probe(core, before, differ, single);
+        let repeats = !found.is_empty();
+        if !repeats {
+            found = first;
+        }
         journal::lock(&self.tape).replay();
-        let at = Self::go(core, None, before, differ - 1);
+        let lead = (differ - 1).min(TRAIL);
+        let mut at = Self::go(core, None, before, differ - 1 - lead);
+        let mut trail = Vec::new();
+        for _ in 0..lead {
+            let pc = core.pc();
+            let word = core.fetch(pc).ok().and_then(|ram| core.ram.read::<u32>(ram).ok()).unwrap_or(0);
+            trail.push(format!("{pc:#x}: {word:08x} {}", disasm::a64(&word.to_le_bytes(), pc)));
+            core.run(1);
+        }
+        at.file = core.file.clone();
         let pc = core.pc();
         let word = core.fetch(pc).ok().and_then(|ram| core.ram.read::<u32>(ram).ok());
         Self::take_back(core);
@@ -243,7 +264,13 @@ impl Verify {
             self.instructions + differ
         );
         let _ = writeln!(text, "  {what}");
-        if !single {
+        if !repeats {
+            let _ = writeln!(
+                text,
+                "(the difference did not show again: it depends on what was compiled when; the differences are those \
+                 at the end of the run of {count} instructions)"
+            );
+        } else if !single {
             let _ = writeln!(
                 text,
                 "(the difference needs whole blocks: the instruction is the last of the block that differs)"
@@ -251,6 +278,10 @@ impl Verify {
         }
         let _ = writeln!(text, "Differences:");
         for line in found.iter().take(40) {
+            let _ = writeln!(text, "  {line}");
+        }
+        let _ = writeln!(text, "Instructions before it:");
+        for line in trail {
             let _ = writeln!(text, "  {line}");
         }
         let _ = writeln!(text, "State before it:");
@@ -310,9 +341,10 @@ impl Engine for Verify {
             core.attention.clear(u32::MAX);
             journal::lock(&self.tape).replay();
             let b = Self::go(core, Some(&mut *self.compiled), &before, count);
-            if !self.differences(&a, &b).is_empty() {
+            let found = self.differences(&a, &b);
+            if !found.is_empty() {
                 Self::take_back(core);
-                self.report_divergence(core, &before, count);
+                self.report_divergence(core, &before, count, found);
                 return Exit::Attention;
             }
             if let Some(j) = &mut core.journal {

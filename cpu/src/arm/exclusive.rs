@@ -50,7 +50,8 @@ pub static STORE: Helper<Arm64> = Helper { name: "store_exclusive", effects: Eff
 pub static NOTICE: Helper<Arm64> = Helper { name: "notice_atomic", effects: Effects::NONE, run: notice };
 
 fn load(core: &mut Core<Arm64>, at: u64, size: u64, _: u64) -> Result<u64, Raised> {
-    let version = core.arch.versions.settled(at);
+    // One processor sees its own stores: address and value are enough.
+    let version = if core.arch.smp { core.arch.versions.settled(at) } else { 0 };
     let k = Access::ACQUIRE;
     let v = match size {
         0 => core.load::<W8>(k, at)? as u128,
@@ -76,7 +77,8 @@ fn store(core: &mut Core<Arm64>, at: u64, size: u64, low: u64) -> Result<u64, Ra
     let version = core.reg(state::EXCL_VERSION);
     let versions = std::sync::Arc::clone(&core.arch.versions);
     let cell = versions.cell(at);
-    if cell.compare_exchange(version, version | 1, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+    let smp = core.arch.smp;
+    if smp && cell.compare_exchange(version, version | 1, Ordering::SeqCst, Ordering::SeqCst).is_err() {
         core.set(state::EXCL_ADDR, state::NO_MONITOR);
         return Ok(1);
     }
@@ -91,7 +93,9 @@ fn store(core: &mut Core<Arm64>, at: u64, size: u64, low: u64) -> Result<u64, Ra
         _ => core.cas::<W128>(k, at, seen, new).map(|old| old == seen),
     };
     // Whatever happened, the version moves on: another processor's reservation of this cell is lost.
-    cell.store((version | 1).wrapping_add(1), Ordering::SeqCst);
+    if smp {
+        cell.store((version | 1).wrapping_add(1), Ordering::SeqCst);
+    }
     let done = done?;
     core.set(state::EXCL_ADDR, state::NO_MONITOR);
     Ok(!done as u64)

@@ -1,0 +1,392 @@
+//! The code cache: compiled regions by guest physical address and mode, their links, and their invalidation.
+//!
+//! All processors share it. Regions are never moved; when the buffer is full everything is forgotten at once. An
+//! invalidated region gets a call to the stale routine for its first instruction, so that whoever still knows its
+//! address (another processor's table) comes back; direct jumps to it are unlinked.
+
+use crate::buffer::Buffer;
+use crate::dump::Dump;
+use crate::guest::Guest;
+use crate::host::x64::{Compiled, Config, Lower, asm::Asm, stubs};
+use crate::host::{Pins, x64::stubs::Stubs};
+use crate::ir::lift::Lift;
+use crate::opt::Passes;
+use crate::region::{self, Limits};
+use lyrebird_cpu::core::Core;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// A multiplicative hash for keys that are numbers.
+#[derive(Default)]
+pub struct Mix(u64);
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 29
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for &b in bytes {
+            self.write_u64(b as u64);
+        }
+    }
+    fn write_u32(&mut self, x: u32) {
+        self.write_u64(x as u64);
+    }
+    fn write_u64(&mut self, x: u64) {
+        self.0 = (self.0 ^ x).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(26);
+    }
+}
+
+type Map<K, V> = HashMap<K, V, BuildHasherDefault<Mix>>;
+
+/// What a region is compiled for: RAM offset of its first instruction, and mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// RAM offset of the first instruction.
+    pub ram: u64,
+    /// Mode.
+    pub mode: u32,
+}
+
+/// A direct jump out of a region.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    /// Executable address of the displacement.
+    patch: u64,
+    /// What it holds while unlinked.
+    unlinked: u32,
+    /// Byte of the page it goes to.
+    target: u32,
+}
+
+/// A compiled region.
+pub struct Region {
+    /// What it is compiled for.
+    pub key: Key,
+    /// Executable address of its code.
+    pub start: u64,
+    /// Its size in bytes.
+    pub len: u32,
+    /// Where it keeps guest registers.
+    pub pins: Pins,
+    links: Vec<Link>,
+    incoming: Vec<Link>,
+    stale: bool,
+    /// Where instructions are counted: the blocks, as byte of the page and number of instructions.
+    blocks: Vec<(u16, u16)>,
+}
+
+impl Region {
+    /// Instructions from byte `at` of the page to the end of its block: counted when the block was entered.
+    pub fn counted_from(&self, at: u32) -> u64 {
+        let inside =
+            |&&(start, count): &&(u16, u16)| (start as u32..start as u32 + 4 * count as u32).contains(&at);
+        self.blocks
+            .iter()
+            .find(inside)
+            .map_or(0, |&(start, count)| (start as u64 + 4 * count as u64 - at as u64) / 4)
+    }
+}
+
+#[derive(Default)]
+struct Page {
+    version: u32,
+    regions: Vec<u32>,
+    invalidations: u32,
+}
+
+/// Counters, for `info jit`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counters {
+    /// Regions compiled.
+    pub regions: u64,
+    /// Guest instructions in them.
+    pub instructions: u64,
+    /// Regions that were too complex.
+    pub refused: u64,
+    /// Direct jumps linked.
+    pub links: u64,
+    /// Regions invalidated by stores to code.
+    pub invalidated: u64,
+    /// Times that everything was forgotten.
+    pub flushes: u64,
+    /// Nanoseconds spent compiling.
+    pub nanoseconds: u64,
+}
+
+/// What compiling gave.
+pub enum Outcome {
+    /// A region, by number.
+    Region(u32),
+    /// The code cannot be compiled; interpret it.
+    Refused,
+    /// The buffer is full: it must be flushed first.
+    Full,
+}
+
+/// Options of the translator.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Size of the code buffer in bytes.
+    pub size: usize,
+    /// Count instructions against the budget.
+    pub counting: bool,
+    /// How often a place is interpreted before it is compiled.
+    pub threshold: u32,
+    /// How large regions grow.
+    pub limits: Limits,
+    /// Write `/tmp/perf-PID.map`.
+    pub perf: bool,
+    /// Break the lowering with this number.
+    pub fault: Option<u32>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            size: 64 << 20,
+            counting: false,
+            threshold: 20,
+            limits: Limits::default(),
+            perf: false,
+            fault: None,
+        }
+    }
+}
+
+/// The cache.
+pub struct Cache<A: Guest> {
+    buffer: Buffer,
+    /// Where the fixed routines are.
+    pub stubs: Stubs,
+    keep: usize,
+    map: Map<Key, u32>,
+    refused: Map<Key, u32>,
+    regions: Vec<Region>,
+    pages: Map<u64, Page>,
+    lift: Lift<A>,
+    passes: Passes,
+    lower: Lower,
+    options: Options,
+    dump: Dump,
+    /// Raised when everything was forgotten.
+    pub generation: u64,
+    /// Counters.
+    pub counters: Counters,
+}
+
+impl<A: Guest> Cache<A> {
+    /// An empty cache.
+    ///
+    /// # Errors
+    /// When the host refuses the memory for code.
+    pub fn new(options: Options, features: u64) -> std::io::Result<Self> {
+        let mut buffer = Buffer::new(options.size)?;
+        let mut asm = Asm::default();
+        let base = buffer.next();
+        let stubs = stubs::emit::<A>(&mut asm, base);
+        buffer.append(asm.finish(base));
+        let keep = buffer.used();
+        let mut lift = Lift::default();
+        lift.features = features;
+        Ok(Self {
+            buffer,
+            stubs,
+            keep,
+            map: Map::default(),
+            refused: Map::default(),
+            regions: Vec::new(),
+            pages: Map::default(),
+            lift,
+            passes: Passes::default(),
+            lower: Lower::default(),
+            dump: Dump::new(options.perf),
+            options,
+            generation: 0,
+            counters: Counters::default(),
+        })
+    }
+
+    /// Bytes of code, and the number of regions.
+    pub fn usage(&self) -> (usize, usize) {
+        (self.buffer.used(), self.regions.len())
+    }
+
+    /// The region compiled for `key`.
+    #[inline]
+    pub fn find(&self, key: Key) -> Option<u32> {
+        self.map.get(&key).copied()
+    }
+
+    /// A region by number.
+    pub fn region(&self, n: u32) -> &Region {
+        &self.regions[n as usize]
+    }
+
+    /// The region whose code holds address `at`.
+    pub fn region_of(&self, at: u64) -> Option<u32> {
+        // A return address lies behind its call, which may be the last of the region.
+        let after = self.regions.partition_point(|r| r.start < at);
+        let n = after.checked_sub(1)?;
+        let r = &self.regions[n];
+        (at <= r.start + r.len as u64).then_some(n as u32)
+    }
+
+    /// Compiles the region at `key`.
+    pub fn compile(&mut self, key: Key, core: &mut Core<A>) -> Outcome {
+        let page = key.ram & !0xFFF;
+        let version = core.code.version(page);
+        if self.refused.get(&key) == Some(&version) {
+            return Outcome::Refused;
+        }
+        let started = std::time::Instant::now();
+        let (map, pages) = (&self.map, &self.pages);
+        let fresh = pages.get(&page).is_some_and(|p| p.version == version);
+        let elsewhere = |at: u64| fresh && map.contains_key(&Key { ram: page + at, mode: key.mode });
+        // The marks come first: a store from another processor while the code is read is then noticed.
+        let first = core.code.mark(page, lyrebird_cpu::code::granules(key.ram, 4));
+        let mut built =
+            region::build(&mut self.lift, &core.ram, key.ram, key.mode, self.options.limits, elsewhere);
+        if let Some(marks) = built {
+            core.code.mark(page, marks);
+            if first {
+                core.tlb.watch(page);
+            }
+            if core.code.version(page) != version {
+                built = None;
+            }
+        }
+        if built.is_none() {
+            return Outcome::Refused;
+        }
+        let count: u32 = self.lift.ir.blocks.iter().map(|b| b.count).sum();
+        self.dump.before(&self.lift.ir, &core.ram, page);
+        self.passes.run(&mut self.lift.ir, self.options.counting);
+        let config = Config {
+            stubs: self.stubs,
+            counting: self.options.counting,
+            locked: A::shared(key.mode),
+            strict: A::strict(key.mode),
+            pc: A::PC.offset(),
+            flags: A::FLAGS.offset(),
+            pinnable: A::PINNABLE,
+            poll_mask: std::mem::offset_of!(Core<A>, poll_mask) as i32,
+            fault: self.options.fault,
+        };
+        let Some(compiled) = self.lower.region(&mut self.lift.ir, config) else {
+            self.counters.refused += 1;
+            self.refused.insert(key, version);
+            log::debug!(target: "jit", "Too complex to compile at RAM offset {:#x}\n{}", key.ram, self.lift.ir);
+            return Outcome::Refused;
+        };
+        let base = self.buffer.next();
+        let code = self.lower.asm.finish(base);
+        let len = code.len();
+        if !self.buffer.append(code) {
+            return Outcome::Full;
+        }
+        self.dump.after(&self.lift.ir, code, base, page);
+        let n = self.install(key, base, len, version, &compiled);
+        self.counters.regions += 1;
+        self.counters.instructions += count as u64;
+        self.counters.nanoseconds += started.elapsed().as_nanos() as u64;
+        Outcome::Region(n)
+    }
+
+    fn install(&mut self, key: Key, start: u64, len: usize, version: u32, compiled: &Compiled) -> u32 {
+        let n = self.regions.len() as u32;
+        let links = compiled
+            .exits
+            .iter()
+            .map(|e| {
+                let patch = start + e.patch as u64;
+                let bytes = self.buffer.bytes(patch, 4);
+                let unlinked = bytes.try_into().map_or(0, u32::from_le_bytes);
+                Link { patch, unlinked, target: e.target }
+            })
+            .collect();
+        self.regions.push(Region {
+            key,
+            start,
+            len: len as u32,
+            pins: compiled.pins,
+            links,
+            incoming: Vec::new(),
+            stale: false,
+            blocks: if self.options.counting {
+                self.lift.ir.blocks.iter().map(|b| (b.at as u16, b.count as u16)).collect()
+            } else {
+                Vec::new()
+            },
+        });
+        let page = self.pages.entry(key.ram & !0xFFF).or_default();
+        page.version = version;
+        page.regions.push(n);
+        self.map.insert(key, n);
+        n
+    }
+
+    /// The byte of the page that exit `number` of the region at `from` goes to.
+    pub fn target(&self, from: u32, number: u32) -> u64 {
+        self.regions[from as usize].links.get(number as usize).map_or(0, |l| l.target as u64)
+    }
+
+    /// Makes exit `number` of region `from` jump to region `to` of the same page.
+    pub fn link(&mut self, from: u32, number: u32, to: u32) {
+        let Some(&link) = self.regions[from as usize].links.get(number as usize) else { return };
+        if self.regions[from as usize].stale || self.regions[to as usize].stale {
+            return;
+        }
+        let rel = self.regions[to as usize].start.wrapping_sub(link.patch + 4) as u32;
+        if self.buffer.patch32(link.patch, rel) {
+            self.regions[to as usize].incoming.push(link);
+            self.counters.links += 1;
+        }
+    }
+
+    /// Forgets the regions of pages that were stored to.
+    pub fn invalidate(&mut self, core: &Core<A>) {
+        for page in core.code.take_hits() {
+            self.invalidate_page(page, core.code.version(page));
+        }
+    }
+
+    fn invalidate_page(&mut self, at: u64, version: u32) {
+        let Some(page) = self.pages.get_mut(&at) else { return };
+        if page.version == version {
+            return;
+        }
+        page.invalidations += 1;
+        page.version = version;
+        for n in std::mem::take(&mut page.regions) {
+            let region = &mut self.regions[n as usize];
+            region.stale = true;
+            self.map.remove(&region.key);
+            self.counters.invalidated += 1;
+            // CALL rel32 and three bytes of NOP.
+            let rel = self.stubs.stale.wrapping_sub(region.start + 5) as u32;
+            self.buffer.patch64(region.start, 0xE8 | (rel as u64) << 8 | 0x00_1F0F << 40);
+            for link in std::mem::take(&mut region.incoming) {
+                self.buffer.patch32(link.patch, link.unlinked);
+            }
+        }
+    }
+
+    /// How often code on the page of `ram` was stored to.
+    pub fn restlessness(&self, ram: u64) -> u32 {
+        self.pages.get(&(ram & !0xFFF)).map_or(0, |p| p.invalidations)
+    }
+
+    /// Forgets everything. No processor may be in compiled code.
+    pub fn flush(&mut self) {
+        self.buffer.reset(self.keep);
+        self.map.clear();
+        self.refused.clear();
+        self.regions.clear();
+        for page in self.pages.values_mut() {
+            page.regions.clear();
+        }
+        self.generation += 1;
+        self.counters.flushes += 1;
+    }
+}

@@ -1,0 +1,495 @@
+//! The engine: finds compiled code for where the processor is, runs it, and looks after what it comes back for.
+//!
+//! Cold code is interpreted up to the next taken branch; a place that was reached often enough is compiled. Each
+//! processor has its own tables of indirect-branch targets, one for each context it recently ran in (mode and fetch
+//! space), so that an entry is right as long as its table is: a change of mappings renames the space.
+
+use crate::cache::{Cache, Counters, Key, Options, Outcome};
+use crate::guest::Guest;
+use crate::host::{Pins, Site, Why};
+use crate::run;
+use crate::words;
+use lyrebird_cpu::core::{Attention, Core, Raised};
+use lyrebird_cpu::emit::Exception;
+use lyrebird_cpu::run::Exit;
+use lyrebird_cpu::slot::Slot;
+use lyrebird_cpu::width::W64;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Entries of a table of indirect-branch targets; 16 bytes each.
+pub const ENTRIES: usize = 2048;
+/// Contexts a processor keeps tables for.
+const CONTEXTS: usize = 12;
+/// Entries of the map from virtual pages to RAM.
+const FETCHES: usize = 256;
+/// Places whose executions are counted.
+const PLACES: usize = 8192;
+/// Budgets below this are interpreted: compiled code does not count.
+const EXACT: u64 = 4096;
+
+/// What all processors of a machine share.
+pub struct Shared<A: Guest> {
+    cache: Mutex<Cache<A>>,
+    gate: Mutex<Gate>,
+    moved: Condvar,
+    threshold: u32,
+    counting: bool,
+}
+
+#[derive(Default)]
+struct Gate {
+    /// Processors that may be in compiled code.
+    inside: usize,
+    /// Somebody wants to flush the cache.
+    flushing: bool,
+    attentions: Vec<Arc<Attention>>,
+}
+
+impl<A: Guest> Shared<A> {
+    /// An empty code cache for processors with `features`.
+    ///
+    /// # Errors
+    /// When the host refuses the memory for code.
+    pub fn new(options: Options, features: u64) -> std::io::Result<Arc<Self>> {
+        let (threshold, counting) = (options.threshold, options.counting);
+        Ok(Arc::new(Self {
+            cache: Mutex::new(Cache::new(options, features)?),
+            gate: Mutex::default(),
+            moved: Condvar::new(),
+            threshold,
+            counting,
+        }))
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache<A>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enter(&self) {
+        let mut gate = self.gate();
+        while gate.flushing {
+            gate = self.moved.wait(gate).unwrap_or_else(PoisonError::into_inner);
+        }
+        gate.inside += 1;
+    }
+
+    fn leave(&self) {
+        self.gate().inside -= 1;
+        self.moved.notify_all();
+    }
+
+    /// Steps aside for another processor's flush.
+    fn give_way(&self) {
+        if self.gate().flushing {
+            self.leave();
+            self.enter();
+        }
+    }
+
+    /// Forgets all code, once every other processor has left it.
+    fn flush(&self) {
+        let mut gate = self.gate();
+        if gate.flushing {
+            drop(gate);
+            self.give_way();
+            return;
+        }
+        gate.flushing = true;
+        for a in &gate.attentions {
+            a.set(Attention::FLUSH);
+        }
+        gate.inside -= 1;
+        while gate.inside > 0 {
+            gate = self.moved.wait(gate).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.cache().flush();
+        gate.flushing = false;
+        gate.inside += 1;
+        self.moved.notify_all();
+    }
+}
+
+struct Context {
+    mode: u32,
+    space: u64,
+    used: u64,
+    /// Pairs of virtual address and code address; an address that is not aligned is nobody's.
+    table: Vec<u64>,
+}
+
+const NOBODY: u64 = 1;
+
+#[derive(Clone, Copy)]
+struct Fetch {
+    page: u64,
+    space: u64,
+    mode: u32,
+    ram: u64,
+}
+
+/// The translator of one processor.
+pub struct Jit<A: Guest> {
+    shared: Arc<Shared<A>>,
+    contexts: Vec<Context>,
+    current: usize,
+    clock: u64,
+    fetches: Vec<Fetch>,
+    places: Vec<u16>,
+    epoch: u64,
+    generation: u64,
+    registered: bool,
+    entry: u64,
+    /// Times that compiled code was entered.
+    pub entries: u64,
+    /// Why it came back, by number.
+    pub reasons: [u64; 9],
+}
+
+impl<A: Guest> Jit<A> {
+    /// A translator for one processor.
+    pub fn new(shared: &Arc<Shared<A>>) -> Self {
+        let nowhere = Fetch { page: NOBODY, space: 0, mode: 0, ram: 0 };
+        Self {
+            shared: Arc::clone(shared),
+            contexts: Vec::new(),
+            current: 0,
+            clock: 0,
+            fetches: vec![nowhere; FETCHES],
+            places: vec![0; PLACES],
+            epoch: 0,
+            generation: 0,
+            registered: false,
+            entry: shared.cache().stubs.entry,
+            entries: 0,
+            reasons: [0; 9],
+        }
+    }
+
+    /// The code cache's counters.
+    pub fn counters(&self) -> Counters {
+        self.shared.cache().counters
+    }
+
+    /// What `info jit` prints.
+    pub fn report(&self) -> String {
+        let cache = self.shared.cache();
+        let c = cache.counters;
+        let (bytes, regions) = cache.usage();
+        let per = |x: u64, n: u64| x.checked_div(n).unwrap_or(0);
+        format!(
+            "Code buffer: {} KiB in {regions} regions\nCompiled: {} regions, {} guest instructions, {} ns each\n\
+             Refused: {}; links: {}; invalidated: {}; flushes: {}\nThis processor: entered {} times; left for \
+             dispatch {}, link {}, fault {}, exception {}, poll {}, budget {}, interpretation {}, helper {}, stale {}\n",
+            bytes >> 10,
+            c.regions,
+            c.instructions,
+            per(c.nanoseconds, c.instructions),
+            c.refused,
+            c.links,
+            c.invalidated,
+            c.flushes,
+            self.entries,
+            self.reasons[0],
+            self.reasons[1],
+            self.reasons[2],
+            self.reasons[3],
+            self.reasons[4],
+            self.reasons[5],
+            self.reasons[6],
+            self.reasons[7],
+            self.reasons[8],
+        )
+    }
+
+    /// Runs until the budget is used up, somebody asks for attention that the guest does not consume, or the
+    /// processor waits. Unless instructions are counted, a large budget is no limit.
+    pub fn run(&mut self, core: &mut Core<A>, budget: u64) -> Exit {
+        if budget < EXACT && !self.shared.counting {
+            return core.run(budget);
+        }
+        if !self.registered {
+            self.registered = true;
+            self.shared.gate().attentions.push(Arc::clone(&core.attention));
+        }
+        core.set(words::ATTENTION, core.attention.address());
+        core.set(words::BUDGET, budget.min(i64::MAX as u64));
+        self.shared.enter();
+        let exit = self.run_inside(core, budget);
+        self.shared.leave();
+        if self.shared.counting {
+            core.icount += budget - core.reg(words::BUDGET).min(budget);
+        }
+        exit
+    }
+
+    fn run_inside(&mut self, core: &mut Core<A>, budget: u64) -> Exit {
+        loop {
+            let bits = core.attention.bits();
+            if bits != 0 {
+                if bits & Attention::FLUSH != 0 {
+                    core.attention.clear(Attention::FLUSH);
+                    self.shared.give_way();
+                }
+                if !A::interrupt(core) && bits & Attention::STOP != 0 {
+                    return Exit::Attention;
+                }
+            }
+            if core.halted {
+                return Exit::Halted;
+            }
+            if self.shared.counting && core.reg(words::BUDGET) as i64 <= 0 {
+                return Exit::Budget;
+            }
+            if core.code.epoch() != self.epoch {
+                self.epoch = core.code.epoch();
+                self.shared.cache().invalidate(core);
+            }
+            core.code_hit = false;
+            if A::interpret_only(core.mode) {
+                if let Some(exit) = self.interpret(core, 64) {
+                    return exit;
+                }
+                continue;
+            }
+            let pc = core.pc();
+            self.select(core, pc);
+            let context = &self.contexts[self.current];
+            let at = entry_of(pc);
+            let code = if context.table[at] == pc { context.table[at + 1] } else { self.find(core, pc) };
+            if code == 0 {
+                if let Some(exit) = self.interpret(core, 256) {
+                    return exit;
+                }
+                continue;
+            }
+            if let Some(exit) = self.execute(core, pc, code, budget) {
+                return exit;
+            }
+        }
+    }
+
+    /// Interprets up to a branch. Why to return, if there is a reason.
+    fn interpret(&mut self, core: &mut Core<A>, most: u64) -> Option<Exit> {
+        let before = core.icount;
+        let left = core.reg(words::BUDGET);
+        let most = if self.shared.counting { most.min(left) } else { most };
+        let exit = core.run_to_branch(most);
+        if self.shared.counting {
+            core.set(words::BUDGET, left - (core.icount - before).min(left));
+            core.icount = before;
+        }
+        (exit != Exit::Budget).then_some(exit)
+    }
+
+    /// Selects the table for the processor's context.
+    #[inline]
+    fn select(&mut self, core: &mut Core<A>, pc: u64) {
+        let (mode, space) = (core.mode, core.space(pc));
+        let fits = |c: &Context| c.space == space && c.mode == mode;
+        if !self.contexts.get(self.current).is_some_and(fits) {
+            self.clock += 1;
+            self.current = match self.contexts.iter().position(fits) {
+                Some(i) => i,
+                None => self.new_context(mode, space),
+            };
+            self.contexts[self.current].used = self.clock;
+        }
+        core.set(words::TABLE, self.contexts[self.current].table.as_ptr() as u64);
+        core.set(words::BANK, core.tlb.bank_address(false));
+        core.set(words::USER_BANK, core.tlb.bank_address(true));
+    }
+
+    fn new_context(&mut self, mode: u32, space: u64) -> usize {
+        let i = if self.contexts.len() < CONTEXTS {
+            let table = vec![NOBODY; ENTRIES * 2];
+            self.contexts.push(Context { mode, space, used: 0, table });
+            self.contexts.len() - 1
+        } else {
+            let oldest = self.contexts.iter().enumerate().min_by_key(|(_, c)| c.used);
+            let i = oldest.map_or(0, |(i, _)| i);
+            self.contexts[i].table.fill(NOBODY);
+            i
+        };
+        (self.contexts[i].mode, self.contexts[i].space) = (mode, space);
+        i
+    }
+
+    /// Finds or makes code for `pc` and enters it in the table; 0 if the code is to be interpreted.
+    #[cold]
+    fn find(&mut self, core: &mut Core<A>, pc: u64) -> u64 {
+        let Some(key) = self.key(core, pc) else { return 0 };
+        let shared = Arc::clone(&self.shared);
+        let mut cache = shared.cache();
+        self.catch_up(&cache);
+        let mut found = cache.find(key);
+        if found.is_none() && self.warm(key, &cache) {
+            match cache.compile(key, core) {
+                Outcome::Region(n) => found = Some(n),
+                Outcome::Refused => {}
+                Outcome::Full => {
+                    drop(cache);
+                    shared.flush();
+                    return 0;
+                }
+            }
+        }
+        let Some(n) = found else { return 0 };
+        let code = cache.region(n).start;
+        let at = entry_of(pc);
+        let table = &mut self.contexts[self.current].table;
+        (table[at], table[at + 1]) = (pc, code);
+        code
+    }
+
+    /// After a flush: addresses of code that were kept mean nothing any more.
+    fn catch_up(&mut self, cache: &Cache<A>) {
+        if cache.generation != self.generation {
+            self.generation = cache.generation;
+            for c in &mut self.contexts {
+                c.table.fill(NOBODY);
+            }
+            self.places.fill(0);
+        }
+    }
+
+    /// Where `pc` is in RAM. `None` if it cannot be fetched: interpreting it takes the exception.
+    fn key(&mut self, core: &mut Core<A>, pc: u64) -> Option<Key> {
+        if pc & (A::ALIGN - 1) != 0 {
+            return None;
+        }
+        let (page, space, mode) = (pc & !0xFFF, core.space(pc), core.mode);
+        let slot = (pc >> 12) as usize % FETCHES;
+        let f = self.fetches[slot];
+        let ram = if f.page == page && f.space == space && f.mode == mode {
+            f.ram
+        } else {
+            let ram = core.fetch(pc).ok()? & !0xFFF;
+            // The fetch may have renamed the space.
+            self.select(core, pc);
+            self.fetches[slot] = Fetch { page, space: core.space(pc), mode, ram };
+            ram
+        };
+        Some(Key { ram: ram | pc & 0xFFF, mode })
+    }
+
+    /// Counts an execution at `key`. True if it is time to compile.
+    fn warm(&mut self, key: Key, cache: &Cache<A>) -> bool {
+        let slot = (key.ram >> 2 ^ key.ram >> 15 ^ (key.mode as u64) << 7) as usize % PLACES;
+        let count = &mut self.places[slot];
+        *count = count.saturating_add(1);
+        // Code that keeps changing has to be ever hotter.
+        let patience = cache.restlessness(key.ram).saturating_sub(4).min(9);
+        if *count as u32 >= self.shared.threshold << patience || *count == u16::MAX {
+            *count = 0;
+            return true;
+        }
+        false
+    }
+
+    /// Runs compiled code for `pc`.
+    fn execute(&mut self, core: &mut Core<A>, pc: u64, code: u64, budget: u64) -> Option<Exit> {
+        core.set(words::PAGE, pc & !0xFFF);
+        self.entries += 1;
+        let why = run::enter(core, self.entry, code);
+        self.reasons[why as usize % 9] += 1;
+        match why {
+            Why::Dispatch | Why::Poll => None,
+            Why::Link => {
+                self.link(core);
+                None
+            }
+            Why::Fault => {
+                self.recover(core, 1);
+                A::deliver(core);
+                None
+            }
+            Why::Raise => {
+                let x = core.reg(words::VALUE);
+                self.recover(core, 1);
+                let Raised = core.raise_now(Exception(x), 0);
+                A::deliver(core);
+                None
+            }
+            Why::Raised => {
+                self.refund(core, 1);
+                A::deliver(core);
+                None
+            }
+            Why::Interpret => {
+                self.recover(core, 0);
+                self.interpret(core, 1)
+            }
+            Why::Budget => {
+                // What is left does not cover a block.
+                let left = core.reg(words::BUDGET).min(budget);
+                self.interpret(core, left)
+            }
+            Why::Stale => {
+                let from = core.reg(words::RETURN);
+                let at = {
+                    let cache = self.shared.cache();
+                    cache.region_of(from).map_or(0, |n| cache.region(n).key.ram & 0xFFF)
+                };
+                let pc = core.reg(words::PAGE) + at;
+                core.set_pc(pc);
+                self.select(core, pc);
+                self.contexts[self.current].table[entry_of(pc)] = NOBODY;
+                None
+            }
+        }
+    }
+
+    /// A direct jump that is not linked: links it if its target is compiled.
+    fn link(&mut self, core: &mut Core<A>) {
+        let shared = Arc::clone(&self.shared);
+        let (from, number) = (core.reg(words::RETURN), core.reg(words::SITE) as u32);
+        let mut cache = shared.cache();
+        let Some(n) = cache.region_of(from) else { return };
+        let target = cache.target(n, number);
+        let pc = core.reg(words::PAGE) + target;
+        core.set_pc(pc);
+        let key = Key { ram: cache.region(n).key.ram & !0xFFF | target, mode: core.mode };
+        if let Some(to) = cache.find(key) {
+            cache.link(n, number, to);
+        }
+    }
+
+    /// Gives back the instructions of the block left that were counted and not executed; `done` of those from the PC
+    /// on were.
+    fn refund(&mut self, core: &mut Core<A>, done: u64) {
+        if self.shared.counting {
+            let (from, at) = (core.reg(words::RETURN), core.pc() as u32 & 0xFFF);
+            let counted = {
+                let cache = self.shared.cache();
+                cache.region_of(from).map_or(0, |n| cache.region(n).counted_from(at))
+            };
+            core.set(words::BUDGET, core.reg(words::BUDGET) + counted.saturating_sub(done));
+        }
+    }
+
+    /// Brings the register file up to date after leaving at a site.
+    fn recover(&mut self, core: &mut Core<A>, done: u64) {
+        let site = Site::unpack(core.reg(words::SITE) as u32);
+        let from = core.reg(words::RETURN);
+        let pins = {
+            let cache = self.shared.cache();
+            cache.region_of(from).map_or(Pins::default(), |n| cache.region(n).pins)
+        };
+        for p in 0..pins.count as usize {
+            if site.dirty >> p & 1 != 0 {
+                let x = core.reg(words::saved(pins.host[p] as u16));
+                core.set(Slot::<W64>::word(pins.word[p]), x);
+            }
+        }
+        core.set_pc(core.reg(words::PAGE) + site.at as u64);
+        self.refund(core, done);
+    }
+}
+
+fn entry_of(pc: u64) -> usize {
+    (pc >> 2) as usize % ENTRIES * 2
+}

@@ -1,0 +1,557 @@
+//! Register allocation: guest registers are pinned for the whole region, everything else lives inside its block.
+//!
+//! Values are placed in one forward walk with use counts. A value may be an alias of a pin (it was read from the
+//! pinned slot, which still holds it), a temporary, a home in the register file, a spill slot, a constant, or deferred:
+//! not computed until its only user asks. RAX and XMM0, XMM1 are never allocated: every lowering may use them.
+
+use super::asm::{Mem, file, reg};
+use super::{Lower, SPILLS};
+use crate::ir::{NONE, Op, Ty, Val};
+
+/// Where a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loc {
+    /// not made yet, or gone
+    Nowhere,
+    /// in a temporary general register
+    Reg(u8),
+    /// in the host register of a pinned slot
+    Pin(u8),
+    /// in an xmm register
+    Xmm(u8),
+    /// in a spill slot
+    Spill(u8),
+    /// in the register file, at this byte
+    Home(u16),
+    /// a constant
+    Lit,
+    /// to be computed by its only user
+    Deferred,
+    /// in the host's flags
+    Flags,
+}
+
+/// Host registers that may hold pinned slots, best first.
+pub const PINS: [u8; 9] =
+    [reg::RBX, reg::R12, reg::R13, reg::R14, reg::R8, reg::R9, reg::R10, reg::R11, reg::RDI];
+
+/// The second operand of host arithmetic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operand {
+    /// a register
+    Reg(u8),
+    /// memory that holds the value, with zeros above it up to the width of use
+    Mem(Mem),
+    /// a sign-extended constant
+    Imm(i32),
+}
+
+impl Lower {
+    /// The value that `v` is a view of.
+    #[inline(always)]
+    pub fn root(&self, v: Val) -> Val {
+        self.root[v as usize]
+    }
+
+    /// Memory of spill slot `s`.
+    pub fn spill_slot(s: u8) -> Mem {
+        Mem { base: reg::RSP, index: None, disp: s as i32 * 16 }
+    }
+
+    /// Notes one use of `v`; its place is free after the last.
+    pub fn release(&mut self, v: Val) {
+        let r = self.root(v);
+        let left = &mut self.uses[r as usize];
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            self.drop_value(r);
+        }
+    }
+
+    fn drop_value(&mut self, r: Val) {
+        let loc = std::mem::replace(&mut self.loc[r as usize], Loc::Nowhere);
+        match loc {
+            Loc::Reg(h) => self.owner[h as usize] = NONE,
+            Loc::Xmm(x) => self.xowner[x as usize] = NONE,
+            Loc::Pin(h) => self.aliases[h as usize].retain(|&v| v != r),
+            Loc::Home(_) => self.homes.retain(|&v| v != r),
+            Loc::Spill(s) => {
+                if !self.kept.iter().any(|&(_, k)| k == s) {
+                    self.spilled &= !(1 << s);
+                }
+            }
+            Loc::Flags => self.host_flags = None,
+            Loc::Deferred => {
+                let inst = self.code[r as usize];
+                for a in inst.args() {
+                    self.release(a);
+                }
+            }
+            Loc::Lit | Loc::Nowhere => {}
+        }
+    }
+
+    fn new_spill(&mut self) -> u8 {
+        let s = (!self.spilled).trailing_zeros();
+        if s as usize >= SPILLS {
+            self.failed = true;
+            return 0;
+        }
+        self.spilled |= 1 << s;
+        s as u8
+    }
+
+    /// A free general register, evicting a value if need be; locked until the end of the operation.
+    pub fn temp(&mut self) -> u8 {
+        let free = (0..16u8).find(|&h| {
+            self.temps >> h & 1 != 0 && self.locked >> h & 1 == 0 && self.owner[h as usize] == NONE
+        });
+        let h = free.unwrap_or_else(|| {
+            // The value made first is likely to be needed last.
+            let victim = (0..16u8)
+                .filter(|&h| self.temps >> h & 1 != 0 && self.locked >> h & 1 == 0)
+                .min_by_key(|&h| self.owner[h as usize]);
+            match victim {
+                Some(h) => {
+                    self.evict(h);
+                    h
+                }
+                None => {
+                    self.failed = true;
+                    reg::RCX
+                }
+            }
+        });
+        self.locked |= 1 << h;
+        h
+    }
+
+    /// Empties general register `h` into a spill slot.
+    fn evict(&mut self, h: u8) {
+        let v = self.owner[h as usize];
+        if v == NONE {
+            return;
+        }
+        let s = self.new_spill();
+        self.asm.store(8, Self::spill_slot(s), h);
+        self.owner[h as usize] = NONE;
+        self.loc[v as usize] = Loc::Spill(s);
+    }
+
+    /// Makes general register `h`, not a pin, free and locked, moving its value elsewhere.
+    pub fn take(&mut self, h: u8) {
+        let v = self.owner[h as usize];
+        if v != NONE {
+            self.locked |= 1 << h;
+            let to = self.temp();
+            self.asm.mov(true, to, h);
+            self.owner[h as usize] = NONE;
+            self.owner[to as usize] = v;
+            self.loc[v as usize] = Loc::Reg(to);
+            // The moved value stays usable by this operation's operands, which ask again after a take.
+        }
+        self.locked |= 1 << h;
+    }
+
+    /// A free xmm register, evicting a value if need be; locked until the end of the operation.
+    pub fn xtemp(&mut self) -> u8 {
+        let free = (2..16u8).find(|&x| self.xlocked >> x & 1 == 0 && self.xowner[x as usize] == NONE);
+        let x = free.unwrap_or_else(|| {
+            let victim =
+                (2..16u8).filter(|&x| self.xlocked >> x & 1 == 0).min_by_key(|&x| self.xowner[x as usize]);
+            match victim {
+                Some(x) => {
+                    self.xevict(x);
+                    x
+                }
+                None => {
+                    self.failed = true;
+                    2
+                }
+            }
+        });
+        self.xlocked |= 1 << x;
+        x
+    }
+
+    fn xevict(&mut self, x: u8) {
+        let v = self.xowner[x as usize];
+        if v != NONE {
+            let s = self.new_spill();
+            self.asm.movups_store(Self::spill_slot(s), x);
+            self.xowner[x as usize] = NONE;
+            self.loc[v as usize] = Loc::Spill(s);
+        }
+    }
+
+    /// Empties all xmm registers, before a call.
+    pub fn xflush(&mut self) {
+        for x in 2..16 {
+            self.xevict(x);
+        }
+    }
+
+    /// The value in a general register, for reading, locked. Bits above its type are as its root left them.
+    pub fn reg(&mut self, v: Val) -> u8 {
+        let r = self.root(v);
+        let h = match self.loc[r as usize] {
+            Loc::Reg(h) | Loc::Pin(h) => h,
+            loc => {
+                let h = match loc {
+                    Loc::Deferred | Loc::Flags | Loc::Nowhere => {
+                        self.materialise(r);
+                        match self.loc[r as usize] {
+                            Loc::Reg(h) => h,
+                            _ => {
+                                self.failed = true;
+                                reg::RCX
+                            }
+                        }
+                    }
+                    Loc::Lit => {
+                        let h = self.temp();
+                        self.asm.mov_imm(h, self.code[r as usize].imm);
+                        h
+                    }
+                    Loc::Spill(s) => {
+                        let h = self.temp();
+                        self.asm.load(8, h, Self::spill_slot(s));
+                        if !self.kept.iter().any(|&(_, k)| k == s) {
+                            self.spilled &= !(1 << s);
+                        }
+                        h
+                    }
+                    Loc::Home(offset) => {
+                        let h = self.temp();
+                        self.asm.load(self.code[r as usize].ty.bytes(), h, file(offset));
+                        self.homes.retain(|&v| v != r);
+                        h
+                    }
+                    Loc::Xmm(_) | Loc::Reg(_) | Loc::Pin(_) => {
+                        self.failed = true;
+                        reg::RCX
+                    }
+                };
+                self.owner[h as usize] = r;
+                self.loc[r as usize] = Loc::Reg(h);
+                h
+            }
+        };
+        self.locked |= 1 << h;
+        h
+    }
+
+    /// The value as a second operand of arithmetic that is `wide` (64 bits) or not.
+    pub fn operand(&mut self, v: Val, wide: bool) -> Operand {
+        let r = self.root(v);
+        match self.loc[r as usize] {
+            Loc::Lit => {
+                let ty = self.code[v as usize].ty;
+                let x = self.code[r as usize].imm & ty.mask();
+                let signed = if wide { x as i64 } else { x as u32 as i32 as i64 };
+                if signed == signed as i32 as i64 {
+                    return Operand::Imm(signed as i32);
+                }
+                Operand::Reg(self.reg(v))
+            }
+            Loc::Home(offset) if self.uses[r as usize] == 1 && self.home_fits(r, wide) => {
+                Operand::Mem(file(offset))
+            }
+            _ => Operand::Reg(self.reg(v)),
+        }
+    }
+
+    /// Whether memory at the home of `r` can be read at the width of use.
+    fn home_fits(&self, r: Val, wide: bool) -> bool {
+        match self.code[r as usize].ty {
+            Ty::I64 => true,
+            Ty::I32 => !wide,
+            _ => false,
+        }
+    }
+
+    /// The value in an xmm register, for reading, locked.
+    pub fn xmm(&mut self, v: Val) -> u8 {
+        let r = self.root(v);
+        let x = match self.loc[r as usize] {
+            Loc::Xmm(x) => x,
+            loc => {
+                let x = self.xtemp();
+                match loc {
+                    Loc::Spill(s) => {
+                        self.asm.movups_load(x, Self::spill_slot(s));
+                        if !self.kept.iter().any(|&(_, k)| k == s) {
+                            self.spilled &= !(1 << s);
+                        }
+                    }
+                    Loc::Home(offset) => {
+                        self.asm.movups_load(x, file(offset));
+                        self.homes.retain(|&v| v != r);
+                    }
+                    Loc::Lit => self.wide_literal(x, self.code[r as usize].wide()),
+                    _ => self.failed = true,
+                }
+                self.xowner[x as usize] = r;
+                self.loc[r as usize] = Loc::Xmm(x);
+                x
+            }
+        };
+        self.xlocked |= 1 << x;
+        x
+    }
+
+    /// A 128-bit constant in an xmm register; leaves flags alone.
+    fn wide_literal(&mut self, x: u8, value: u128) {
+        let (lo, hi) = (value as u64, (value >> 64) as u64);
+        if value == 0 {
+            self.asm.sse(0x66, &[0xEF], x, x);
+            return;
+        }
+        self.asm.mov_imm(reg::RAX, lo);
+        self.asm.movq_to_xmm(true, x, reg::RAX);
+        if lo == hi {
+            self.asm.sse(0x66, &[0x6C], x, x);
+        } else if hi != 0 {
+            self.asm.mov_imm(reg::RAX, hi);
+            self.asm.movq_to_xmm(true, 0, reg::RAX);
+            self.asm.sse(0x66, &[0x6C], x, 0);
+        }
+    }
+
+    /// Where the result of `v` goes: the pin it is about to be put to if nobody needs what is there, else `prefer` if
+    /// that is free now, else a new temporary. Operands must have been released.
+    pub fn def(&mut self, v: Val, prefer: Option<u8>) -> u8 {
+        let hint = self.hint[v as usize];
+        if hint != 0xFF && self.aliases[hint as usize].is_empty() {
+            self.loc[v as usize] = Loc::Pin(hint);
+            self.aliases[hint as usize].push(v);
+            self.locked |= 1 << hint;
+            return hint;
+        }
+        let reusable = prefer.filter(|&h| self.temps >> h & 1 != 0 && self.owner[h as usize] == NONE);
+        let h = reusable.unwrap_or_else(|| self.temp());
+        self.set_reg(v, h);
+        h
+    }
+
+    /// Says that `v` is in temporary `h`.
+    pub fn set_reg(&mut self, v: Val, h: u8) {
+        self.owner[h as usize] = v;
+        self.loc[v as usize] = Loc::Reg(h);
+        self.locked |= 1 << h;
+        if self.uses[v as usize] == 0 {
+            self.owner[h as usize] = NONE;
+            self.loc[v as usize] = Loc::Nowhere;
+        }
+    }
+
+    /// A new xmm register for `v`, or `prefer` if that is free now.
+    pub fn xdef(&mut self, v: Val, prefer: Option<u8>) -> u8 {
+        let reusable = prefer.filter(|&x| x >= 2 && self.xowner[x as usize] == NONE);
+        let x = reusable.unwrap_or_else(|| self.xtemp());
+        self.xlocked |= 1 << x;
+        if self.uses[v as usize] > 0 {
+            self.xowner[x as usize] = v;
+            self.loc[v as usize] = Loc::Xmm(x);
+        }
+        x
+    }
+
+    /// Ends an operation: its registers may be evicted again.
+    pub fn unlock(&mut self) {
+        (self.locked, self.xlocked) = (0, 0);
+    }
+
+    /// Moves values that still alias pin `h`, except `but`, to temporaries: the pin is about to change.
+    pub fn evacuate(&mut self, h: u8, but: Val) {
+        let mut i = 0;
+        while i < self.aliases[h as usize].len() {
+            let v = self.aliases[h as usize][i];
+            if v == but {
+                i += 1;
+                continue;
+            }
+            self.aliases[h as usize].swap_remove(i);
+            if self.uses[v as usize] > 0 {
+                let to = self.temp();
+                self.asm.mov(true, to, h);
+                self.set_reg(v, to);
+            } else {
+                self.loc[v as usize] = Loc::Nowhere;
+            }
+        }
+    }
+
+    /// Loads values whose home overlaps `len` bytes at `offset` of the register file: they are about to change.
+    pub fn evacuate_home(&mut self, offset: u16, len: u16, but: Val) {
+        let mut i = 0;
+        while i < self.homes.len() {
+            let v = self.homes[i];
+            let Loc::Home(at) = self.loc[v as usize] else {
+                self.homes.swap_remove(i);
+                continue;
+            };
+            let size = self.code[v as usize].ty.bytes() as u16;
+            if v == but || at >= offset + len || offset >= at + size {
+                i += 1;
+                continue;
+            }
+            if self.code[v as usize].ty == Ty::V128 {
+                self.xmm(v);
+            } else {
+                self.reg(v);
+            }
+        }
+    }
+
+    /// Before control flow inside the block, or a call that writes state: moves every live value to where it stays,
+    /// spill slots. `keep` says that the slots hold their values until [`Lower::restore_kept`].
+    pub fn settle(&mut self, keep: bool) {
+        self.clobber();
+        for h in 0..16u8 {
+            self.evict(h);
+        }
+        self.xflush();
+        for h in PINS {
+            while let Some(v) = self.aliases[h as usize].pop() {
+                if self.uses[v as usize] > 0 {
+                    let s = self.new_spill();
+                    self.asm.store(8, Self::spill_slot(s), h);
+                    self.loc[v as usize] = Loc::Spill(s);
+                } else {
+                    self.loc[v as usize] = Loc::Nowhere;
+                }
+            }
+        }
+        while let Some(v) = self.homes.pop() {
+            let Loc::Home(offset) = self.loc[v as usize] else { continue };
+            let s = self.new_spill();
+            let ty = self.code[v as usize].ty;
+            if ty == Ty::V128 {
+                self.asm.movups_load(0, file(offset));
+                self.asm.movups_store(Self::spill_slot(s), 0);
+            } else {
+                self.asm.load(ty.bytes(), reg::RAX, file(offset));
+                self.asm.store(8, Self::spill_slot(s), reg::RAX);
+            }
+            self.loc[v as usize] = Loc::Spill(s);
+        }
+        self.unlock();
+        if keep {
+            self.kept.clear();
+            for v in self.block_first..self.now {
+                if let Loc::Spill(s) = self.loc[v as usize] {
+                    self.kept.push((v, s));
+                }
+            }
+        }
+    }
+
+    /// At the end of an `If` body: every value that outlives it is in its spill slot again.
+    pub fn restore_kept(&mut self) {
+        self.host_flags = None;
+        for v in self.block_first..self.now {
+            match self.loc[v as usize] {
+                Loc::Lit | Loc::Deferred => {}
+                _ => self.loc[v as usize] = Loc::Nowhere,
+            }
+        }
+        self.owner = [NONE; 16];
+        self.xowner = [NONE; 16];
+        self.homes.clear();
+        for h in PINS {
+            self.aliases[h as usize].clear();
+        }
+        self.spilled = 0;
+        for (v, s) in std::mem::take(&mut self.kept) {
+            if self.uses[v as usize] > 0 {
+                self.loc[v as usize] = Loc::Spill(s);
+                self.spilled |= 1 << s;
+            }
+        }
+    }
+
+    /// Finds roots, use counts, hints and what to defer, for the instructions of one block.
+    pub fn scan(&mut self, first: u32, end: u32) {
+        let mut barrier = [first; 16];
+        let mut all = first;
+        let mut last_logic = NONE;
+        for i in first..end {
+            let inst = self.code[i as usize];
+            let n = i as usize;
+            (self.root[n], self.uses[n], self.hint[n]) = (i, 0, 0xFF);
+            (self.loc[n], self.fuse[n], self.user[n]) = (Loc::Nowhere, NONE, NONE);
+            self.clean[n] = inst.ty.bits() as u8;
+            match inst.op {
+                Op::Zext => {
+                    let r = self.root(inst.a);
+                    let from = self.code[inst.a as usize].ty.bits();
+                    if inst.ty.bits() < from || self.clean[r as usize] as u32 <= from {
+                        self.root[n] = r;
+                        continue;
+                    }
+                }
+                Op::Get if self.pin_of(inst.imm).is_some() => self.clean[n] = 64,
+                Op::Select if inst.ty.bits() < 32 => {
+                    let clean = |v| self.clean[self.root[v as usize] as usize];
+                    self.clean[n] = clean(inst.b).max(clean(inst.c));
+                }
+                Op::Flags => {
+                    // Arithmetic that just made the same flags on the host need not be repeated.
+                    let by = if inst.sub == 2 { self.root(inst.a) } else { last_logic };
+                    if by != NONE && by >= first && self.same_arithmetic(by, i) {
+                        self.fuse[by as usize] = i;
+                    }
+                }
+                _ => {}
+            }
+            for a in inst.args() {
+                let r = self.root(a) as usize;
+                self.uses[r] += 1;
+                self.user[r] = i;
+            }
+            if inst.op == Op::Bin {
+                last_logic = i;
+            }
+            if inst.op.may_fault() || matches!(inst.op, Op::If | Op::EndIf | Op::Call) {
+                all = i;
+            }
+            if let (Op::Get | Op::Put, Some(h)) = (inst.op, self.pin_of(inst.imm)) {
+                if inst.op == Op::Put {
+                    let v = self.root(inst.a);
+                    let made = self.code[v as usize].op;
+                    let direct = !matches!(made, Op::Get | Op::Lit | Op::Cmp | Op::Holds | Op::Flags)
+                        && self.code[inst.a as usize].ty == Ty::I64
+                        && self.clean[v as usize] as u32 <= self.view_bits(inst.a)
+                        && self.hint[v as usize] == 0xFF;
+                    if direct && barrier[h as usize] <= v && all <= v {
+                        self.hint[v as usize] = h;
+                    }
+                }
+                barrier[h as usize] = i;
+            }
+        }
+    }
+
+    /// Bits that a view shows.
+    pub fn view_bits(&self, v: Val) -> u32 {
+        self.code[v as usize].ty.bits()
+    }
+
+    /// Whether `bin` leaves exactly the flags of `flags` on the host.
+    fn same_arithmetic(&self, bin: Val, flags: Val) -> bool {
+        use lyrebird_cpu::op::Bin;
+        let (b, f) = (&self.code[bin as usize], &self.code[flags as usize]);
+        if b.op != Op::Bin || !matches!(b.ty, Ty::I32 | Ty::I64) || b.ty != self.code[f.a as usize].ty {
+            return false;
+        }
+        let carry = &self.code[f.c as usize];
+        let known = |x| carry.op == Op::Lit && carry.imm == x;
+        let same = b.a == f.a && b.b == f.b;
+        match f.sub {
+            0 => b.sub == Bin::Add as u16 && same && known(0),
+            1 => b.sub == Bin::Sub as u16 && same && known(1),
+            _ => f.a == bin && [Bin::And as u16, Bin::Or as u16, Bin::Xor as u16].contains(&b.sub),
+        }
+    }
+}

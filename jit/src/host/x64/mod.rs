@@ -1,0 +1,432 @@
+//! The x86-64 back end: one forward walk over a region's IR emits its code.
+//!
+//! Registers: RBP points into the register file (see [`asm::BIAS`]), R15 holds the TLB bank, RSP a frame of spill
+//! slots. RAX, XMM0 and XMM1 are scratch of every lowering. Pins come from [`alloc::PINS`], temporaries are what is
+//! left. Slow paths are out of line at the region's end and keep all registers but RAX.
+
+pub mod alloc;
+pub mod asm;
+pub mod stubs;
+
+mod flow;
+mod int;
+mod mem;
+mod vec;
+
+use super::{Exit, Pins, Site};
+use crate::guest::Guest;
+use crate::ir::{Block, Inst, Ir, NONE, Op, Val, transfer};
+use alloc::{Loc, PINS};
+use asm::{Asm, Cc, Label, file, reg};
+use lyrebird_cpu::emit::{Effects, Transfer};
+use stubs::Stubs;
+
+/// Spill slots of 16 bytes in the frame.
+pub const SPILLS: usize = 64;
+
+/// Bytes below the spill slots' end that compiled code owns of the stack.
+pub const FRAME: i32 = SPILLS as i32 * 16;
+
+/// What the back end must know besides the IR.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Config {
+    /// Where the fixed routines are.
+    pub stubs: Stubs,
+    /// Instructions are counted against the budget, block by block.
+    pub counting: bool,
+    /// Atomics are locked.
+    pub locked: bool,
+    /// The mode faults unaligned plain accesses.
+    pub strict: bool,
+    /// Byte of the PC in the register file.
+    pub pc: u16,
+    /// Byte of the condition flags.
+    pub flags: u16,
+    /// How many words from 0 may be pinned.
+    pub pinnable: u16,
+    /// Byte of the request mask, from the start of the register file.
+    pub poll_mask: i32,
+    /// Break the lowering with this number, for testing that verification finds it.
+    pub fault: Option<u32>,
+}
+
+/// What compiling a region gives.
+#[derive(Clone, Debug, Default)]
+pub struct Compiled {
+    /// Where guest registers are kept.
+    pub pins: Pins,
+    /// Direct jumps to link.
+    pub exits: Vec<Exit>,
+}
+
+enum Cold {
+    /// A memory access that missed the TLB.
+    Access { from: Label, back: Label, site: Site, access: mem::Slow },
+    /// An exception.
+    Raise { from: Label, site: Site, exception: u64 },
+    /// The instruction has to be interpreted.
+    Interpret { from: Label, site: Site },
+    /// An exit of the region, to byte `target` of the page.
+    Leave { from: Label, dirty: u32, target: i64, poll: bool },
+    /// Attention was asked for on the way to byte `target`.
+    Poll { from: Label, dirty: u32, target: i64 },
+    /// The budget does not cover the block at `target`.
+    Budget { from: Label, dirty: u32, target: i64, count: u32 },
+    /// An unlinked direct jump.
+    Link { from: Label, number: u32 },
+}
+
+/// The back end and the memory it reuses.
+pub struct Lower {
+    /// The code.
+    pub asm: Asm,
+    config: Config,
+    code: Vec<Inst>,
+    blocks: Vec<Block>,
+    helpers: Vec<(u64, Effects)>,
+    labels: Vec<Label>,
+    pins: Pins,
+    temps: u16,
+    dirty_in: Vec<u32>,
+    // Per value.
+    loc: Vec<Loc>,
+    uses: Vec<u32>,
+    root: Vec<Val>,
+    clean: Vec<u8>,
+    hint: Vec<u8>,
+    fuse: Vec<Val>,
+    user: Vec<Val>,
+    // Allocation state.
+    owner: [Val; 16],
+    xowner: [Val; 16],
+    aliases: [Vec<Val>; 16],
+    homes: Vec<Val>,
+    spilled: u64,
+    kept: Vec<(Val, u8)>,
+    locked: u16,
+    xlocked: u16,
+    /// The flags value that the host's flags hold, and whether the host's carry is its opposite.
+    host_flags: Option<(Val, bool)>,
+    // Where the walk is.
+    block_first: u32,
+    now: u32,
+    at: u32,
+    dirty: u32,
+    inside: Option<Label>,
+    failed: bool,
+    colds: Vec<Cold>,
+    exits: Vec<Exit>,
+}
+
+impl Default for Lower {
+    fn default() -> Self {
+        Self {
+            asm: Asm::default(),
+            config: Config::default(),
+            code: Vec::new(),
+            blocks: Vec::new(),
+            helpers: Vec::new(),
+            labels: Vec::new(),
+            pins: Pins::default(),
+            temps: 0,
+            dirty_in: Vec::new(),
+            loc: Vec::new(),
+            uses: Vec::new(),
+            root: Vec::new(),
+            clean: Vec::new(),
+            hint: Vec::new(),
+            fuse: Vec::new(),
+            user: Vec::new(),
+            owner: [NONE; 16],
+            xowner: [NONE; 16],
+            aliases: Default::default(),
+            homes: Vec::new(),
+            spilled: 0,
+            kept: Vec::new(),
+            locked: 0,
+            xlocked: 0,
+            host_flags: None,
+            block_first: 0,
+            now: 0,
+            at: 0,
+            dirty: 0,
+            inside: None,
+            failed: false,
+            colds: Vec::new(),
+            exits: Vec::new(),
+        }
+    }
+}
+
+impl Lower {
+    /// Compiles a region; the code is in `asm`, to be finished at its address. `None` if it is too complex.
+    pub fn region<A: Guest>(&mut self, ir: &mut Ir<A>, config: Config) -> Option<Compiled> {
+        self.config = config;
+        std::mem::swap(&mut self.code, &mut ir.code);
+        std::mem::swap(&mut self.blocks, &mut ir.blocks);
+        self.helpers.clear();
+        self.helpers.extend(ir.helpers.iter().map(|h| (std::ptr::from_ref(*h) as u64, h.effects)));
+        let done = self.whole();
+        std::mem::swap(&mut self.code, &mut ir.code);
+        std::mem::swap(&mut self.blocks, &mut ir.blocks);
+        done.then(|| Compiled { pins: self.pins, exits: std::mem::take(&mut self.exits) })
+    }
+
+    fn whole(&mut self) -> bool {
+        let n = self.code.len();
+        self.asm.clear();
+        self.colds.clear();
+        self.exits.clear();
+        self.failed = false;
+        self.loc.resize(n, Loc::Nowhere);
+        self.uses.resize(n, 0);
+        self.root.resize(n, NONE);
+        self.clean.resize(n, 0);
+        self.hint.resize(n, 0xFF);
+        self.fuse.resize(n, NONE);
+        self.user.resize(n, NONE);
+        self.choose_pins();
+        let entry = self.dataflow();
+        self.labels.clear();
+        for _ in 0..self.blocks.len() {
+            let l = self.asm.label();
+            self.labels.push(l);
+        }
+        // Invalidation overwrites these eight bytes with a call, in one store.
+        self.asm.extend([0x0F, 0x1F, 0x84, 0, 0, 0, 0, 0]);
+        for p in 0..self.pins.count as usize {
+            if entry >> p & 1 != 0 {
+                self.asm.load(8, self.pins.host[p], file(self.pins.word[p] * 8));
+            }
+        }
+        for b in 0..self.blocks.len() {
+            self.block(b);
+        }
+        self.cold_paths();
+        !self.failed
+    }
+
+    /// The host register that the slot at byte `offset` is pinned to.
+    #[inline(always)]
+    fn pin_of(&self, offset: u64) -> Option<u8> {
+        let word = (offset >> 3) as u16;
+        let pins = &self.pins;
+        (0..pins.count as usize).find(|&p| pins.word[p] == word).map(|p| pins.host[p])
+    }
+
+    fn pin_number(&self, host: u8) -> u32 {
+        (0..self.pins.count as usize).find(|&p| self.pins.host[p] == host).unwrap_or(0) as u32
+    }
+
+    /// Pins the most used slots, uses in loops counting more.
+    fn choose_pins(&mut self) {
+        let mut weight = [0u32; 64];
+        for (n, b) in self.blocks.iter().enumerate() {
+            let looped = self.blocks.iter().enumerate().any(|(m, from)| {
+                m >= n && {
+                    let t = &self.code[from.end as usize - 1];
+                    let goes =
+                        |at: i64| at >= 0 && at as u32 <= b.at && at as u32 <= from.at && b.at <= from.at;
+                    match t.op {
+                        Op::Jump => goes(t.imm as i64) && self.blocks.iter().any(|x| x.at as u64 == t.imm),
+                        Op::Branch => goes(t.targets().0) || goes(t.targets().1),
+                        _ => false,
+                    }
+                }
+            });
+            let each = if looped { 8 } else { 1 };
+            for i in &self.code[b.first as usize..b.end as usize] {
+                if matches!(i.op, Op::Get | Op::Put) && (i.imm >> 3) < self.config.pinnable as u64 {
+                    weight[(i.imm >> 3) as usize & 63] += each;
+                }
+            }
+        }
+        self.pins = Pins::default();
+        let mut chosen = 0u64;
+        for host in PINS {
+            let best = (0..self.config.pinnable.min(64) as usize)
+                .filter(|&w| chosen >> w & 1 == 0 && weight[w] > 0)
+                .max_by_key(|&w| (weight[w], std::cmp::Reverse(w)));
+            let Some(w) = best else { break };
+            chosen |= 1 << w;
+            let p = self.pins.count as usize;
+            (self.pins.host[p], self.pins.word[p]) = (host, w as u16);
+            self.pins.count += 1;
+        }
+        self.temps = !(1 << reg::RAX | 1 << reg::RSP | 1 << reg::RBP | 1 << reg::R15);
+        for p in 0..self.pins.count as usize {
+            self.temps &= !(1 << self.pins.host[p]);
+        }
+    }
+
+    fn pin_bit(&self, offset: u64) -> u32 {
+        let word = (offset >> 3) as u16;
+        (0..self.pins.count as usize).find(|&p| self.pins.word[p] == word).map_or(0, |p| 1 << p)
+    }
+
+    /// Which pins may be dirty at each block's start, and which must be loaded at the region's entry.
+    fn dataflow(&mut self) -> u32 {
+        let n = self.blocks.len();
+        let mut written = vec![0u32; n];
+        for b in 0..n {
+            let block = self.blocks[b];
+            for i in block.first..block.end {
+                let inst = &self.code[i as usize];
+                if inst.op == Op::Put {
+                    written[b] |= self.pin_bit(inst.imm);
+                }
+            }
+        }
+        let successors: Vec<[Option<usize>; 2]> =
+            (0..n).map(|b| self.inside_targets(b).map(|t| t.and_then(|at| self.block_at(at)))).collect();
+        self.dirty_in.clear();
+        self.dirty_in.resize(n, 0);
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for b in 0..n {
+                let out = self.dirty_in[b] | written[b];
+                for s in successors[b].into_iter().flatten() {
+                    changed |= self.dirty_in[s] | out != self.dirty_in[s];
+                    self.dirty_in[s] |= out;
+                }
+            }
+        }
+        // A pin is needed at a block's start if it is read, or stored by an exit, before it is written.
+        let (mut needs, mut sets) = (vec![0u32; n], vec![0u32; n]);
+        for b in 0..n {
+            let block = self.blocks[b];
+            let (mut dirty, mut set, mut need, mut inside) = (self.dirty_in[b], 0u32, 0u32, false);
+            for i in block.first..block.end {
+                let inst = &self.code[i as usize];
+                match inst.op {
+                    Op::Get => need |= self.pin_bit(inst.imm) & !set,
+                    Op::Put => {
+                        let bit = self.pin_bit(inst.imm);
+                        dirty |= bit;
+                        if !inside {
+                            set |= bit;
+                        } else {
+                            need |= bit & !set;
+                        }
+                    }
+                    Op::If => inside = true,
+                    Op::EndIf => inside = false,
+                    Op::Call => need |= dirty & !set,
+                    op if op.may_fault() || op.terminal() => need |= dirty & !set,
+                    _ => {}
+                }
+            }
+            if self.config.counting {
+                need |= self.dirty_in[b];
+            }
+            (needs[b], sets[b]) = (need, set);
+        }
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for b in (0..n).rev() {
+                let out = successors[b].into_iter().flatten().fold(0, |m, s| m | needs[s]);
+                let need = needs[b] | out & !sets[b];
+                changed |= need != needs[b];
+                needs[b] = need;
+            }
+        }
+        needs.first().copied().unwrap_or(0)
+    }
+
+    fn block_at(&self, at: i64) -> Option<usize> {
+        self.blocks.iter().position(|b| b.at as i64 == at)
+    }
+
+    fn inside_targets(&self, b: usize) -> [Option<i64>; 2] {
+        let t = &self.code[self.blocks[b].end as usize - 1];
+        match t.op {
+            Op::Jump if transfer(t.sub) == Transfer::Jump => [Some(t.imm as i64), None],
+            Op::Branch => [Some(t.targets().0), Some(t.targets().1)],
+            _ => [None, None],
+        }
+    }
+
+    fn block(&mut self, b: usize) {
+        let Block { at, first, end, count } = self.blocks[b];
+        self.block_first = first;
+        self.asm.bind(self.labels[b]);
+        self.dirty = self.dirty_in[b];
+        self.at = at;
+        self.host_flags = None;
+        self.owner = [NONE; 16];
+        self.xowner = [NONE; 16];
+        for a in &mut self.aliases {
+            a.clear();
+        }
+        self.homes.clear();
+        self.kept.clear();
+        self.spilled = 0;
+        self.inside = None;
+        self.scan(first, end);
+        if self.config.counting {
+            let from = self.asm.label();
+            self.asm.alu_mem_imm(asm::Alu::Sub, true, file(crate::words::BUDGET.offset()), count as i32);
+            self.asm.jcc(Cc::S, from);
+            self.colds.push(Cold::Budget { from, dirty: self.dirty, target: at as i64, count });
+        }
+        for i in first..end {
+            self.now = i;
+            self.lower(i, b);
+            self.unlock();
+            if self.failed {
+                return;
+            }
+        }
+    }
+
+    fn site(&self, log2: u32, pair: bool, access: u16) -> Site {
+        Site { at: self.at, dirty: self.dirty, log2, pair, access }
+    }
+
+    fn lower(&mut self, i: Val, b: usize) {
+        let inst = self.code[i as usize];
+        if self.root[i as usize] != i {
+            return;
+        }
+        match inst.op {
+            Op::At => self.at = inst.imm as u32,
+            Op::Lit => self.loc[i as usize] = Loc::Lit,
+            Op::Get => self.get(i, &inst),
+            Op::Put => self.put(&inst),
+            Op::Page => self.page(i, &inst),
+            Op::Un => self.un(i, &inst),
+            Op::Bin => self.bin(i, &inst),
+            Op::Cmp | Op::Holds => self.condition(i, &inst),
+            Op::Zext => self.zext(i, &inst),
+            Op::Sext => self.sext(i, &inst),
+            Op::Select => self.select(i, &inst),
+            Op::Flags => self.flags(i, &inst),
+            Op::Load => self.load(i, &inst),
+            Op::Store => self.store(&inst),
+            Op::LoadPair => self.load_pair(i, &inst),
+            Op::Second => {}
+            Op::StorePair => self.store_pair(&inst),
+            Op::Rmw => self.rmw(i, &inst),
+            Op::Cas => self.cas(i, &inst),
+            Op::Fence => self.fence(&inst),
+            Op::RaiseIf => self.raise_if(&inst),
+            Op::If => self.begin_if(&inst),
+            Op::EndIf => self.end_if(),
+            Op::Call => self.call(i, &inst),
+            Op::Clock => self.clock(i),
+            Op::Vec => self.vec(i, &inst),
+            Op::Lane => self.lane(i, &inst),
+            Op::SetLane => self.set_lane(i, &inst),
+            Op::ToVec => self.to_vec(i, &inst),
+            Op::Dup => self.dup(i, &inst),
+            Op::Jump => self.jump(&inst, b),
+            Op::Branch => self.branch(&inst, b),
+            Op::JumpTo => self.jump_to(&inst),
+            Op::Raise => self.raise(&inst),
+            Op::Sync => self.sync(&inst),
+            Op::Leave => self.leave(),
+        }
+    }
+}

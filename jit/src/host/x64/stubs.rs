@@ -1,0 +1,191 @@
+//! The fixed routines that compiled code shares: entry and exit, and the ways into Rust.
+//!
+//! Slow paths save every general register but RAX to the engine's words, so that the engine can find pins there when
+//! an access raises, and so that compiled code need not care.
+
+use super::FRAME;
+use super::asm::{Asm, BIAS, file};
+use crate::guest::Guest;
+use crate::host::{Why, x64::asm::reg};
+use crate::run;
+use crate::words;
+use dynasmrt::{DynasmApi, dynasm};
+
+/// Bytes of stack for saving xmm registers around slow paths, after the spill slots.
+const XMM_SAVE: i32 = 16 * 16;
+
+/// Addresses of the routines.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stubs {
+    /// Enters compiled code: register file plus bias in RDI, code in RSI; gives a [`Why`].
+    pub entry: u64,
+    /// A load that missed.
+    pub load: u64,
+    /// A store that missed.
+    pub store: u64,
+    /// A helper, its address in RAX.
+    pub helper: u64,
+    /// A vector operation, packed in RAX.
+    pub vec: u64,
+    /// The clock.
+    pub clock: u64,
+    /// An exception.
+    pub raise: u64,
+    /// An instruction to interpret.
+    pub interpret: u64,
+    /// An unlinked jump.
+    pub link: u64,
+    /// Back to the engine; the PC slot is set.
+    pub dispatch: u64,
+    /// An address, in RAX, that the table does not know.
+    pub miss: u64,
+    /// Attention before going to RAX.
+    pub poll: u64,
+    /// No budget for the block at RAX.
+    pub budget: u64,
+    /// An invalidated region was entered.
+    pub stale: u64,
+}
+
+const SAVED: [u8; 12] = [
+    reg::RCX,
+    reg::RDX,
+    reg::RBX,
+    reg::RSI,
+    reg::RDI,
+    reg::R8,
+    reg::R9,
+    reg::R10,
+    reg::R11,
+    reg::R12,
+    reg::R13,
+    reg::R14,
+];
+
+/// Those of them that functions may change.
+const VOLATILE: [u8; 8] = [reg::RCX, reg::RDX, reg::RSI, reg::RDI, reg::R8, reg::R9, reg::R10, reg::R11];
+
+struct Emit<'a> {
+    asm: &'a mut Asm,
+    base: u64,
+    exit: u64,
+}
+
+impl Emit<'_> {
+    fn here(&mut self) -> u64 {
+        self.asm.align(16, 0x90);
+        self.base + self.asm.len() as u64
+    }
+
+    fn save(&mut self) {
+        for h in SAVED {
+            self.asm.store(8, file(words::saved(h as u16).offset()), h);
+        }
+        self.asm.load(8, reg::RCX, super::asm::Mem { base: reg::RSP, index: None, disp: 0 });
+        self.asm.store(8, file(words::RETURN.offset()), reg::RCX);
+    }
+
+    /// A routine that saves registers, calls `function(core, RAX)`, and leaves if that gives a reason to.
+    fn call(&mut self, function: u64) -> u64 {
+        let at = self.here();
+        self.save();
+        let asm = &mut *self.asm;
+        dynasm!(asm; .arch x64
+            ; mov rsi, rax
+            ; lea rdi, [rbp - BIAS]
+            ; sub rsp, 8
+            ; mov rax, QWORD function as i64
+            ; call rax
+            ; add rsp, 8
+            ; test rax, rax
+        );
+        let leave = asm.label();
+        asm.jcc(super::Cc::NE, leave);
+        for h in VOLATILE {
+            asm.load(8, h, file(words::saved(h as u16).offset()));
+        }
+        dynasm!(asm; .arch x64; ret);
+        asm.bind(leave);
+        dynasm!(asm; .arch x64; add rsp, 8);
+        asm.jmp_to(self.exit);
+        at
+    }
+
+    /// A routine that saves registers and leaves.
+    fn site(&mut self, why: Why) -> u64 {
+        let at = self.here();
+        self.save();
+        let asm = &mut *self.asm;
+        dynasm!(asm; .arch x64; add rsp, 8; mov eax, why as i32);
+        asm.jmp_to(self.exit);
+        at
+    }
+
+    /// A routine that sets the PC to RAX and leaves.
+    fn place(&mut self, why: Why, pc: u16) -> u64 {
+        let at = self.here();
+        self.asm.store(8, file(pc), reg::RAX);
+        let asm = &mut *self.asm;
+        dynasm!(asm; .arch x64; mov eax, why as i32);
+        asm.jmp_to(self.exit);
+        at
+    }
+
+    fn leave(&mut self, why: Why) -> u64 {
+        let at = self.here();
+        let asm = &mut *self.asm;
+        dynasm!(asm; .arch x64; mov eax, why as i32);
+        asm.jmp_to(self.exit);
+        at
+    }
+}
+
+/// Emits the routines for guest `A` as code that will be at `base`.
+pub fn emit<A: Guest>(asm: &mut Asm, base: u64) -> Stubs {
+    const BELOW: i32 = FRAME + XMM_SAVE + 8;
+    let mut e = Emit { asm, base, exit: 0 };
+    let exit = e.here();
+    let asm = &mut *e.asm;
+    dynasm!(asm; .arch x64
+        ; add rsp, BELOW
+        ; pop r15
+        ; pop r14
+        ; pop r13
+        ; pop r12
+        ; pop rbp
+        ; pop rbx
+        ; ret
+    );
+    e.exit = exit;
+    let entry = e.here();
+    let asm = &mut *e.asm;
+    dynasm!(asm; .arch x64
+        ; push rbx
+        ; push rbp
+        ; push r12
+        ; push r13
+        ; push r14
+        ; push r15
+        ; sub rsp, BELOW
+        ; mov rbp, rdi
+    );
+    asm.load(8, reg::R15, file(words::BANK.offset()));
+    dynasm!(asm; .arch x64; jmp rsi);
+    let pc = A::PC.offset();
+    Stubs {
+        entry,
+        load: e.call(run::load::<A> as *const () as u64),
+        store: e.call(run::store::<A> as *const () as u64),
+        helper: e.call(run::helper::<A> as *const () as u64),
+        vec: e.call(run::vec::<A> as *const () as u64),
+        clock: e.call(run::clock::<A> as *const () as u64),
+        raise: e.site(Why::Raise),
+        interpret: e.site(Why::Interpret),
+        link: e.site(Why::Link),
+        stale: e.site(Why::Stale),
+        dispatch: e.leave(Why::Dispatch),
+        miss: e.place(Why::Dispatch, pc),
+        poll: e.place(Why::Poll, pc),
+        budget: e.place(Why::Budget, pc),
+    }
+}

@@ -1,0 +1,184 @@
+//! Removes values nobody uses and slot writes that are overwritten before anybody can see them.
+//!
+//! A write is seen by a later read, by everything that may leave for an exception, by helpers that read state, and by
+//! the exits. The condition flags are followed across blocks: a block that always sets them before anything can see
+//! them does not want them, and a forward jump to it is not an exit.
+
+use crate::guest::Guest;
+use crate::ir::{Inst, Ir, NONE, Op, Ty, Val, VecForm};
+use lyrebird_cpu::slot::WORDS;
+
+/// The pass and its memory.
+pub struct Dead {
+    counting: bool,
+    uses: Vec<u32>,
+    /// For each word: bits that are overwritten later, stamped.
+    covered: Vec<(u32, u32)>,
+    stamp: u32,
+    wants: Vec<bool>,
+    gone: Vec<bool>,
+    renumbered: Vec<Val>,
+}
+
+impl Default for Dead {
+    fn default() -> Self {
+        Self {
+            counting: false,
+            uses: Vec::new(),
+            covered: vec![(0, 0); WORDS],
+            stamp: 0,
+            wants: Vec::new(),
+            gone: Vec::new(),
+            renumbered: Vec::new(),
+        }
+    }
+}
+
+impl Dead {
+    /// Runs over all blocks. Where instructions are counted, every block may be the last of a run.
+    pub fn run<A: Guest>(&mut self, ir: &mut Ir<A>, counting: bool) {
+        self.counting = counting;
+        self.uses.clear();
+        self.uses.resize(ir.code.len(), 0);
+        self.gone.clear();
+        self.gone.resize(ir.code.len(), false);
+        self.wants.clear();
+        for b in &ir.blocks {
+            let wants = wants_flags(ir, &ir.code[b.first as usize..b.end as usize]);
+            self.wants.push(wants);
+        }
+        for b in 0..ir.blocks.len() {
+            self.block(ir, b);
+        }
+        self.compact(ir);
+    }
+
+    /// Whether somebody may see the flags after block `b`.
+    fn flags_live_out<A: Guest>(&self, ir: &Ir<A>, b: usize) -> bool {
+        if self.counting {
+            return true;
+        }
+        let block = &ir.blocks[b];
+        let last = &ir.code[block.end as usize - 1];
+        let targets = ir.successors(block);
+        let expected = if last.op == Op::Branch { 2 } else { 1 };
+        targets.iter().flatten().count() != expected
+            || targets.iter().flatten().any(|&at| {
+                // Backward jumps poll for interrupts, which see everything.
+                at <= block.at as i64 || ir.block_at(at).is_none_or(|t| self.wants[t])
+            })
+    }
+
+    fn block<A: Guest>(&mut self, ir: &mut Ir<A>, b: usize) {
+        self.stamp += 1;
+        let flags = (A::FLAGS.offset() >> 3) as usize;
+        if !self.flags_live_out(ir, b) {
+            self.covered[flags] = (self.stamp, 32);
+        }
+        let (first, end) = (ir.blocks[b].first as usize, ir.blocks[b].end as usize);
+        for i in (first..end).rev() {
+            let inst = ir.code[i];
+            let keep = match inst.op {
+                Op::Put => self.put(&inst),
+                op if op.effect() => true,
+                _ => self.uses[i] > 0,
+            };
+            if !keep {
+                self.gone[i] = true;
+                continue;
+            }
+            for a in inst.args() {
+                self.uses[a as usize] += 1;
+            }
+            match inst.op {
+                Op::Get => self.see(inst.imm, inst.ty),
+                Op::Call => {
+                    let e = ir.helpers[inst.imm as usize].effects;
+                    if e.reads || e.raises || e.writes {
+                        self.stamp += 1;
+                    }
+                }
+                Op::Vec if VecForm::unpack(inst.imm).is_some_and(|v| v.op.touches_env()) => {
+                    self.see(A::FP_STATUS.offset() as u64, Ty::I64);
+                    self.see(A::FP_CONTROL.offset() as u64, Ty::I64);
+                }
+                Op::If | Op::EndIf => self.stamp += 1,
+                op if op.may_fault() => self.stamp += 1,
+                _ => {}
+            }
+        }
+    }
+
+    /// Notes a write, walking backwards. Whether somebody sees it.
+    fn put(&mut self, inst: &Inst) -> bool {
+        let word = (inst.imm >> 3) as usize % WORDS;
+        if inst.imm & 7 != 0 {
+            return true;
+        }
+        let bits = inst.ty.bits().min(64);
+        let mut seen = false;
+        for w in word..(word + 1 + (inst.ty == Ty::V128) as usize).min(WORDS) {
+            let (stamp, covered) = self.covered[w];
+            if stamp != self.stamp || covered < bits {
+                seen = true;
+            }
+        }
+        if seen {
+            for w in word..(word + 1 + (inst.ty == Ty::V128) as usize).min(WORDS) {
+                let (stamp, covered) = self.covered[w];
+                let before = if stamp == self.stamp { covered } else { 0 };
+                self.covered[w] = (self.stamp, before.max(bits));
+            }
+        }
+        seen
+    }
+
+    fn see(&mut self, offset: u64, ty: Ty) {
+        let word = (offset >> 3) as usize % WORDS;
+        for w in word..(word + 1 + (ty == Ty::V128) as usize).min(WORDS) {
+            self.covered[w].0 = 0;
+        }
+    }
+
+    fn compact<A: Guest>(&mut self, ir: &mut Ir<A>) {
+        self.renumbered.clear();
+        self.renumbered.resize(ir.code.len(), NONE);
+        let mut to = 0;
+        for b in 0..ir.blocks.len() {
+            let (first, end) = (ir.blocks[b].first as usize, ir.blocks[b].end as usize);
+            ir.blocks[b].first = to as u32;
+            for i in first..end {
+                if self.gone[i] {
+                    continue;
+                }
+                let mut inst = ir.code[i];
+                for v in [&mut inst.a, &mut inst.b, &mut inst.c].into_iter().take(inst.op.args()) {
+                    *v = self.renumbered[*v as usize];
+                }
+                self.renumbered[i] = to as Val;
+                ir.code[to] = inst;
+                to += 1;
+            }
+            ir.blocks[b].end = to as u32;
+        }
+        ir.code.truncate(to);
+    }
+}
+
+/// Whether a block may let somebody see the flags it was entered with.
+fn wants_flags<A: Guest>(ir: &Ir<A>, code: &[Inst]) -> bool {
+    let flags = A::FLAGS.offset() as u64;
+    for inst in code {
+        match inst.op {
+            Op::Put if inst.imm == flags => return false,
+            Op::Get if inst.imm & !7 == flags => return true,
+            Op::Call if ir.helpers[inst.imm as usize].effects != lyrebird_cpu::emit::Effects::NONE => {
+                return true;
+            }
+            Op::If => return true,
+            op if op.may_fault() || op.terminal() => return true,
+            _ => {}
+        }
+    }
+    true
+}

@@ -1,0 +1,240 @@
+//! A processor with RAM at address 0 and nothing else, and random programs for it.
+#![allow(dead_code, reason = "shared by several test programs")]
+
+use lyrebird_cpu::arm::{Arm64, Platform, Timer, a64, exclusive, maintenance, model, state, sysreg as sr};
+use lyrebird_cpu::code::CodeMap;
+use lyrebird_cpu::core::{Core, NoAnswer, Physical};
+use lyrebird_cpu::run::Exit;
+use lyrebird_ram::GuestRam;
+use std::sync::Arc;
+
+pub const RAM: u64 = 4 << 20;
+/// Where programs are, and how many words they have.
+pub const CODE: u64 = 0x10000;
+pub const WORDS: u64 = 4096;
+/// Where data is.
+pub const DATA: u64 = 0x40000;
+const TABLES: u64 = 0x20_0000;
+const VECTORS: u64 = 0x8000;
+
+struct Flat {
+    ram: GuestRam,
+}
+
+impl Physical for Flat {
+    fn ram(&self, pa: u64) -> Option<(u64, bool)> {
+        (pa < self.ram.len()).then_some((pa, true))
+    }
+    fn read(&self, _: usize, _: u64, _: u32) -> Result<u64, NoAnswer> {
+        Err(NoAnswer)
+    }
+    fn write(&self, _: usize, _: u64, _: u32, _: u64) -> Result<(), NoAnswer> {
+        Err(NoAnswer)
+    }
+}
+
+struct Nothing;
+
+impl Platform for Nothing {
+    fn counter(&self) -> u64 {
+        12345
+    }
+    fn timer(&self, _: usize, _: Timer, _: u32, _: u64) {}
+    fn read_register(&self, _: usize, _: u32) -> Option<u64> {
+        None
+    }
+    fn write_register(&self, _: usize, _: u32, _: u64) -> Option<()> {
+        None
+    }
+    fn firmware(&self, _: usize, _: bool, _: [u64; 4]) -> Option<u64> {
+        None
+    }
+    fn broadcast(&self, _: usize, _: maintenance::Forget, _: &mut dyn FnMut()) {}
+    fn mail(&self, _: usize) -> Vec<maintenance::Forget> {
+        Vec::new()
+    }
+    fn random(&self) -> u64 {
+        4
+    }
+    fn semihosting(&self) -> bool {
+        false
+    }
+    fn console(&self, _: &[u8]) {}
+    fn exit(&self, _: i32) {}
+}
+
+/// A processor at `CODE`, EL1, MMU on: the first GiB is mapped flat, and once more, read-only, at 1 GiB; the rest is
+/// not. Exceptions skip the faulting instruction.
+pub fn core(smp: bool) -> Core<Arm64> {
+    let ram = GuestRam::new(RAM).unwrap();
+    let bus = Arc::new(Flat { ram: ram.clone() });
+    let arch = Arm64::new(Arc::new(Nothing), Arc::new(exclusive::Versions::default()), smp);
+    let model = model::find("max").unwrap();
+    let code = Arc::new(CodeMap::new(RAM));
+    let mut c = Core::new(arch, model.features, 0, ram, bus, code);
+    model::reset(&mut c, model, false);
+    // Block descriptors: attribute 0 (normal), access flag, inner shareable.
+    c.ram.write(TABLES, 0x0000_0701u64).unwrap();
+    c.ram.write(TABLES + 8, 0x0000_0781u64).unwrap();
+    c.set(sr::MAIR_EL1, 0xFF);
+    c.set(sr::TCR_EL1, 25 | 1 << 23 | 25 << 16);
+    c.set(sr::TTBR0_EL1, TABLES);
+    c.set(sr::VBAR_EL1, VECTORS);
+    c.set(sr::CPACR_EL1, 3 << 20);
+    let sctlr = c.reg(sr::SCTLR_EL1);
+    c.set(sr::SCTLR_EL1, sctlr | 1);
+    lyrebird_cpu::arm::context::new_spaces(&mut c);
+    lyrebird_cpu::arm::context::refresh(&mut c);
+    // mrs x30, elr_el1; add x30, x30, 4; msr elr_el1, x30; eret
+    for vector in 0..16 {
+        for (i, w) in [0xD538_403Eu32, 0x9100_13DE, 0xD518_403E, 0xD69F_03E0].into_iter().enumerate() {
+            c.ram.write(VECTORS + vector * 0x80 + i as u64 * 4, w).unwrap();
+        }
+    }
+    c.set_pc(CODE);
+    c
+}
+
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11
+    }
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.next() % n
+    }
+}
+
+/// Rows that say what the board does not answer, or that nobody could follow.
+fn excluded(name: &str) -> bool {
+    ["HVC", "SMC", "HLT", "HINT", "MSR", "MRS", "SYS", "SYSL", "ERET", "WFE", "WFI", "UDF"]
+        .iter()
+        .any(|x| name.starts_with(x))
+}
+
+/// One random instruction, as one or more words. Branches stay near, and mostly addresses are in the data.
+pub fn instruction(r: &mut Random, pick: &dyn Fn(&str) -> bool) -> Vec<u32> {
+    let rows = a64::interp_table().rows();
+    loop {
+        let row = &rows[r.below(rows.len() as u64) as usize];
+        if excluded(row.name) || !pick(row.name) {
+            continue;
+        }
+        let mut w = r.next() as u32 & !row.mask | row.value;
+        // Few registers, so that values meet.
+        for low in [0, 5, 16] {
+            let field = 31 << low;
+            if row.mask & field == 0 && r.below(4) != 0 {
+                w = w & !field | (r.below(12) as u32) << low;
+            }
+        }
+        let near = |r: &mut Random| (r.below(48) as i64 - 16) as u32;
+        let n = row.name;
+        if n == "B" || n == "BL" {
+            w = w & !0x3FF_FFFF | near(r) & 0x3FF_FFFF;
+        } else if n.starts_with("TB") {
+            w = w & !(0x3FFF << 5) | (near(r) & 0x3FFF) << 5;
+        } else if n.starts_with("CB") || n.starts_with("B.") || n.contains("literal") {
+            w = w & !(0x7_FFFF << 5) | (near(r) & 0x7_FFFF) << 5;
+        }
+        let memory = row.pattern.replace(' ', "").contains("nnnnn")
+            && ["LD", "ST", "SWP", "CAS", "PRF"].iter().any(|x| n.starts_with(x));
+        let jump = ["BR", "RET"].iter().any(|x| n.starts_with(x)) && !n.contains('A') || n == "BLR";
+        if jump {
+            // adr x27, .+k; br x27
+            let k = (near(r) as i32 * 4) as u32;
+            let adr = 0x1000_0000 | (k & 3) << 29 | (k >> 2 & 0x7_FFFF) << 5 | 27;
+            return vec![adr, w & !(31 << 5) | 27 << 5];
+        }
+        if memory && r.below(16) != 0 {
+            let base = 26;
+            let at = match r.below(8) {
+                0 => DATA + 0xFE0 + r.below(64),
+                1 => 0x4000_0000 + DATA + r.below(4096),
+                2 => 0x8000_0000 + r.below(4096),
+                3 => DATA + r.below(8192),
+                _ => DATA + r.below(512) * 16,
+            } as u32;
+            let mut words =
+                vec![0xD280_0000 | (at & 0xFFFF) << 5 | base, 0xF2A0_0000 | (at >> 16) << 5 | base];
+            w = w & !(31 << 5) | base << 5;
+            if row.pattern.contains("mmmmm") && r.below(4) != 0 {
+                w |= 31 << 16;
+            }
+            words.push(w);
+            return words;
+        }
+        return vec![w];
+    }
+}
+
+/// Fills the code area.
+pub fn program(c: &mut Core<Arm64>, r: &mut Random, pick: &dyn Fn(&str) -> bool) {
+    let mut at = CODE;
+    while at < CODE + WORDS * 4 {
+        for w in instruction(r, pick) {
+            c.ram.write(at, w).unwrap();
+            at += 4;
+        }
+    }
+    // b CODE at the end, and after it.
+    for i in 0..64 {
+        let back = ((CODE as i64 - at as i64) / 4) as u32 & 0x3FF_FFFF;
+        c.ram.write(at, 0x1400_0000 | back).unwrap();
+        at += 4 * (i & 1);
+    }
+    for n in 0..31 {
+        let x = match r.below(4) {
+            0 => r.below(64),
+            1 => DATA + r.below(4096),
+            2 => (r.below(64) as i64 - 32) as u64,
+            _ => r.next() << 20 ^ r.next(),
+        };
+        c.set(state::x(n), x);
+    }
+    c.set(state::SP, DATA + 0x2000);
+    for n in 0..32 {
+        c.set(state::v(n), (r.next() as u128) << 64 ^ (r.next() as u128) << 90 ^ r.next() as u128);
+    }
+    for i in 0..2048 {
+        c.ram.write(DATA + i * 8, r.next() << 13 ^ r.next()).unwrap();
+    }
+}
+
+/// A second processor in the same state, with RAM of its own.
+pub fn twin(a: &Core<Arm64>, smp: bool) -> Core<Arm64> {
+    let mut b = core(smp);
+    let mut bytes = vec![0; RAM as usize];
+    a.ram.read_bytes(0, &mut bytes).unwrap();
+    b.ram.write_bytes(0, &bytes).unwrap();
+    *b.file.words_mut() = *a.file.words();
+    b
+}
+
+/// What differs between two processors, without the engines' words.
+pub fn difference(a: &Core<Arm64>, b: &Core<Arm64>) -> Option<String> {
+    let mut text = String::new();
+    for i in 0..448 {
+        let (x, y) = (a.file.word(i), b.file.word(i));
+        if x != y {
+            text += &format!("  word {i}: {x:#x} against {y:#x}\n");
+        }
+    }
+    let (mut x, mut y) = (vec![0; RAM as usize], vec![0; RAM as usize]);
+    a.ram.read_bytes(0, &mut x).unwrap();
+    b.ram.read_bytes(0, &mut y).unwrap();
+    if x != y {
+        let at = x.iter().zip(&y).position(|(x, y)| x != y).unwrap();
+        text += &format!("  RAM at {at:#x}: {:#x} against {:#x}\n", x[at], y[at]);
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+/// Interprets exactly `n` instructions.
+pub fn interpret(c: &mut Core<Arm64>, n: u64) {
+    assert_eq!(c.run(n), Exit::Budget);
+}
