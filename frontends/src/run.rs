@@ -53,9 +53,7 @@ pub fn run(invocation: &Invocation, build: Build<'_>) -> Result<u8, Failure> {
     signals::set_control(control.clone());
     for id in &invocation.monitors {
         if let Some(line) = table.monitor(id) {
-            let greet = invocation.chardevs.iter().any(|c| {
-                c.id == *id && !c.mux && matches!(c.kind, ChardevKind::Stdio { .. } | ChardevKind::Pty)
-            });
+            let greet = invocation.chardevs.iter().any(|c| c.id == *id && !c.mux && looked_at(&c.kind));
             monitor::start(line, control.clone(), greet).map_err(|e| runtime("monitor", e))?;
         }
     }
@@ -80,6 +78,15 @@ pub fn run(invocation: &Invocation, build: Build<'_>) -> Result<u8, Failure> {
         Shutdown::PowerOff | Shutdown::Reset | Shutdown::Quit(_) | Shutdown::Exit(_) => {}
     }
     Ok(signals::exit_code().unwrap_or_else(|| code_of(&end)))
+}
+
+/// Whether somebody is at the other end from the start.
+fn looked_at(kind: &ChardevKind) -> bool {
+    match kind {
+        ChardevKind::Stdio { .. } | ChardevKind::Pty => true,
+        ChardevKind::Socket { server, wait, .. } => *wait || !server,
+        ChardevKind::File { .. } | ChardevKind::Null | ChardevKind::Testdev => false,
+    }
 }
 
 impl Runnable for Machine {

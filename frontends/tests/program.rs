@@ -134,6 +134,34 @@ fn with(more: &[&'static str]) -> Vec<&'static str> {
     RUN.into_iter().chain(more.iter().copied()).collect()
 }
 
+/// A running program under test, which does not outlive its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl std::ops::Deref for Running {
+    type Target = Child;
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+/// Starts a command.
+fn start(command: &mut Command) -> Running {
+    Running(command.spawn().expect("starts"))
+}
+
 fn exit_code(child: &mut Child) -> Option<i32> {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
@@ -151,7 +179,7 @@ fn exit_code(child: &mut Child) -> Option<i32> {
 
 /// A program on a pseudo terminal.
 struct Terminal {
-    child: Child,
+    child: Running,
     master: File,
     slave: OwnedFd,
     seen: String,
@@ -168,7 +196,7 @@ impl Terminal {
         let slave =
             rustix::fs::open(name.as_c_str(), flags, rustix::fs::Mode::empty()).expect("the other side");
         let side = || Stdio::from(slave.try_clone().expect("a copy"));
-        let child = command(arguments).stdin(side()).stdout(side()).stderr(side()).spawn().expect("starts");
+        let child = start(&mut command(arguments).stdin(side()).stdout(side()).stderr(side()));
         Self { child, master: File::from(master), slave, seen: String::new() }
     }
 
@@ -244,6 +272,84 @@ fn signals_restore_the_terminal_and_have_their_codes() {
 }
 
 #[test]
+fn stopping_and_continuing_takes_the_terminal_along() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let mut t = Terminal::start(&with(&["-nographic"]));
+    t.expect("guest up");
+    let pid = Pid::from_child(&t.child);
+    let until = |t: &Terminal, raw: bool| {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while t.is_raw() != raw {
+            assert!(Instant::now() < deadline, "raw mode is not {raw}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    kill_process(pid, Signal::TSTP).expect("signalled");
+    until(&t, false);
+    // The state of the process: T once it is stopped.
+    let stat = format!("/proc/{}/stat", t.child.id());
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !std::fs::read_to_string(&stat).expect("a process").contains(") T ") {
+        assert!(Instant::now() < deadline, "the program stops");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    kill_process(pid, Signal::CONT).expect("signalled");
+    until(&t, true);
+    t.send(b"k\x01x");
+    t.expect("K");
+    assert_eq!(t.end(), 0);
+}
+
+#[test]
+fn a_serial_port_on_a_pseudo_terminal() {
+    use std::io::{BufRead, BufReader};
+    let arguments = with(&["-serial", "pty", "-display", "none"]);
+    let mut child =
+        start(&mut command(&arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()));
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().expect("a pipe")).read_line(&mut line).expect("the name");
+    let path = line.split_whitespace().find(|w| w.starts_with("/dev/pts/")).expect("a name");
+    let mut side = File::options().read(true).write(true).open(path).expect("opens");
+    side.write_all(b"w").expect("typed");
+    let mut byte = [0];
+    side.read_exact(&mut byte).expect("an answer");
+    assert_eq!(byte, *b"W");
+    side.write_all(b"x").expect("typed");
+    assert_eq!(exit_code(&mut child), Some(42));
+}
+
+#[test]
+fn a_serial_port_on_telnet_waits_for_its_peer() {
+    use std::net::{TcpListener, TcpStream};
+    // A port that was free a moment ago.
+    let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+    let peer: &'static str = Box::leak(format!("telnet:127.0.0.1:{port},server=on").into_boxed_str());
+    let arguments = with(&["-serial", peer, "-display", "none"]);
+    let mut child = start(&mut command(&arguments).stdin(Stdio::null()).stdout(Stdio::null()));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut stream = loop {
+        match TcpStream::connect(("127.0.0.1", port)) {
+            Ok(stream) => break stream,
+            Err(e) => assert!(Instant::now() < deadline, "{e}"),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+    // Negotiation, then the guest's first words: it did not start before.
+    let mut bytes = [0; 6 + 9];
+    stream.read_exact(&mut bytes).expect("a greeting");
+    assert_eq!(bytes[..6], [255, 251, 1, 255, 251, 3]);
+    assert_eq!(bytes[6..], *b"guest up\n");
+    stream.write_all(&[255, 253, 1, b'm', 255, 243]).expect("typed");
+    let mut answer = [0; 2];
+    stream.read_exact(&mut answer).expect("an answer");
+    answer.sort_unstable();
+    assert_eq!(answer, *b"M~");
+    stream.write_all(b"x").expect("typed");
+    assert_eq!(exit_code(&mut child), Some(42));
+}
+
+#[test]
 fn a_panic_restores_the_terminal() {
     let mut t = Terminal::start(&with(&["-nographic"]));
     t.expect("guest up");
@@ -258,12 +364,8 @@ fn a_panic_restores_the_terminal() {
 
 /// Feeds `input`, returns exit code, output and errors.
 fn pipe(arguments: &[&str], input: &[u8]) -> (i32, String, String) {
-    let mut child = command(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("starts");
+    let mut child =
+        start(&mut command(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()));
     let mut stdin = child.stdin.take().expect("a pipe");
     let input = input.to_vec();
     let writer = std::thread::spawn(move || {
@@ -326,8 +428,7 @@ fn much_output_arrives_whole_and_a_closed_pipe_stops_nobody() {
     let (code, out, _) = pipe(&with(&["-nographic"]), b"lq");
     assert_eq!(code, 0);
     assert!(out.contains(&"0123456789abcdef".repeat(64 << 10)), "{} bytes came", out.len());
-    let mut child =
-        command(&with(&["-nographic"])).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("starts");
+    let mut child = start(&mut command(&with(&["-nographic"])).stdin(Stdio::piped()).stdout(Stdio::piped()));
     // The harness prints first, and it minds.
     let mut stdout = child.stdout.take().expect("a pipe");
     let mut seen = Vec::new();
@@ -348,7 +449,7 @@ fn a_monitor_on_a_socket_serves_one_peer_after_another() {
     let monitor: &'static str =
         Box::leak(format!("unix:{},server=on,wait=off", path.display()).into_boxed_str());
     let arguments = with(&["-display", "none", "-monitor", monitor]);
-    let mut child = command(&arguments).stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("starts");
+    let mut child = start(&mut command(&arguments).stdin(Stdio::null()).stdout(Stdio::null()));
     let connect = || {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {

@@ -499,3 +499,21 @@ pub enum BuildError {
     #[error("device tree written to '{}'", .0.display())]
     DtbWritten(PathBuf),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_models_are_those_that_processors_have() {
+        let offered: Vec<&str> = CPU_MODELS.iter().map(|m| m.0).collect();
+        let there: Vec<&str> = lyrebird_cpu::arm::model::MODELS.iter().map(|m| m.name).collect();
+        assert_eq!(offered, there);
+    }
+
+    #[test]
+    fn debug_items_have_a_row_each() {
+        let all = DebugItems::TABLE.iter().fold(DebugItems::empty(), |set, row| set | row.1);
+        assert_eq!(all, DebugItems::all());
+    }
+}

@@ -33,23 +33,32 @@ pub fn open(
     let thread = std::thread::Builder::new().name(format!("in-{id}"));
     if !server {
         let peer = Arc::new(connect(address)?);
+        attach(&peer, false, &hub);
         thread.spawn(move || serve(&peer, false, &hub))?;
         return Ok(());
     }
     let listener = listen(address)?;
     let first = if wait {
         eprintln!("lyrebird: chardev {id}: waiting for a connection on {}", describe(address));
-        Some(accept(&listener)?)
+        let peer = Arc::new(accept(&listener)?);
+        // The guest's first words come as soon as this returns.
+        attach(&peer, telnet, &hub);
+        Some(peer)
     } else {
         None
     };
     thread.spawn(move || {
         if let Some(peer) = first {
-            serve(&Arc::new(peer), telnet, &hub);
+            serve(&peer, telnet, &hub);
         }
         loop {
             match accept(&listener) {
-                Ok(peer) => serve(&Arc::new(peer), telnet, &hub),
+                Ok(peer) => {
+                    let peer = Arc::new(peer);
+                    attach(&peer, telnet, &hub);
+                    hub.opened();
+                    serve(&peer, telnet, &hub);
+                }
                 Err(e) => {
                     log::warn!("a connection could not be accepted: {e}");
                     std::thread::sleep(std::time::Duration::from_millis(200));
@@ -60,15 +69,18 @@ pub fn open(
     Ok(())
 }
 
-/// Speaks with one peer until it goes.
-fn serve(peer: &Arc<File>, telnet: bool, hub: &Hub) {
-    let mut filter: Box<dyn Filter> = Box::new(Plain);
+/// Sends output to a peer from now on.
+fn attach(peer: &Arc<File>, telnet: bool, hub: &Hub) {
     if telnet {
-        filter = Box::<Telnet>::default();
+        // A peer that is gone already is noticed by reading.
         let _ = (&**peer).write_all(HELLO);
     }
     hub.output().set_sink(Some(peer.clone()));
-    hub.opened();
+}
+
+/// Takes one peer's input until it goes.
+fn serve(peer: &Arc<File>, telnet: bool, hub: &Hub) {
+    let mut filter: Box<dyn Filter> = if telnet { Box::<Telnet>::default() } else { Box::new(Plain) };
     if let Err(e) = pump(peer, hub, filter.as_mut(), &|| true) {
         log::debug!("connection lost: {e}");
     }

@@ -163,6 +163,29 @@ mod tests {
     }
 
     #[test]
+    fn the_page_names_every_option_and_command() {
+        let page = include_str!("../../../docs/command-line.md");
+        let mut root = Cli::command();
+        root.build();
+        for command in root.get_subcommands().filter(|c| c.get_name() != "help") {
+            assert!(
+                page.contains(&format!("lyrebird {}", command.get_name())),
+                "lacks {}",
+                command.get_name()
+            );
+        }
+        let run = root.find_subcommand("run").expect("the subcommand");
+        for arg in run
+            .get_arguments()
+            .filter(|a| !a.is_positional() && !["help", "version"].contains(&a.get_id().as_str()))
+        {
+            let name =
+                arg.get_long().map(str::to_owned).or(arg.get_short().map(String::from)).expect("a name");
+            assert!(page.contains(&format!("-{name}")), "docs/command-line.md lacks -{name}");
+        }
+    }
+
+    #[test]
     fn one_dash_two_dashes_and_glued_values_are_the_same() {
         let want =
             ["lyrebird", "run", "--kernel=Image", "--nographic", "--memory=1G"].map(String::from).to_vec();

@@ -86,7 +86,12 @@ fn every_command_has_help_and_mistakes_are_answered() {
         assert!(list.contains(name), "help lacks {name}");
         assert!(ask(&mut s, &format!("help {name}")).contains(command.help) || name == "info");
     }
+    let page = include_str!("../../../docs/command-line.md");
+    for command in commands::COMMANDS.iter().filter(|c| !["help", "info"].contains(&c.names[0])) {
+        assert!(page.contains(command.names[0]), "docs/command-line.md lacks {}", command.names[0]);
+    }
     for subject in info::SUBJECTS {
+        assert!(page.contains(subject.name), "docs/command-line.md lacks info {}", subject.name);
         assert!(ask(&mut s, "info").contains(subject.name));
     }
     assert!(ask(&mut s, "sytem_reset").contains("did you mean 'system_reset'?"));
