@@ -91,10 +91,20 @@ impl Lower {
         }
     }
 
+    /// Gives up on the region: it is left to the interpreter.
+    #[track_caller]
+    #[cold]
+    pub fn fail(&mut self) {
+        if !self.failed {
+            log::debug!(target: "jit", "Giving up at {}", std::panic::Location::caller());
+        }
+        self.failed = true;
+    }
+
     fn new_spill(&mut self) -> u8 {
         let s = (!self.spilled).trailing_zeros();
         if s as usize >= SPILLS {
-            self.failed = true;
+            self.fail();
             return 0;
         }
         self.spilled |= 1 << s;
@@ -117,7 +127,7 @@ impl Lower {
                     h
                 }
                 None => {
-                    self.failed = true;
+                    self.fail();
                     reg::RCX
                 }
             }
@@ -165,7 +175,7 @@ impl Lower {
                     x
                 }
                 None => {
-                    self.failed = true;
+                    self.fail();
                     2
                 }
             }
@@ -203,7 +213,7 @@ impl Lower {
                         match self.loc[r as usize] {
                             Loc::Reg(h) => h,
                             _ => {
-                                self.failed = true;
+                                self.fail();
                                 reg::RCX
                             }
                         }
@@ -228,7 +238,7 @@ impl Lower {
                         h
                     }
                     Loc::Xmm(_) | Loc::Reg(_) | Loc::Pin(_) => {
-                        self.failed = true;
+                        self.fail();
                         reg::RCX
                     }
                 };
@@ -289,7 +299,7 @@ impl Lower {
                         self.homes.retain(|&v| v != r);
                     }
                     Loc::Lit => self.wide_literal(x, self.code[r as usize].wide()),
-                    _ => self.failed = true,
+                    _ => self.fail(),
                 }
                 self.xowner[x as usize] = r;
                 self.loc[r as usize] = Loc::Xmm(x);

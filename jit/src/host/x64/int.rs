@@ -28,7 +28,7 @@ impl Lower {
                 self.aliases[h as usize].push(i);
                 // A byte above the lowest is shifted down.
                 if inst.imm & 7 != 0 {
-                    self.failed = true;
+                    self.fail();
                 }
             }
             None => {
@@ -75,7 +75,7 @@ impl Lower {
     fn put_pin(&mut self, h: u8, inst: &Inst) {
         if inst.ty != Ty::I64 {
             // Guests write pinned slots whole.
-            self.failed = true;
+            self.fail();
             return;
         }
         let r = self.root(inst.a);
@@ -236,7 +236,7 @@ impl Lower {
                 self.asm.bswap(wide, reg::RAX);
                 self.asm.mov(wide, d, reg::RAX);
             }
-            _ => self.failed = true,
+            _ => self.fail(),
         }
     }
 
@@ -292,7 +292,7 @@ impl Lower {
             }
             Bin::UDiv | Bin::SDiv if n >= 32 => self.divide(i, inst, op == Bin::SDiv, wide),
             Bin::Shl | Bin::Shr | Bin::Sar | Bin::Ror => self.shift(i, inst, op),
-            _ => self.failed = true,
+            _ => self.fail(),
         }
     }
 
@@ -430,7 +430,7 @@ impl Lower {
             _ => Shift::Ror,
         };
         if n < 32 {
-            self.failed = true;
+            self.fail();
             return;
         }
         let rb = self.root(inst.b);
@@ -511,7 +511,7 @@ impl Lower {
                 self.loc[r as usize] = Loc::Nowhere;
                 self.arithmetic(r, &inst, Bin::Add);
             }
-            _ => self.failed = true,
+            _ => self.fail(),
         }
     }
 
@@ -626,7 +626,7 @@ impl Lower {
             Cond::GT => Cc::G,
             Cond::LE => Cc::LE,
             Cond::AL | Cond::NV => {
-                self.failed = true;
+                self.fail();
                 Cc::E
             }
         }
@@ -693,7 +693,7 @@ impl Lower {
         let carry = self.root(inst.c);
         let known = (self.code[carry as usize].op == Op::Lit).then(|| self.code[carry as usize].imm != 0);
         if bits < 32 {
-            self.failed = true;
+            self.fail();
             return;
         }
         let inverted = match (op, known) {
@@ -754,11 +754,11 @@ impl Lower {
     /// Moves flags from the host's to a register, in stored form.
     fn save_flags(&mut self, f: Val) {
         let Some((g, inverted)) = self.host_flags else {
-            self.failed = true;
+            self.fail();
             return;
         };
         if g != f {
-            self.failed = true;
+            self.fail();
             return;
         }
         // A temporary may need a spill, which leaves flags alone.

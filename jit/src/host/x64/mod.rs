@@ -59,6 +59,9 @@ pub struct Compiled {
     pub exits: Vec<Exit>,
 }
 
+/// Pins that leave temporaries enough for every operation.
+const FEW: usize = 6;
+
 enum Cold {
     /// A memory access that missed the TLB.
     Access { from: Label, back: Label, site: Site, access: mem::Slow },
@@ -166,13 +169,14 @@ impl Lower {
         std::mem::swap(&mut self.blocks, &mut ir.blocks);
         self.helpers.clear();
         self.helpers.extend(ir.helpers.iter().map(|h| (std::ptr::from_ref(*h) as u64, h.effects)));
-        let done = self.whole();
+        // A region whose operations need more temporaries than all pins leave gets fewer pins.
+        let done = [PINS.len(), FEW].into_iter().any(|most| self.whole(most));
         std::mem::swap(&mut self.code, &mut ir.code);
         std::mem::swap(&mut self.blocks, &mut ir.blocks);
         done.then(|| Compiled { pins: self.pins, exits: std::mem::take(&mut self.exits) })
     }
 
-    fn whole(&mut self) -> bool {
+    fn whole(&mut self, most: usize) -> bool {
         let n = self.code.len();
         self.asm.clear();
         self.colds.clear();
@@ -185,7 +189,7 @@ impl Lower {
         self.hint.resize(n, 0xFF);
         self.fuse.resize(n, NONE);
         self.user.resize(n, NONE);
-        self.choose_pins();
+        self.choose_pins(most);
         let entry = self.dataflow();
         self.labels.clear();
         for _ in 0..self.blocks.len() {
@@ -219,7 +223,7 @@ impl Lower {
     }
 
     /// Pins the most used slots, uses in loops counting more.
-    fn choose_pins(&mut self) {
+    fn choose_pins(&mut self, most: usize) {
         let mut weight = [0u32; 64];
         for (n, b) in self.blocks.iter().enumerate() {
             let looped = self.blocks.iter().enumerate().any(|(m, from)| {
@@ -243,7 +247,7 @@ impl Lower {
         }
         self.pins = Pins::default();
         let mut chosen = 0u64;
-        for host in PINS {
+        for host in PINS.into_iter().take(most) {
             let best = (0..self.config.pinnable.min(64) as usize)
                 .filter(|&w| chosen >> w & 1 == 0 && weight[w] > 0)
                 .max_by_key(|&w| (weight[w], std::cmp::Reverse(w)));

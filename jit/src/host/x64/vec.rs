@@ -58,7 +58,7 @@ impl Lower {
             Ty::I32 => self.asm.sse_imm_gpr(&[0x3A, 0x16], false, x, d, n),
             Ty::I64 if n == 0 => self.asm.movq_from_xmm(true, d, x),
             Ty::I64 => self.asm.sse_imm_gpr(&[0x3A, 0x16], true, x, d, n),
-            Ty::I1 | Ty::V128 => self.failed = true,
+            Ty::I1 | Ty::V128 => self.fail(),
         }
     }
 
@@ -78,7 +78,7 @@ impl Lower {
             Ty::I16 => self.asm.sse_imm_gpr(&[0xC4], false, d, s, n),
             Ty::I32 => self.asm.sse_imm_gpr(&[0x3A, 0x22], false, d, s, n),
             Ty::I64 => self.asm.sse_imm_gpr(&[0x3A, 0x22], true, d, s, n),
-            Ty::I1 | Ty::V128 => self.failed = true,
+            Ty::I1 | Ty::V128 => self.fail(),
         }
     }
 
@@ -117,7 +117,7 @@ impl Lower {
             }
             Ty::I32 => self.asm.sse_imm(0x66, &[0x70], d, d, 0),
             Ty::I64 => self.asm.sse(0x66, &[0x6C], d, d),
-            Ty::I1 | Ty::V128 => self.failed = true,
+            Ty::I1 | Ty::V128 => self.fail(),
         }
         if inst.sub == 0 {
             self.asm.movq_low(d, d);
