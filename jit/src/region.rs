@@ -13,11 +13,14 @@ pub struct Limits {
     pub blocks: usize,
     /// Guest instructions.
     pub instructions: u32,
+    /// Whether a block may start inside of another, whose end is then compiled twice. Not where instructions are
+    /// counted: what is left of a block must follow from the place.
+    pub overlap: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { blocks: 24, instructions: 128 }
+        Limits { blocks: 24, instructions: 128, overlap: true }
     }
 }
 
@@ -41,6 +44,10 @@ pub fn build<A: Guest>(
         let first_block = lift.ir.blocks.is_empty();
         let full = lift.ir.blocks.len() >= limits.blocks || left == 0;
         if lift.ir.block_at(start).is_some() || (!first_block && (full || elsewhere(start as u64))) {
+            continue;
+        }
+        let inside = |b: &Block| (b.at as i64) < start && start < b.at as i64 + 4 * b.count as i64;
+        if !limits.overlap && lift.ir.blocks.iter().any(inside) {
             continue;
         }
         let first = lift.ir.code.len() as u32;

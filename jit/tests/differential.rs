@@ -49,7 +49,7 @@ fn evaluate(seed: u64, pick: &dyn Fn(&str) -> bool, optimise: bool) {
     for _ in 0..2000 {
         let at = b.pc();
         let Ok(ram) = b.fetch(at) else { break };
-        let limits = Limits { blocks: 1, instructions: 32 };
+        let limits = Limits { blocks: 1, instructions: 32, overlap: true };
         region::build(&mut lift, &b.ram, ram, b.mode, limits, |_| false).unwrap();
         if optimise {
             passes.run(&mut lift.ir);

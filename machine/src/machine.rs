@@ -58,7 +58,7 @@ fn options(config: &Config) -> Options {
 }
 
 /// Blocks of one instruction.
-const ONE: Limits = Limits { blocks: 1, instructions: 1 };
+const ONE: Limits = Limits { blocks: 1, instructions: 1, overlap: false };
 
 /// Makes the engines of a machine, one for each processor.
 fn engines(config: &Config, features: u64, shared: &Arc<Shared>) -> Result<Vec<Box<dyn Engine>>, BuildError> {
@@ -75,7 +75,8 @@ fn engines(config: &Config, features: u64, shared: &Arc<Shared>) -> Result<Vec<B
             return Err(BuildError::Option { option: "accel", problem });
         }
         EngineKind::Verify => {
-            let counted = Options { counting: true, threshold: 1, ..options(config) };
+            let mut counted = Options { counting: true, threshold: 1, ..options(config) };
+            counted.limits.overlap = false;
             let code = code_cache(counted.clone(), features)?;
             let single = code_cache(Options { limits: ONE, size: 16 << 20, ..counted }, features)?;
             vec![Box::new(Verify::new(Box::new(Jit::new(&code)), Box::new(Jit::new(&single)), shared))]
