@@ -98,6 +98,9 @@ impl Runnable for Toy {
                     Ok(b'q') => return Shutdown::PowerOff,
                     Ok(b'x') => return Shutdown::Exit(42),
                     Ok(b'p') => panic!("a defect of the toy"),
+                    Ok(b't') => {
+                        let _ = std::thread::spawn(|| panic!("a defect of another thread")).join();
+                    }
                     Ok(b'v') => return Shutdown::GuestPanic("vectors fault at 0x200".into()),
                     Ok(b'l') => self.say(&b"0123456789abcdef".repeat(64 << 10)),
                     Ok(key) => self.say(&[key.to_ascii_uppercase()]),
@@ -196,7 +199,7 @@ impl Terminal {
         let slave =
             rustix::fs::open(name.as_c_str(), flags, rustix::fs::Mode::empty()).expect("the other side");
         let side = || Stdio::from(slave.try_clone().expect("a copy"));
-        let child = start(&mut command(arguments).stdin(side()).stdout(side()).stderr(side()));
+        let child = start(command(arguments).stdin(side()).stdout(side()).stderr(side()));
         Self { child, master: File::from(master), slave, seen: String::new() }
     }
 
@@ -305,7 +308,7 @@ fn a_serial_port_on_a_pseudo_terminal() {
     use std::io::{BufRead, BufReader};
     let arguments = with(&["-serial", "pty", "-display", "none"]);
     let mut child =
-        start(&mut command(&arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()));
+        start(command(&arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()));
     let mut line = String::new();
     BufReader::new(child.stderr.take().expect("a pipe")).read_line(&mut line).expect("the name");
     let path = line.split_whitespace().find(|w| w.starts_with("/dev/pts/")).expect("a name");
@@ -325,7 +328,7 @@ fn a_serial_port_on_telnet_waits_for_its_peer() {
     let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
     let peer: &'static str = Box::leak(format!("telnet:127.0.0.1:{port},server=on").into_boxed_str());
     let arguments = with(&["-serial", peer, "-display", "none"]);
-    let mut child = start(&mut command(&arguments).stdin(Stdio::null()).stdout(Stdio::null()));
+    let mut child = start(command(&arguments).stdin(Stdio::null()).stdout(Stdio::null()));
     let deadline = Instant::now() + Duration::from_secs(30);
     let mut stream = loop {
         match TcpStream::connect(("127.0.0.1", port)) {
@@ -357,6 +360,11 @@ fn a_panic_restores_the_terminal() {
     t.expect("a defect of the toy");
     t.expect("internal error");
     assert_eq!(t.end(), 70);
+    let mut t = Terminal::start(&with(&["-nographic"]));
+    t.expect("guest up");
+    t.send(b"t");
+    t.expect("a defect of another thread");
+    assert_eq!(t.end(), 70);
     let mut t = Terminal::start(&with(&["-nographic", "-name", "panic"]));
     t.expect("internal error");
     assert_eq!(t.end(), 70);
@@ -365,7 +373,7 @@ fn a_panic_restores_the_terminal() {
 /// Feeds `input`, returns exit code, output and errors.
 fn pipe(arguments: &[&str], input: &[u8]) -> (i32, String, String) {
     let mut child =
-        start(&mut command(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()));
+        start(command(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()));
     let mut stdin = child.stdin.take().expect("a pipe");
     let input = input.to_vec();
     let writer = std::thread::spawn(move || {
@@ -428,7 +436,7 @@ fn much_output_arrives_whole_and_a_closed_pipe_stops_nobody() {
     let (code, out, _) = pipe(&with(&["-nographic"]), b"lq");
     assert_eq!(code, 0);
     assert!(out.contains(&"0123456789abcdef".repeat(64 << 10)), "{} bytes came", out.len());
-    let mut child = start(&mut command(&with(&["-nographic"])).stdin(Stdio::piped()).stdout(Stdio::piped()));
+    let mut child = start(command(&with(&["-nographic"])).stdin(Stdio::piped()).stdout(Stdio::piped()));
     // The harness prints first, and it minds.
     let mut stdout = child.stdout.take().expect("a pipe");
     let mut seen = Vec::new();
@@ -449,7 +457,7 @@ fn a_monitor_on_a_socket_serves_one_peer_after_another() {
     let monitor: &'static str =
         Box::leak(format!("unix:{},server=on,wait=off", path.display()).into_boxed_str());
     let arguments = with(&["-display", "none", "-monitor", monitor]);
-    let mut child = start(&mut command(&arguments).stdin(Stdio::null()).stdout(Stdio::null()));
+    let mut child = start(command(&arguments).stdin(Stdio::null()).stdout(Stdio::null()));
     let connect = || {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {

@@ -82,6 +82,9 @@ impl Control for Inner {
         if cpu.0 as usize >= self.vcpus.len() {
             return Err(ControlError::NoCpu(cpu.0));
         }
+        if *self.shared.gates[cpu.0 as usize].power.lock() == Power::Off {
+            return Err(ControlError::State(format!("CPU {} is off", cpu.0)));
+        }
         match self.shared.status() {
             Status::Running => return Err(ControlError::State("the guest runs; stop it first".into())),
             Status::Shutdown(_) => return Err(ControlError::State("the guest is at its end".into())),

@@ -200,19 +200,18 @@ impl Inner {
 
     /// Lets the guest run.
     pub(crate) fn go(&self) {
+        *self.shared.stepping.lock() = None;
         self.clock.start();
         self.shared.set_status(Status::Running);
         self.shared.tell(&Event::Resumed);
     }
 
-    /// Stops the guest for a reason.
+    /// Stops the guest, whose status says so already, for a reason.
     fn stop(&self, cpu: crate::control::CpuId, reason: StopReason) {
-        let stopped = self.shared.change_status(|s| (s.is_running()).then(|| Status::Paused(reason.clone())));
-        if stopped {
-            self.settle();
-            self.clock.stop();
-            self.shared.tell(&Event::Stopped { cpu, reason });
-        }
+        self.shared.kick();
+        self.settle();
+        self.clock.stop();
+        self.shared.tell(&Event::Stopped { cpu, reason });
     }
 
     /// Waits until no processor is inside of its engine.

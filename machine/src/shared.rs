@@ -132,12 +132,21 @@ impl Shared {
         self.kick();
     }
 
-    /// Waits for the next request.
+    /// Waits for the next request. A stop has changed the status already.
     pub fn next_request(&self) -> Request {
         let mut state = self.state.lock();
         loop {
-            if let Some(request) = state.requests.pop_front() {
-                return request;
+            match state.requests.pop_front() {
+                // The status changes with the request's removal: between the two a processor would be admitted.
+                Some(Request::Stop(cpu, reason)) if state.status.is_running() => {
+                    state.status = Status::Paused(reason.clone());
+                    *self.stepping.lock() = None;
+                    return Request::Stop(cpu, reason);
+                }
+                // A guest that stands still already is not stopped again.
+                Some(Request::Stop(..)) => continue,
+                Some(request) => return request,
+                None => {}
             }
             self.changed.wait(&mut state);
         }
@@ -179,9 +188,12 @@ impl Shared {
             // Cleared before looking, so that a request that comes later is seen by the engine.
             gate.attention.clear(Attention::STOP);
             let held = self.holders.load(Ordering::SeqCst) != 0;
-            let mine = self.stepping.lock().is_none_or(|c| c.0 as usize == cpu);
+            let stepped = self.stepping.lock().map(|c| c.0 as usize == cpu);
+            let mine = stepped.unwrap_or(true);
             let on = *gate.power.lock() != Power::Off;
+            // WFI may end at any time: it does when it is stepped over.
             let awake = !gate.halted.load(Ordering::SeqCst)
+                || stepped == Some(true)
                 || gate.attention.bits() & (Attention::IRQ | Attention::FIQ | Attention::MAIL) != 0;
             if state.status.is_running() && !held && on && mine && awake && state.requests.is_empty() {
                 gate.halted.store(false, Ordering::SeqCst);

@@ -53,7 +53,7 @@ pub fn run(index: usize, vcpu: &Arc<Mutex<Vcpu>>, shared: &Arc<Shared>) {
         let exit = v.engine.run(&mut v.core, if stepping { 1 } else { SLICE });
         shared.leave(index, exit == Exit::Halted);
         if stepping {
-            *shared.stepping.lock() = None;
+            // The supervisor ends the stepping together with the run, so that nobody else is admitted between.
             shared.request(Request::Stop(CpuId(index as u32), StopReason::StepDone));
         }
     }

@@ -48,6 +48,8 @@ struct State {
     /// Ctrl-A was the last byte.
     escape: bool,
     timestamps: bool,
+    /// The machine was asked to end.
+    quitting: bool,
     /// The cursor is at the start of a line: the next byte is preceded by a timestamp.
     line_start: bool,
 }
@@ -204,10 +206,11 @@ impl Hub {
             }
             b'x' => {
                 self.output.push(b"\r\nlyrebird: quit by C-a x\r\n");
+                let asked = std::mem::replace(&mut self.state.lock().quitting, true);
                 match self.control.get() {
-                    Some(control) => control.quit(0),
-                    // Nothing runs yet: there is nobody to ask.
-                    None => crate::term::exit_now(0),
+                    Some(control) if !asked => control.quit(0),
+                    // Nothing runs yet, or somebody insists.
+                    _ => crate::term::exit_now(0),
                 }
             }
             b'c' => {

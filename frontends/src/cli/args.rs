@@ -153,7 +153,7 @@ pub struct MachineArgs {
     /// The same as -gdb tcp::1234
     #[arg(short = 's', help_heading = "Debugging")]
     pub gdb_default: bool,
-    /// GDB server: tcp:[HOST]:PORT or unix:PATH
+    /// GDB server: tcp::PORT, tcp:HOST:PORT or unix:PATH
     #[arg(long, value_name = "PEER", help_heading = "Debugging")]
     pub gdb: Option<String>,
     /// Debug log items, separated by commas; 'help' lists them

@@ -172,7 +172,11 @@ fn plain(error: ControlError) -> String {
 }
 
 fn stop(s: &mut Session, _: &str) -> Answer {
-    s.control.pause();
+    let events = s.control.subscribe();
+    if s.control.status().is_running() {
+        s.control.pause();
+        wait_for_stop(&events, STEP_TIME).ok_or("the guest does not stop")?;
+    }
     Ok(String::new())
 }
 
@@ -181,7 +185,7 @@ fn cont(s: &mut Session, _: &str) -> Answer {
     Ok(String::new())
 }
 
-/// How long a step may take: it ends at once unless the host is very busy.
+/// How long a step or a stop may take: it ends at once unless the host is very busy.
 const STEP_TIME: Duration = Duration::from_secs(5);
 
 fn step(s: &mut Session, count: &str) -> Answer {

@@ -22,12 +22,14 @@ struct Modes {
 pub struct Guard(());
 
 impl Guard {
-    /// Begins: from now on a panic restores the terminal too, before it prints.
+    /// Begins: from now on a panic restores the terminal too, before it prints, and a panic of any thread ends the
+    /// program, since a machine that lost a thread would hang.
     pub fn new() -> Self {
         let print = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             restore();
             print(info);
+            signals::end_by_defect();
         }));
         Self(())
     }
