@@ -81,6 +81,9 @@ impl<A: Arch> Core<A> {
     /// # Errors
     /// When fetching faults or the code is not in RAM.
     pub fn fetch(&mut self, pc: u64) -> Result<u64, Raised> {
+        if pc & (A::ALIGN - 1) != 0 {
+            return Err(A::misaligned(self, pc, Want::Exec));
+        }
         let m = A::translate(self, pc, Want::Exec, false)?;
         match self.bus.ram(m.pa) {
             Some((ram, _)) => Ok(ram | pc & !PAGE_MASK),

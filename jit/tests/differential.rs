@@ -12,7 +12,7 @@ use lyrebird_jit::opt::Passes;
 use lyrebird_jit::region::{self, Limits};
 
 fn seeds() -> std::ops::Range<u64> {
-    let n = std::env::var("SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(20);
+    let n = std::env::var("SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(4);
     let first = std::env::var("SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
     first..first + n
 }
@@ -52,7 +52,7 @@ fn evaluate(seed: u64, pick: &dyn Fn(&str) -> bool, optimise: bool) {
         let limits = Limits { blocks: 1, instructions: 32, overlap: true };
         region::build(&mut lift, &b.ram, ram, b.mode, limits, |_| false).unwrap();
         if optimise {
-            passes.run(&mut lift.ir);
+            passes.run(&mut lift.ir, false);
         }
         let count = lift.ir.blocks[0].count;
         let before = twin(&a, false);
@@ -153,7 +153,7 @@ fn regions_have_blocks() {
     region::build(&mut lift, &c.ram, CODE, c.mode, Limits::default(), |_| false).unwrap();
     assert_eq!(lift.ir.blocks.len(), 2);
     assert_eq!(lift.ir.code.last().map(|i| i.op), Some(Op::JumpTo));
-    Passes::default().run(&mut lift.ir);
+    Passes::default().run(&mut lift.ir, false);
     let text = lift.ir.to_string();
     let again = lyrebird_jit::ir::parse::region::<Arm64>(&text).unwrap();
     assert_eq!(again.code, lift.ir.code);

@@ -309,7 +309,7 @@ fn word_name(i: usize) -> String {
         33 => "NZCV".into(),
         40 => "FPCR".into(),
         41 => "FPSR".into(),
-        64..=127 => format!("V{}{}", (i - 64) / 2, if i % 2 == 0 { " low" } else { " high" }),
+        64..=127 => format!("V{}{}", (i - 64) / 2, if i.is_multiple_of(2) { " low" } else { " high" }),
         _ => ROWS
             .iter()
             .find(|r| r.slot.offset() as usize == i * 8)

@@ -219,11 +219,13 @@ impl<A: Arch> Emitter for Lift<A> {
             if i.op == Op::Page {
                 return self.make(Op::Page, 0, [NONE; 3], i.imm.wrapping_add(k));
             }
-            if i.op == Op::Bin && i.sub == Bin::Add as u16 && i.ty == W::TY {
-                if let Some(j) = self.known::<W>(Ref(i.b, PhantomData)) {
-                    let sum = self.number::<W>(j.wrapping_add(k));
-                    return self.bin(Bin::Add, Ref(i.a, PhantomData), sum);
-                }
+            if i.op == Op::Bin
+                && i.sub == Bin::Add as u16
+                && i.ty == W::TY
+                && let Some(j) = self.known::<W>(Ref(i.b, PhantomData))
+            {
+                let sum = self.number::<W>(j.wrapping_add(k));
+                return self.bin(Bin::Add, Ref(i.a, PhantomData), sum);
             }
         }
         self.make(Op::Bin, op as u16, [a.0, b.0, NONE], 0)

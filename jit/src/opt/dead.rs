@@ -81,6 +81,8 @@ impl Dead {
             let keep = match inst.op {
                 Op::Put => self.put(&inst),
                 op if op.effect() => true,
+                // Cumulative status outlives an unused result.
+                Op::Vec if touches_env(&inst) => true,
                 _ => self.uses[i] > 0,
             };
             if !keep {
@@ -98,7 +100,7 @@ impl Dead {
                         self.stamp += 1;
                     }
                 }
-                Op::Vec if VecForm::unpack(inst.imm).is_some_and(|v| v.op.touches_env()) => {
+                Op::Vec if touches_env(&inst) => {
                     self.see(A::FP_STATUS.offset() as u64, Ty::I64);
                     self.see(A::FP_CONTROL.offset() as u64, Ty::I64);
                 }
@@ -163,6 +165,11 @@ impl Dead {
         }
         ir.code.truncate(to);
     }
+}
+
+/// Whether a vector operation reads or accumulates floating-point status.
+fn touches_env(inst: &Inst) -> bool {
+    VecForm::unpack(inst.imm).is_some_and(|v| v.op.touches_env())
 }
 
 /// Whether a block may let somebody see the flags it was entered with.

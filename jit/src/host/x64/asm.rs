@@ -2,6 +2,7 @@
 //!
 //! Registers are numbers: 0 to 7 are RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI; 8 to 15 are R8 to R15. RBP points
 //! [`BIAS`] bytes into the register file, so that the general registers are within reach of an 8-bit displacement.
+#![allow(clippy::useless_conversion, reason = "dynasm converts register numbers of any type")]
 
 use dynasmrt::{AssemblyOffset, DynasmApi, dynasm};
 

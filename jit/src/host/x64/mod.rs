@@ -8,6 +8,7 @@ pub mod alloc;
 pub mod asm;
 pub mod stubs;
 
+mod condition;
 mod flow;
 mod int;
 mod mem;
@@ -271,16 +272,11 @@ impl Lower {
     /// Which pins may be dirty at each block's start, and which must be loaded at the region's entry.
     fn dataflow(&mut self) -> u32 {
         let n = self.blocks.len();
-        let mut written = vec![0u32; n];
-        for b in 0..n {
-            let block = self.blocks[b];
-            for i in block.first..block.end {
-                let inst = &self.code[i as usize];
-                if inst.op == Op::Put {
-                    written[b] |= self.pin_bit(inst.imm);
-                }
-            }
-        }
+        let puts = |b: &Block| {
+            let code = &self.code[b.first as usize..b.end as usize];
+            code.iter().filter(|i| i.op == Op::Put).fold(0, |m, i| m | self.pin_bit(i.imm))
+        };
+        let written: Vec<u32> = self.blocks.iter().map(puts).collect();
         let successors: Vec<[Option<usize>; 2]> =
             (0..n).map(|b| self.inside_targets(b).map(|t| t.and_then(|at| self.block_at(at)))).collect();
         self.dirty_in.clear();
@@ -423,7 +419,7 @@ impl Lower {
             Op::Vec => self.vec(i, &inst),
             Op::Lane => self.lane(i, &inst),
             Op::SetLane => self.set_lane(i, &inst),
-            Op::ToVec => self.to_vec(i, &inst),
+            Op::ToVec => self.vec_of(i, &inst),
             Op::Dup => self.dup(i, &inst),
             Op::Jump => self.jump(&inst, b),
             Op::Branch => self.branch(&inst, b),

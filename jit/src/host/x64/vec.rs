@@ -93,7 +93,7 @@ impl Lower {
         (s, bits == 64)
     }
 
-    pub(super) fn to_vec(&mut self, i: Val, inst: &Inst) {
+    pub(super) fn vec_of(&mut self, i: Val, inst: &Inst) {
         let (s, wide) = self.zeroed(inst.a);
         self.release(inst.a);
         let d = self.xdef(i, None);

@@ -98,14 +98,14 @@ pub fn core(smp: bool) -> Core<Arm64> {
 pub struct Random(pub u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11
     }
     pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
+        self.draw() % n
     }
 }
 
@@ -124,7 +124,7 @@ pub fn instruction(r: &mut Random, pick: &dyn Fn(&str) -> bool) -> Vec<u32> {
         if excluded(row.name) || !pick(row.name) {
             continue;
         }
-        let mut w = r.next() as u32 & !row.mask | row.value;
+        let mut w = r.draw() as u32 & !row.mask | row.value;
         // Few registers, so that values meet.
         for low in [0, 5, 16] {
             let field = 31 << low;
@@ -192,16 +192,16 @@ pub fn program(c: &mut Core<Arm64>, r: &mut Random, pick: &dyn Fn(&str) -> bool)
             0 => r.below(64),
             1 => DATA + r.below(4096),
             2 => (r.below(64) as i64 - 32) as u64,
-            _ => r.next() << 20 ^ r.next(),
+            _ => r.draw() << 20 ^ r.draw(),
         };
         c.set(state::x(n), x);
     }
     c.set(state::SP, DATA + 0x2000);
     for n in 0..32 {
-        c.set(state::v(n), (r.next() as u128) << 64 ^ (r.next() as u128) << 90 ^ r.next() as u128);
+        c.set(state::v(n), (r.draw() as u128) << 64 ^ (r.draw() as u128) << 90 ^ r.draw() as u128);
     }
     for i in 0..2048 {
-        c.ram.write(DATA + i * 8, r.next() << 13 ^ r.next()).unwrap();
+        c.ram.write(DATA + i * 8, r.draw() << 13 ^ r.draw()).unwrap();
     }
 }
 

@@ -1,0 +1,312 @@
+//! Lowering of conditions, selection and Arm's flags.
+//!
+//! A comparison or condition whose only user is the next branch or select becomes host flags; arithmetic that just made
+//! the same flags is not repeated; flags that somebody may see are stored in the form of LAHF and SETO.
+
+use super::Lower;
+use super::alloc::{Loc, Operand};
+use super::asm::{Alu, Cc, reg};
+use crate::ir::lift::{cmp_of, flag_of};
+use crate::ir::{Inst, Op, Ty, Val};
+use lyrebird_cpu::op::{Bin, Cmp, Cond, FlagOp, nzcv};
+
+impl Lower {
+    /// Whether the only user of `i` takes conditions straight from the host's flags.
+    fn wanted_as_flags(&self, i: Val) -> bool {
+        let user = self.user[i as usize];
+        self.uses[i as usize] == 1
+            && user != u32::MAX
+            && match self.code[user as usize].op {
+                Op::Branch | Op::RaiseIf | Op::If => true,
+                Op::Select => self.root(self.code[user as usize].a) == i,
+                _ => false,
+            }
+    }
+
+    pub(super) fn condition(&mut self, i: Val, inst: &Inst) {
+        if self.wanted_as_flags(i) {
+            self.loc[i as usize] = Loc::Deferred;
+            return;
+        }
+        self.materialise_condition(i, inst);
+    }
+
+    fn materialise_condition(&mut self, i: Val, inst: &Inst) {
+        let cc = self.condition_flags(inst);
+        for a in inst.args() {
+            self.release(a);
+        }
+        let d = self.def(i, None);
+        self.asm.setcc(cc, d);
+        self.asm.zext(8, d, d);
+    }
+
+    /// Computes a deferred value, or saves host flags, so that `r` is in a register.
+    pub(super) fn materialise(&mut self, r: Val) {
+        let inst = self.code[r as usize];
+        match inst.op {
+            Op::Flags => self.save_flags(r),
+            Op::Cmp | Op::Holds => self.materialise_condition(r, &inst),
+            Op::Bin => {
+                // A deferred address whose user wants it whole after all.
+                self.clobber();
+                self.loc[r as usize] = Loc::Nowhere;
+                self.arithmetic(r, &inst, Bin::Add);
+            }
+            _ => self.fail(),
+        }
+    }
+
+    /// Sets the host's flags for a comparison or a condition: the host condition that says it holds.
+    fn condition_flags(&mut self, inst: &Inst) -> Cc {
+        if inst.op == Op::Holds {
+            return self.holds_flags(inst);
+        }
+        self.clobber();
+        let n = self.view_bits(inst.a);
+        let cmp = cmp_of(inst.sub);
+        let wide = n == 64;
+        if n >= 32 {
+            let a = self.reg(inst.a);
+            match self.operand(inst.b, wide) {
+                Operand::Imm(0) if matches!(cmp, Cmp::Eq | Cmp::Ne) => {
+                    self.asm.test(wide, a, a);
+                }
+                b => self.alu(Alu::Cmp, wide, a, b),
+            }
+        } else {
+            let a = self.cleaned(inst.a);
+            let t = self.temp();
+            self.asm.mov(false, t, a);
+            let b = self.cleaned(inst.b);
+            if n == 8 {
+                self.asm.alu8(Alu::Cmp, t, b);
+            } else {
+                self.asm.alu16(Alu::Cmp, t, b);
+            }
+        }
+        match cmp {
+            Cmp::Eq => Cc::E,
+            Cmp::Ne => Cc::NE,
+            Cmp::Ltu => Cc::B,
+            Cmp::Leu => Cc::BE,
+            Cmp::Lts => Cc::L,
+            Cmp::Les => Cc::LE,
+        }
+    }
+
+    fn holds_flags(&mut self, inst: &Inst) -> Cc {
+        let cond = Cond::of(inst.sub as u32);
+        let f = self.root(inst.a);
+        if self.host_flags.is_none_or(|(g, _)| g != f) {
+            self.clobber();
+            let s = self.reg(f);
+            let bit = match cond {
+                Cond::EQ | Cond::NE => nzcv::Z,
+                Cond::CS | Cond::CC => nzcv::C,
+                Cond::MI | Cond::PL => nzcv::N,
+                Cond::VS | Cond::VC => nzcv::V,
+                _ => 0,
+            };
+            if bit != 0 {
+                self.asm.test_imm(false, s, bit as i32);
+                return if inst.sub & 1 == 0 { Cc::NE } else { Cc::E };
+            }
+            // V into the host's overflow, then N, Z and C.
+            self.asm.mov(false, reg::RAX, s);
+            self.asm.alu8_imm_rax(0x7F);
+            self.asm.byte(0x9E);
+            return self.host_condition(cond, false);
+        }
+        let inverted = self.host_flags.is_some_and(|(_, inverted)| inverted);
+        self.host_condition(cond, inverted)
+    }
+
+    /// The host condition for an Arm condition on the host's flags. `inverted` says that the host's carry is a borrow.
+    fn host_condition(&mut self, cond: Cond, inverted: bool) -> Cc {
+        let unsigned = |this: &mut Self, cc: Cc| {
+            if !inverted {
+                this.asm.byte(0xF5);
+                if let Some((_, inv)) = &mut this.host_flags {
+                    *inv = true;
+                }
+            }
+            cc
+        };
+        match cond {
+            Cond::EQ => Cc::E,
+            Cond::NE => Cc::NE,
+            Cond::CS => {
+                if inverted {
+                    Cc::AE
+                } else {
+                    Cc::B
+                }
+            }
+            Cond::CC => {
+                if inverted {
+                    Cc::B
+                } else {
+                    Cc::AE
+                }
+            }
+            Cond::MI => Cc::S,
+            Cond::PL => Cc::NS,
+            Cond::VS => Cc::O,
+            Cond::VC => Cc::NO,
+            Cond::HI => unsigned(self, Cc::A),
+            Cond::LS => unsigned(self, Cc::BE),
+            Cond::GE => Cc::GE,
+            Cond::LT => Cc::L,
+            Cond::GT => Cc::G,
+            Cond::LE => Cc::LE,
+            Cond::AL | Cond::NV => {
+                self.fail();
+                Cc::E
+            }
+        }
+    }
+
+    /// Consumes a condition: the host condition that says it holds, valid until flags change. Callers must bring their
+    /// other operands into registers before.
+    pub(super) fn consume(&mut self, v: Val) -> Cc {
+        let r = self.root(v);
+        let inst = self.code[r as usize];
+        if self.loc[r as usize] == Loc::Deferred && matches!(inst.op, Op::Cmp | Op::Holds) {
+            let cc = self.condition_flags(&inst);
+            self.release(v);
+            return cc;
+        }
+        self.clobber();
+        let s = self.reg(v);
+        self.asm.test_bit0(s);
+        self.release(v);
+        Cc::NE
+    }
+
+    pub(super) fn select(&mut self, i: Val, inst: &Inst) {
+        if inst.ty == Ty::V128 {
+            self.select_wide(i, inst);
+            return;
+        }
+        let wide = inst.ty == Ty::I64;
+        // Values that live in flags leave them first, then the condition is made, then only moves follow.
+        let t = self.reg(inst.b);
+        let f = self.reg(inst.c);
+        let cc = self.consume(inst.a);
+        self.release(inst.b);
+        self.release(inst.c);
+        let d = self.def(i, Some(f));
+        if d == t && d != f {
+            self.asm.cmov(cc.invert(), wide, d, f);
+        } else {
+            if d != f {
+                self.asm.mov(wide, d, f);
+            }
+            self.asm.cmov(cc, wide, d, t);
+        }
+    }
+
+    // ---- flags ----
+
+    pub(super) fn flags(&mut self, i: Val, inst: &Inst) {
+        let n = i as usize;
+        if self.host_flags.is_some_and(|(f, _)| f == i) || matches!(self.loc[n], Loc::Reg(_) | Loc::Spill(_))
+        {
+            if self.host_flags.is_some_and(|(f, _)| f == i) {
+                self.loc[n] = Loc::Flags;
+            }
+            for a in inst.args() {
+                self.release(a);
+            }
+            return;
+        }
+        self.clobber();
+        let bits = self.view_bits(inst.a);
+        let wide = bits == 64;
+        let op = flag_of(inst.sub);
+        let carry = self.root(inst.c);
+        let known = (self.code[carry as usize].op == Op::Lit).then(|| self.code[carry as usize].imm != 0);
+        if bits < 32 {
+            self.fail();
+            return;
+        }
+        let inverted = match (op, known) {
+            (FlagOp::Logic, _) => {
+                let a = self.reg(inst.a);
+                self.asm.test(wide, a, a);
+                false
+            }
+            (FlagOp::Sub, Some(true)) => {
+                let a = self.reg(inst.a);
+                let b = self.operand(inst.b, wide);
+                self.alu(Alu::Cmp, wide, a, b);
+                true
+            }
+            (FlagOp::Add, Some(false)) => {
+                let a = self.reg(inst.a);
+                let b = self.operand(inst.b, wide);
+                self.asm.mov(wide, reg::RAX, a);
+                self.alu(Alu::Add, wide, reg::RAX, b);
+                false
+            }
+            (op, _) => {
+                let a = self.reg(inst.a);
+                let b = self.reg(inst.b);
+                let c = self.reg(inst.c);
+                let t = self.temp();
+                self.asm.mov(wide, reg::RAX, a);
+                if op == FlagOp::Sub {
+                    // The host borrows where Arm's carry is clear.
+                    self.asm.alu_imm(Alu::Cmp, false, c, 1);
+                    self.asm.alu(Alu::Sbb, wide, reg::RAX, b);
+                } else {
+                    self.asm.mov_imm(t, 0);
+                    self.asm.alu(Alu::Cmp, false, t, c);
+                    self.asm.alu(Alu::Adc, wide, reg::RAX, b);
+                }
+                op == FlagOp::Sub
+            }
+        };
+        for a in inst.args() {
+            self.release(a);
+        }
+        self.host_flags = Some((i, inverted));
+        self.loc[n] = Loc::Flags;
+    }
+
+    /// Before host flags change: saves those that somebody still wants.
+    #[inline(always)]
+    pub(super) fn clobber(&mut self) {
+        if let Some((f, _)) = self.host_flags {
+            if self.uses[f as usize] > 0 && !matches!(self.loc[f as usize], Loc::Reg(_) | Loc::Spill(_)) {
+                self.save_flags(f);
+            }
+            self.host_flags = None;
+        }
+    }
+
+    /// Moves flags from the host's to a register, in stored form.
+    fn save_flags(&mut self, f: Val) {
+        let Some((g, inverted)) = self.host_flags else {
+            self.fail();
+            return;
+        };
+        if g != f {
+            self.fail();
+            return;
+        }
+        // A temporary may need a spill, which leaves flags alone.
+        let t = self.temp();
+        if inverted {
+            self.asm.byte(0xF5);
+        }
+        self.asm.byte(0x9F);
+        self.asm.setcc(Cc::O, reg::RAX);
+        self.asm.alu_imm(Alu::And, false, reg::RAX, (nzcv::N | nzcv::Z | nzcv::C | nzcv::V) as i32);
+        self.asm.mov(false, t, reg::RAX);
+        self.host_flags = None;
+        self.owner[t as usize] = f;
+        self.loc[f as usize] = Loc::Reg(t);
+    }
+}
