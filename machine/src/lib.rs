@@ -9,6 +9,7 @@ pub mod chardev;
 pub mod config;
 pub mod control;
 mod control_impl;
+pub mod cpu_model;
 pub mod disasm;
 pub mod engine;
 pub mod loader;

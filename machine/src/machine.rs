@@ -8,7 +8,7 @@ use crate::engine::{Engine, Interp};
 use crate::shared::{Request, Shared};
 use crate::vcpu::{self, Vcpu};
 use crate::verify::Verify;
-use lyrebird_cpu::arm::{Arm64, exclusive, model};
+use lyrebird_cpu::arm::{Arm64, exclusive};
 use lyrebird_cpu::code::CodeMap;
 use lyrebird_cpu::core::Core;
 use lyrebird_devices::bus::clock::{Clock, VTime};
@@ -94,12 +94,7 @@ impl Machine {
         let shared = Arc::new(Shared::new(cpus));
         let clock = Clock::real_time();
         let board = virt::build(&config, chardevs, &shared, &clock)?;
-        let Some(model) = model::find(&config.cpu.model) else {
-            let names: Vec<&str> = model::MODELS.iter().map(|m| m.name).collect();
-            let problem =
-                format!("unknown model '{}'; the models are {}", config.cpu.model, names.join(", "));
-            return Err(BuildError::Option { option: "cpu", problem });
-        };
+        let model = crate::cpu_model::of(&config.cpu)?;
         let code = Arc::new(CodeMap::new(board.ram.len()));
         let versions = Arc::new(exclusive::Versions::default());
         let mut vcpus = Vec::new();
@@ -260,6 +255,9 @@ impl Inner {
                     self.settle();
                     self.clock.stop();
                     self.shared.tell(&Event::Shutdown(Shutdown::PowerOff));
+                }
+                Request::Shutdown(Shutdown::GuestPanic(why)) if self.config.no_shutdown => {
+                    self.stop(crate::control::CpuId(0), StopReason::Panic(why));
                 }
                 Request::Shutdown(end) => return end,
             }

@@ -74,6 +74,10 @@ impl VirtPlatform {
             0x8400_0002 => {
                 *self.shared.gates[cpu].power.lock() = Power::Off;
                 self.shared.gates[cpu].attention.set(Attention::STOP);
+                if self.shared.others_off(cpu) {
+                    let why = "all its processors are off (PSCI CPU_OFF), and nothing can start one".into();
+                    self.shared.request(Request::Shutdown(Shutdown::GuestPanic(why)));
+                }
                 0
             }
             // CPU_ON

@@ -204,6 +204,11 @@ impl Shared {
         }
     }
 
+    /// Whether all processors but `cpu` are off.
+    pub fn others_off(&self, cpu: usize) -> bool {
+        self.gates.iter().enumerate().all(|(i, gate)| i == cpu || *gate.power.lock() == Power::Off)
+    }
+
     /// The vCPU left its engine.
     pub fn leave(&self, cpu: usize, halted: bool) {
         self.gates[cpu].halted.store(halted, Ordering::SeqCst);

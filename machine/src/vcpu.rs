@@ -1,10 +1,11 @@
 //! The thread of a virtual processor.
 
-use crate::control::{CpuId, StopReason};
+use crate::control::{CpuId, Shutdown, StopReason};
 use crate::engine::Engine;
 use crate::shared::{Power, Request, Shared};
+use lyrebird_cpu::arm::exception::FOR_EVER;
 use lyrebird_cpu::arm::model::{self, Model};
-use lyrebird_cpu::arm::{Arm64, maintenance, state};
+use lyrebird_cpu::arm::{Arm64, maintenance, state, sysreg};
 use lyrebird_cpu::core::Core;
 use lyrebird_cpu::run::Exit;
 use parking_lot::Mutex;
@@ -17,7 +18,7 @@ pub struct Vcpu {
     /// What executes it.
     pub engine: Box<dyn Engine>,
     /// What it is.
-    pub model: &'static Model,
+    pub model: Model,
     /// It has a system-register interface to the interrupt controller.
     pub gicv3: bool,
 }
@@ -25,7 +26,7 @@ pub struct Vcpu {
 impl Vcpu {
     /// Power-on state; `entry` and `argument` become PC and X0.
     pub fn reset(&mut self, entry: u64, argument: u64) {
-        model::reset(&mut self.core, self.model, self.gicv3);
+        model::reset(&mut self.core, &self.model, self.gicv3);
         self.core.set_pc(entry);
         self.core.set(state::x(0), argument);
     }
@@ -52,9 +53,26 @@ pub fn run(index: usize, vcpu: &Arc<Mutex<Vcpu>>, shared: &Arc<Shared>) {
         let stepping = shared.stepping.lock().is_some();
         let exit = v.engine.run(&mut v.core, if stepping { 1 } else { SLICE });
         shared.leave(index, exit == Exit::Halted);
+        if v.core.arch.stuck >= FOR_EVER {
+            v.core.arch.stuck = 0;
+            // Another processor could repair what faults.
+            if shared.others_off(index) {
+                shared.request(Request::Shutdown(Shutdown::GuestPanic(fault_loop(index, &v.core))));
+            }
+        }
         if stepping {
             // The supervisor ends the stepping together with the run, so that nobody else is admitted between.
             shared.request(Request::Stop(CpuId(index as u32), StopReason::StepDone));
         }
     }
+}
+
+/// What is known of a loop of exceptions.
+fn fault_loop(index: usize, core: &Core<Arm64>) -> String {
+    let (pc, esr) = (core.pc(), core.reg(sysreg::ESR_EL1));
+    format!(
+        "processor {index} faults for ever: the first instruction of its exception vector at {pc:#x} faults itself (ESR \
+         {esr:#x}, FAR {:#x}); -d int shows how it came there",
+        core.reg(sysreg::FAR_EL1)
+    )
 }

@@ -92,6 +92,22 @@ fn enter(core: &mut Core<Arm64>, kind: u64, return_to: u64) {
     core.set_pc(to);
 }
 
+/// So many exceptions of a vector's own first instruction, taken to that vector with no instruction between them, are
+/// a loop that the processor cannot leave by itself: interrupts have been masked since the first one.
+pub const FOR_EVER: u32 = 1 << 20;
+
+/// Counts exceptions that lead to themselves; at [`FOR_EVER`] the engine is asked to return.
+fn count_stuck(core: &mut Core<Arm64>, to: u64) {
+    if core.pc() != to || core.reg(state::MODE) & 0xD != 5 {
+        core.arch.stuck = 0;
+        return;
+    }
+    core.arch.stuck = core.arch.stuck.saturating_add(1);
+    if core.arch.stuck == FOR_EVER {
+        core.attention.set(Attention::STOP);
+    }
+}
+
 /// Takes the raised exception to EL1.
 pub fn deliver(core: &mut Core<Arm64>) {
     let Exception(mut x) = core.raised;
@@ -115,6 +131,7 @@ pub fn deliver(core: &mut Core<Arm64>) {
     );
     core.set(sr::ESR_EL1, x);
     let pc = core.pc();
+    count_stuck(core, vector(core, 0));
     enter(core, 0x000, if class == class::SVC { pc.wrapping_add(4) } else { pc });
 }
 

@@ -81,6 +81,9 @@ pub struct Arm64 {
     pub guarded: bool,
     /// Which, by virtual address.
     pub guarded_pages: HashSet<u64>,
+    /// Exceptions in a row that their vector's own first instruction took to the same vector: see
+    /// [`exception::FOR_EVER`].
+    pub stuck: u32,
 }
 
 impl Arm64 {
@@ -94,6 +97,7 @@ impl Arm64 {
             spaces: context::Spaces::default(),
             guarded: false,
             guarded_pages: HashSet::new(),
+            stuck: 0,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{Arm64, FREQUENCY, context, features as f, state, sysreg as sr};
 use crate::core::Core;
 
 /// A processor model.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Model {
     /// Its name on the command line.
     pub name: &'static str,

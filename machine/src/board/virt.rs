@@ -45,6 +45,7 @@ pub mod map {
     pub const GIC_DIST: u64 = 0x0800_0000;
     pub const GIC_CPU: u64 = 0x0801_0000;
     pub const GIC_REDIST: u64 = 0x080A_0000;
+    pub const GICV3_CPUS: usize = ((UART - GIC_REDIST) / 0x2_0000) as usize;
     pub const UART: u64 = 0x0900_0000;
     pub const RTC: u64 = 0x0901_0000;
     pub const FW_CFG: u64 = 0x0902_0000;
@@ -133,6 +134,12 @@ pub fn build(
         return Err(option(
             "smp",
             format!("{cpus} CPUs are too many for GICv2, which has 8; use -M virt,gic-version=3"),
+        ));
+    }
+    if gicv3 && cpus > map::GICV3_CPUS {
+        return Err(option(
+            "smp",
+            format!("{cpus} CPUs are too many for the virt board, which has room for {}", map::GICV3_CPUS),
         ));
     }
     let host = host_memory();
@@ -243,7 +250,7 @@ pub fn build(
         model: &config.cpu.model,
         append: config.boot.append.as_deref().unwrap_or(""),
         initrd: None,
-        pmu: true,
+        pmu: crate::cpu_model::of(&config.cpu)?.features & lyrebird_cpu::arm::features::PMUV3 != 0,
     };
     let boot = boot(config, facts, &virt.dump_dtb)?;
     Ok(Board {

@@ -49,6 +49,9 @@ pub fn file_error(role: FileRole, path: &Path, problem: impl Into<String>) -> Bu
 pub fn arm64(path: &Path, base: u64, ram: u64) -> Result<Program, BuildError> {
     let bytes = read(FileRole::Kernel, path)?;
     let fail = |problem: String| file_error(FileRole::Kernel, path, problem);
+    if bytes.is_empty() {
+        return Err(fail("it is empty".into()));
+    }
     let bytes = image::unpack(bytes).map_err(fail)?;
     let program = if bytes.starts_with(b"\x7fELF") {
         elf::load(&bytes, 183, base, ram).map_err(fail)?

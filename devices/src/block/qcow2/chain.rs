@@ -63,11 +63,7 @@ fn follow(top: File, options: &ImageOptions, write: bool) -> Result<Vec<Layer>, 
     let mut layers = Vec::new();
     let (mut file, mut path, mut format) = (top, top_path.clone(), Format::Qcow2);
     loop {
-        let id = identity(&file, &path)?;
-        if seen.contains(&id) {
-            return Err(BlockError::BackingLoop { file: top_path.clone(), again: path });
-        }
-        seen.push(id);
+        seen.push(identity(&file, &path)?);
         if seen.len() > DEPTH {
             return Err(BlockError::BackingTooDeep { file: top_path.clone(), limit: DEPTH });
         }
@@ -78,7 +74,16 @@ fn follow(top: File, options: &ImageOptions, write: bool) -> Result<Vec<Layer>, 
         let header = header::read(&file, &path)?;
         tables::check(&file, &path, &header, write && layers.is_empty())?;
         check_data_file(&header, &path, options, layers.is_empty())?;
-        let below = next(&header, &path, options.locking)?;
+        let below = next(&header, &path)?;
+        if let Some((file, path, _)) = &below {
+            // Before locking: our own lock on an image that comes again would look like another program's.
+            if seen.contains(&identity(file, path)?) {
+                return Err(BlockError::BackingLoop { file: top_path.clone(), again: path.clone() });
+            }
+            if options.locking {
+                lock::lock(file, path, false)?;
+            }
+        }
         layers.push(Layer::Qcow2(file, path, header));
         match below {
             Some(next) => (file, path, format) = next,
@@ -88,7 +93,7 @@ fn follow(top: File, options: &ImageOptions, write: bool) -> Result<Vec<Layer>, 
 }
 
 /// Opens the file that `header` names as its backing file.
-fn next(header: &Header, path: &Path, locking: bool) -> Result<Option<(File, PathBuf, Format)>, BlockError> {
+fn next(header: &Header, path: &Path) -> Result<Option<(File, PathBuf, Format)>, BlockError> {
     let Some(name) = &header.backing else { return Ok(None) };
     let refuse =
         |why: String| BlockError::BackingUnsupported { file: path.to_owned(), backing: name.clone(), why };
@@ -102,9 +107,6 @@ fn next(header: &Header, path: &Path, locking: bool) -> Result<Option<(File, Pat
         BlockError::Missing { file } => BlockError::BackingMissing { file: path.to_owned(), backing: file },
         e => e,
     })?;
-    if locking {
-        lock::lock(&file, &below, false)?;
-    }
     let format = match header.backing_format.as_deref() {
         Some(name) => Format::from_name(name).map_err(|_| refuse(format!("its format is '{name}'")))?,
         None => {
