@@ -16,20 +16,15 @@ pub struct Machine {
 impl Machine {
     /// `emulator` is a command line, split at blanks, that QEMU's options can be appended to.
     pub fn virt(emulator: &str) -> Machine {
+        Machine::with(emulator, 3, "max", 1)
+    }
+
+    /// The same with the version of the interrupt controller, the processor model and the number of processors.
+    pub fn with(emulator: &str, gic: u32, model: &str, cpus: u32) -> Machine {
         let words = emulator.split_whitespace().map(str::to_owned).collect();
         let machine = Machine { words };
-        machine.args([
-            "-M",
-            "virt,gic-version=3",
-            "-cpu",
-            "max",
-            "-m",
-            "1G",
-            "-smp",
-            "1",
-            "-nographic",
-            "-no-reboot",
-        ])
+        let (board, cpus) = (format!("virt,gic-version={gic}"), cpus.to_string());
+        machine.args(["-M", &board, "-cpu", model, "-m", "1G", "-smp", &cpus, "-nographic", "-no-reboot"])
     }
 
     /// Appends `-kernel`.

@@ -1,6 +1,7 @@
 //! `cargo xtask`: the developer's commands. `cargo xtask help` lists them.
 
 mod bench;
+mod boots;
 mod console;
 mod cpio;
 mod guests;
@@ -27,6 +28,8 @@ enum Command {
     Guests(guests::Args),
     /// Run our guest programs on Lyrebird and on QEMU and compare.
     Bench(bench::Args),
+    /// Boot Debian's kernels on every engine, interrupt controller, model and number of processors.
+    Boots(boots::Args),
     /// Fail if a source file is longer than the house allows.
     Sizes,
     /// Do what the continuous integration does: format, sizes, lints, documentation, tests.
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Guests(args) => guests::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Boots(args) => boots::run(&args),
         Command::Sizes => sizes::run(),
         Command::Check => check(),
         Command::Vectors(args) => vectors::run(&args),

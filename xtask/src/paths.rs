@@ -13,9 +13,10 @@ pub fn target() -> PathBuf {
     workspace().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
-/// Everything fetched or made for guests. Nothing in it is ever committed.
+/// Everything fetched or made for guests: `LYREBIRD_GUESTS`, or `guests` in the build directory. Nothing in it is ever
+/// committed.
 pub fn guests() -> PathBuf {
-    target().join("guests")
+    std::env::var_os("LYREBIRD_GUESTS").map_or_else(|| target().join("guests"), PathBuf::from)
 }
 
 /// The arm64 guests: one folder a kernel, and the disks.

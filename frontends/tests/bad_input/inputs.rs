@@ -111,7 +111,7 @@ impl Qcow2 {
     pub fn l2(mut self, entry: u64) -> Self {
         self.bytes.resize(5 * CLUSTER, 0);
         put(&mut self.bytes, 2 * CLUSTER + 8, &1u16.to_be_bytes());
-        self.long(3 * CLUSTER, 1 << 63 | 4 * CLUSTER as u64).long(4 * CLUSTER, entry)
+        self.long(3 * CLUSTER, (1 << 63) | (4 * CLUSTER as u64)).long(4 * CLUSTER, entry)
     }
 
     /// The file.

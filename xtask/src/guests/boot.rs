@@ -16,21 +16,25 @@ pub fn verify(emulator: &str) -> Result<()> {
     for kernel in &KERNELS {
         for root in [false, true] {
             let medium = if root { "disk" } else { "initrd" };
-            step(&format!("{} {medium}", kernel.name), || boot(emulator, &kernel.folder(), "Image", root))?;
+            step(&format!("{} {medium}", kernel.name), || {
+                boot(Machine::virt(emulator), 1, &kernel.folder(), "Image", root)
+            })?;
         }
     }
     for (form, file) in packed::FORMS {
-        step(form, || boot(emulator, &packed::folder()?, file, false))?;
+        step(form, || boot(Machine::virt(emulator), 1, &packed::folder()?, file, false))?;
     }
     Ok(())
 }
 
-fn boot(emulator: &str, folder: &Path, file: &str, root: bool) -> Result<String> {
+/// Boots one kernel on a machine with `cpus` processors, from its initrd or with `root` from the root disk, runs a
+/// command and sees it power off. What it took, for people.
+pub fn boot(machine: Machine, cpus: u32, folder: &Path, file: &str, root: bool) -> Result<String> {
     let version = std::fs::read_to_string(folder.join("version"))?;
     let release = version.split(' ').next().unwrap_or_default();
     let command = "grep -c ^processor /proc/cpuinfo; cat /proc/mounts";
     let from = if root { " root=/dev/vda" } else { "" };
-    let mut machine = Machine::virt(emulator)
+    let mut machine = machine
         .kernel(&folder.join(file))
         .initrd(&folder.join("initrd.gz"))
         .append(&format!("lyre.off{from} lyre.run=\"{command}\""));
@@ -39,7 +43,7 @@ fn boot(emulator: &str, folder: &Path, file: &str, root: bool) -> Result<String>
     }
     let mut console = Console::start(machine, PATIENCE)?;
     let booted = console.wait_for(&format!("LYREBIRD-BOOTED {release}"))?;
-    console.wait_for("1")?;
+    console.wait_for(&format!("\n{cpus}"))?;
     if root {
         console.wait_for("/dev/vda / ext4")?;
     }

@@ -6,12 +6,12 @@
 //! the guests run are in `files/` beside this source.
 
 mod apt;
-mod boot;
+pub mod boot;
 mod busybox;
 mod debian;
 mod disk;
 pub mod initrd;
-mod kernel;
+pub mod kernel;
 mod packed;
 
 use crate::paths;
