@@ -269,6 +269,7 @@ impl<A: Guest> Cache<A> {
             strict: A::strict(key.mode),
             pc: A::PC.offset(),
             flags: A::FLAGS.offset(),
+            status: A::FP_STATUS.offset(),
             pinnable: A::PINNABLE,
             poll_mask: std::mem::offset_of!(Core<A>, poll_mask) as i32,
             fault: self.options.fault,

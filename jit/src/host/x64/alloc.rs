@@ -311,10 +311,14 @@ impl Lower {
     }
 
     /// A 128-bit constant in an xmm register; leaves flags alone.
-    fn wide_literal(&mut self, x: u8, value: u128) {
+    pub fn wide_literal(&mut self, x: u8, value: u128) {
         let (lo, hi) = (value as u64, (value >> 64) as u64);
         if value == 0 {
             self.asm.sse(0x66, &[0xEF], x, x);
+            return;
+        }
+        if value == u128::MAX {
+            self.asm.sse(0x66, &[0x76], x, x);
             return;
         }
         self.asm.mov_imm(reg::RAX, lo);

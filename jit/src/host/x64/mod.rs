@@ -12,7 +12,17 @@ mod condition;
 mod flow;
 mod int;
 mod mem;
+mod simd;
+mod simd_crypto;
+mod simd_permute;
+mod simd_saturate;
+mod simd_shift;
+mod simd_widen;
 mod vec;
+mod vex;
+
+#[cfg(test)]
+mod simd_tests;
 
 use super::{Exit, Pins, Site};
 use crate::guest::Guest;
@@ -43,6 +53,8 @@ pub struct Config {
     pub pc: u16,
     /// Byte of the condition flags.
     pub flags: u16,
+    /// Byte of the floating-point status.
+    pub status: u16,
     /// How many words from 0 may be pinned.
     pub pinnable: u16,
     /// Byte of the request mask, from the start of the register file.

@@ -3,11 +3,16 @@
 
 use super::Lower;
 use super::asm::{file, reg};
-use crate::ir::{Inst, Ty, Val};
+use crate::ir::{Inst, Ty, Val, VecForm};
 use crate::words;
 
 impl Lower {
     pub(super) fn vec(&mut self, i: Val, inst: &Inst) {
+        if let Some(form) = VecForm::unpack(inst.imm)
+            && self.simd(i, inst, form)
+        {
+            return;
+        }
         self.clobber();
         for (n, a) in inst.args().enumerate() {
             // Unused operands repeat the first.

@@ -1,0 +1,219 @@
+//! Every native form of an integer vector operation against the operation's meaning, status included.
+
+use super::stubs::{self, Stubs};
+use super::{Asm, Config, Lower};
+use crate::buffer::Buffer;
+use crate::ir::{Block, Inst, Ir, NONE, Op, Ty, VecForm};
+use crate::run;
+use lyrebird_cpu::arm::maintenance::Forget;
+use lyrebird_cpu::arm::{Arm64, Platform, Timer, exclusive, state};
+use lyrebird_cpu::code::CodeMap;
+use lyrebird_cpu::core::{Arch, Core, NoAnswer, Physical};
+use lyrebird_cpu::vec::{FpEnv, Lanes, Part, VecOp};
+use lyrebird_ram::GuestRam;
+use std::sync::Arc;
+
+struct Nothing;
+
+impl Physical for Nothing {
+    fn ram(&self, _: u64) -> Option<(u64, bool)> {
+        None
+    }
+    fn read(&self, _: usize, _: u64, _: u32) -> Result<u64, NoAnswer> {
+        Err(NoAnswer)
+    }
+    fn write(&self, _: usize, _: u64, _: u32, _: u64) -> Result<(), NoAnswer> {
+        Err(NoAnswer)
+    }
+}
+
+impl Platform for Nothing {
+    fn counter(&self) -> u64 {
+        0
+    }
+    fn timer(&self, _: usize, _: Timer, _: u32, _: u64) {}
+    fn read_register(&self, _: usize, _: u32) -> Option<u64> {
+        None
+    }
+    fn write_register(&self, _: usize, _: u32, _: u64) -> Option<()> {
+        None
+    }
+    fn firmware(&self, _: usize, _: bool, _: [u64; 4]) -> Option<u64> {
+        None
+    }
+    fn broadcast(&self, _: usize, _: Forget, _: &mut dyn FnMut()) {}
+    fn mail(&self, _: usize) -> Vec<Forget> {
+        Vec::new()
+    }
+    fn random(&self) -> u64 {
+        0
+    }
+    fn semihosting(&self) -> bool {
+        false
+    }
+    fn console(&self, _: &[u8]) {}
+    fn exit(&self, _: i32) {}
+}
+
+/// V0 to V2 are the operands, V3 the result; the operands stay.
+fn region(forms: &[VecForm]) -> Ir<Arm64> {
+    let mut ir = Ir::default();
+    let inst = |op, ty, a, b, c, imm| Inst { op, ty, sub: 0, a, b, c, imm };
+    ir.code.push(inst(Op::At, Ty::I64, NONE, NONE, NONE, 0));
+    for n in 0..3 {
+        ir.code.push(inst(Op::Get, Ty::V128, NONE, NONE, NONE, state::v(n).offset() as u64));
+    }
+    let mut first = 1;
+    for f in forms {
+        ir.code.push(inst(Op::Vec, Ty::V128, first, 2, 3, f.pack()));
+        first = ir.code.len() as u32 - 1;
+    }
+    ir.code.push(inst(Op::Put, Ty::V128, first, NONE, NONE, state::v(3).offset() as u64));
+    ir.code.push(inst(Op::Leave, Ty::I64, NONE, NONE, NONE, 0));
+    ir.blocks.push(Block { at: 0, first: 0, end: ir.code.len() as u32, count: 1 });
+    ir
+}
+
+struct Bench {
+    buffer: Buffer,
+    keep: usize,
+    stubs: Stubs,
+    lower: Lower,
+    core: Core<Arm64>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let mut buffer = Buffer::new(1 << 20).unwrap();
+        let mut asm = Asm::default();
+        let base = buffer.next();
+        let stubs = stubs::emit::<Arm64>(&mut asm, base);
+        assert!(buffer.append(asm.finish(base)));
+        let arch = Arm64::new(Arc::new(Nothing), Arc::new(exclusive::Versions::default()), false);
+        let ram = GuestRam::new(4096).unwrap();
+        let core = Core::new(arch, 0, 0, ram, Arc::new(Nothing), Arc::new(CodeMap::new(4096)));
+        Bench { keep: buffer.used(), buffer, stubs, lower: Lower::default(), core }
+    }
+
+    /// Compiles operations, each on the one before's result, and says whether all have native forms: others name
+    /// themselves to their evaluator.
+    fn compile(&mut self, forms: &[VecForm]) -> (u64, bool) {
+        let config = Config {
+            stubs: self.stubs,
+            pc: Arm64::PC.offset(),
+            status: state::FPSR.offset(),
+            ..Config::default()
+        };
+        self.buffer.reset(self.keep);
+        self.lower.region(&mut region(forms), config).unwrap();
+        let base = self.buffer.next();
+        let code = self.lower.asm.finish(base);
+        let native =
+            forms.iter().all(|f| !code.windows(8).any(|bytes| bytes == f.pack().to_le_bytes().as_slice()));
+        assert!(self.buffer.append(code));
+        (base, native)
+    }
+
+    fn run(&mut self, code: u64, v: [u128; 3]) -> (u128, u32) {
+        for (n, v) in v.into_iter().enumerate() {
+            self.core.set(state::v(n as u32), v);
+        }
+        self.core.set(state::FPSR, 0);
+        run::enter(&mut self.core, self.stubs.entry, code);
+        (self.core.reg(state::v(3)), self.core.reg(state::FPSR))
+    }
+}
+
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    /// A vector of random elements, many of them at a limit, or small.
+    fn vector(&mut self, l: Lanes) -> u128 {
+        Lanes::full(l.log2 as u32).build(|_| match self.next() >> 60 {
+            0 => 0,
+            1 => l.mask(),
+            2 => l.mask() >> 1,
+            3 => (l.mask() >> 1) + 1,
+            4..8 => (self.next() % 20) as u128,
+            8..10 => ((self.next() % 20) as u128).wrapping_neg(),
+            _ => (self.next() as u128) << 64 | self.next() as u128,
+        })
+    }
+}
+
+/// The first of the operations that are not integer.
+const FLOAT: VecOp = VecOp::FMov;
+
+fn forms() -> impl Iterator<Item = VecForm> {
+    VecOp::ALL.iter().copied().filter(|&op| (op as u16) < FLOAT as u16).flat_map(|op| {
+        (0..4u32).flat_map(move |log2| {
+            [Part::Scalar, Part::Half, Part::Full].into_iter().flat_map(move |part| {
+                let lanes = Lanes::new(log2, part);
+                let constants = match op {
+                    VecOp::Shl | VecOp::ShrU | VecOp::ShrS => 0..lanes.bits() + 1,
+                    VecOp::RoundShrU | VecOp::RoundShrS => 1..lanes.bits() + 1,
+                    VecOp::Extract if part != Part::Full => 0..8,
+                    VecOp::Extract | VecOp::DupLane => 0..16,
+                    VecOp::Reverse => log2 + 1..4,
+                    _ => 0..2,
+                };
+                constants.map(move |imm| VecForm { op, lanes, imm })
+            })
+        })
+    })
+}
+
+#[test]
+fn native_forms_do_what_their_operations_mean() {
+    if !std::arch::is_x86_feature_detected!("avx2") {
+        return;
+    }
+    let (mut bench, mut random, mut tested) = (Bench::new(), Random(0x1234_5678_9ABC_DEF1), 0);
+    for form in forms() {
+        let (code, native) = bench.compile(&[form]);
+        if !native {
+            continue;
+        }
+        tested += 1;
+        for round in 0..64 {
+            let l = if round & 1 == 0 || form.lanes.log2 == 3 { form.lanes } else { form.lanes.wider() };
+            let mut v = [0; 3].map(|_| random.vector(l));
+            if round & 3 == 3 {
+                // Equal elements, and some that differ in one bit.
+                v[1] = v[0] ^ (random.next() as u128 & random.next() as u128 & random.next() as u128);
+            }
+            let mut env = FpEnv::default();
+            let expected = form.op.eval(form.lanes, form.imm, v[0], v[1], v[2], &mut env);
+            let (got, status) = bench.run(code, v);
+            assert_eq!(got, expected, "{form:?} of {v:x?}: {got:x} instead of {expected:x}");
+            assert_eq!(status, env.status, "status of {form:?} of {v:x?}");
+        }
+    }
+    assert!(tested > 500, "{tested} forms");
+}
+
+#[test]
+fn aes_rounds_fuse() {
+    if !std::arch::is_x86_feature_detected!("avx2") {
+        return;
+    }
+    let (mut bench, mut random) = (Bench::new(), Random(7));
+    for pair in [[VecOp::AesEncrypt, VecOp::AesMix], [VecOp::AesDecrypt, VecOp::AesUnmix]] {
+        let forms = pair.map(|op| VecForm { op, lanes: Lanes::full(0), imm: 0 });
+        let (code, _) = bench.compile(&forms);
+        for _ in 0..50 {
+            let v = [0; 3].map(|_| random.vector(Lanes::full(0)));
+            let mut env = FpEnv::default();
+            let between = pair[0].eval(Lanes::full(0), 0, v[0], v[1], v[2], &mut env);
+            let expected = pair[1].eval(Lanes::full(0), 0, between, 0, 0, &mut env);
+            assert_eq!(bench.run(code, v).0, expected, "{pair:?} of {v:x?}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! VEX-encoded vector instructions on 128 bits (Intel SDM volume 2, 2.3): three registers, nothing destroyed.
+
+use super::asm::Asm;
+use dynasmrt::DynasmApi;
+
+/// A vector instruction: opcode map (1 is 0F, 2 is 0F38, 3 is 0F3A), opcode, and the W bit. The prefix is 66.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vex {
+    map: u8,
+    opcode: u8,
+    w: bool,
+}
+
+const fn m1(opcode: u8) -> Vex {
+    Vex { map: 1, opcode, w: false }
+}
+const fn m2(opcode: u8) -> Vex {
+    Vex { map: 2, opcode, w: false }
+}
+const fn m3(opcode: u8) -> Vex {
+    Vex { map: 3, opcode, w: false }
+}
+const fn wide(v: Vex) -> Vex {
+    Vex { w: true, ..v }
+}
+
+macro_rules! names { ($($name:ident = $e:expr;)*) => { $(
+    /// The manual's name; the lists have one for each element size.
+    pub const $name: Vex = $e;
+)* } }
+
+names! {
+    PAND = m1(0xDB); PANDN = m1(0xDF); POR = m1(0xEB); PXOR = m1(0xEF);
+    PMULLW = m1(0xD5); PMULHW = m1(0xE5); PMULHUW = m1(0xE4); PMULUDQ = m1(0xF4); PMADDWD = m1(0xF5);
+    PMULDQ = m2(0x28); PMULLD = m2(0x40); PMULHRSW = m2(0x0B);
+    PSADBW = m1(0xF6); PSHUFB = m2(0x00); PSHUFD = m1(0x70);
+    PACKSSWB = m1(0x63); PACKUSWB = m1(0x67); PACKSSDW = m1(0x6B); PACKUSDW = m2(0x2B);
+    PALIGNR = m3(0x0F); PBLENDW = m3(0x0E); PBLENDD = m3(0x02); PBLENDVB = m3(0x4C);
+    BLENDVPS = m3(0x4A); BLENDVPD = m3(0x4B); SHUFPS = Vex { map: 1 | 0x80, opcode: 0xC6, w: false };
+    PTEST = m2(0x17); PCLMULQDQ = m3(0x44);
+    AESENC = m2(0xDC); AESENCLAST = m2(0xDD); AESDEC = m2(0xDE); AESDECLAST = m2(0xDF); AESIMC = m2(0xDB);
+    PSRAVD = m2(0x46);
+}
+
+/// Lists by log2 of the element size in bytes.
+macro_rules! lists { ($($name:ident = [$($e:expr),*];)*) => { $(
+    /// By log2 of the element size.
+    pub const $name: &[Vex] = &[$($e),*];
+)* } }
+
+lists! {
+    PADD = [m1(0xFC), m1(0xFD), m1(0xFE), m1(0xD4)];
+    PSUB = [m1(0xF8), m1(0xF9), m1(0xFA), m1(0xFB)];
+    PCMPEQ = [m1(0x74), m1(0x75), m1(0x76), m2(0x29)];
+    PCMPGT = [m1(0x64), m1(0x65), m1(0x66), m2(0x37)];
+    PUNPCKL = [m1(0x60), m1(0x61), m1(0x62), m1(0x6C)];
+    PUNPCKH = [m1(0x68), m1(0x69), m1(0x6A), m1(0x6D)];
+    PMINU = [m1(0xDA), m2(0x3A), m2(0x3B)];
+    PMAXU = [m1(0xDE), m2(0x3E), m2(0x3F)];
+    PMINS = [m2(0x38), m1(0xEA), m2(0x39)];
+    PMAXS = [m2(0x3C), m1(0xEE), m2(0x3D)];
+    PAVG = [m1(0xE0), m1(0xE3)];
+    PABS = [m2(0x1C), m2(0x1D), m2(0x1E)];
+    PADDS = [m1(0xEC), m1(0xED)];
+    PADDUS = [m1(0xDC), m1(0xDD)];
+    PSUBS = [m1(0xE8), m1(0xE9)];
+    PSUBUS = [m1(0xD8), m1(0xD9)];
+    PMOVSX = [m2(0x20), m2(0x23), m2(0x25)];
+    PMOVZX = [m2(0x30), m2(0x33), m2(0x35)];
+    PBROADCAST = [m2(0x78), m2(0x79), m2(0x58), m2(0x59)];
+    // From 32 bits on.
+    PSLLV = [m2(0x47), wide(m2(0x47))];
+    PSRLV = [m2(0x45), wide(m2(0x45))];
+}
+
+/// Shifts by a constant, with the numbers that opcodes use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum VShift {
+    Srl = 2,
+    Sra = 4,
+    Sll = 6,
+}
+
+impl Asm {
+    fn vex_prefix(&mut self, v: Vex, r: u8, vvvv: u8, b: u8) {
+        let (map, prefix) = (v.map & 0x7F, v.map >> 7 ^ 1);
+        let last = (v.w as u8) << 7 | (!vvvv & 15) << 3 | prefix;
+        if map == 1 && b < 8 && !v.w {
+            self.extend([0xC5, (!r >> 3 & 1) << 7 | last]);
+        } else {
+            self.extend([0xC4, (!r >> 3 & 1) << 7 | 0x40 | (!b >> 3 & 1) << 5 | map, last]);
+        }
+        self.push(v.opcode);
+        self.push(0xC0 | (r & 7) << 3 | b & 7);
+    }
+
+    /// `d = a op b`.
+    pub fn vex(&mut self, v: Vex, d: u8, a: u8, b: u8) {
+        self.vex_prefix(v, d, a, b);
+    }
+    /// `d = a op b` with a constant, or a register in the high half of a constant.
+    pub fn vex_imm(&mut self, v: Vex, d: u8, a: u8, b: u8, imm: u8) {
+        self.vex_prefix(v, d, a, b);
+        self.push(imm);
+    }
+    /// `d = op a`.
+    pub fn vex1(&mut self, v: Vex, d: u8, a: u8) {
+        self.vex_prefix(v, d, 0, a);
+    }
+    /// `d = op a` with a constant.
+    pub fn vex1_imm(&mut self, v: Vex, d: u8, a: u8, imm: u8) {
+        self.vex_prefix(v, d, 0, a);
+        self.push(imm);
+    }
+    /// `d = s` shifted by `n`, in elements of 16, 32 or 64 bits (64 and arithmetic is not there).
+    pub fn vshift(&mut self, op: VShift, log2: u8, d: u8, s: u8, n: u8) {
+        self.vex_prefix(m1(0x70 + log2), op as u8, d, s);
+        self.push(n);
+    }
+    /// `d = s` shifted right by `n` bytes.
+    pub fn vbytes_right(&mut self, d: u8, s: u8, n: u8) {
+        self.vex_prefix(m1(0x73), 3, d, s);
+        self.push(n);
+    }
+    /// `d = s` shifted left by `n` bytes.
+    pub fn vbytes_left(&mut self, d: u8, s: u8, n: u8) {
+        self.vex_prefix(m1(0x73), 7, d, s);
+        self.push(n);
+    }
+}
