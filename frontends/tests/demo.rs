@@ -99,21 +99,52 @@ fn the_monitor_looks_into_a_running_machine() {
     assert_eq!(demo.end(), Some(0));
 }
 
-#[test]
-fn gdb_steps_and_interrupts_the_guest() {
-    let socket = std::env::temp_dir().join(format!("lyrebird-gdb-{}", std::process::id()));
+/// Debugs a paused demo guest; what gdb printed in the end. `None` without gdb.
+fn debug(name: &str, options: &[&str], script: &[&str]) -> Option<String> {
+    let socket = std::env::temp_dir().join(format!("lyrebird-{name}-{}", std::process::id()));
     let listen = format!("unix:{}", socket.display());
-    let demo = Demo::start(&["-accel", "interp", "-smp", "2", "-S", "-gdb", &listen]);
+    let demo = Demo::start(&[&["-S", "-gdb", &listen], options].concat());
     let deadline = Instant::now() + Duration::from_secs(30);
     while !socket.exists() {
         assert!(Instant::now() < deadline, "the server listens");
         std::thread::sleep(Duration::from_millis(10));
     }
-    let target = format!("target remote {}", socket.display());
+    let file = socket.with_extension("gdb");
+    let lines = format!("target remote {}\n{}\n", socket.display(), script.join("\n"));
+    std::fs::write(&file, lines).expect("the script");
+    let mut gdb = Command::new("timeout");
+    gdb.args(["60", "gdb-multiarch", "-nx", "-batch", "-x"]).arg(&file);
+    let out = match gdb.stdin(Stdio::null()).output() {
+        Ok(out) if out.status.code() != Some(127) => out,
+        other => {
+            eprintln!("skipped: gdb-multiarch cannot be started: {other:?}");
+            return None;
+        }
+    };
+    let text = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    println!("{text}");
+    assert_eq!(demo.end(), Some(0));
+    let _ = std::fs::remove_file(&file);
+    let _ = std::fs::remove_file(&socket);
+    Some(text)
+}
+
+/// Checks that the parts occur in this order.
+fn has(text: &str, parts: &[&str]) {
+    let mut rest = text;
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => panic!("'{part}' is not in, or not in this order:\n{text}"),
+        }
+    }
+}
+
+#[test]
+fn gdb_steps_and_interrupts_the_guest() {
     let interrupt = "python import os, signal, threading; \
                      threading.Timer(1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()";
     let script = [
-        target.as_str(),
         "info threads",
         "p/x $pc",
         "stepi",
@@ -127,36 +158,60 @@ fn gdb_steps_and_interrupts_the_guest() {
         "monitor info status",
         "kill",
     ];
-    let mut gdb = Command::new("timeout");
-    gdb.args(["60", "gdb-multiarch", "-nx", "-batch"]);
-    for line in script {
-        gdb.args(["-ex", line]);
+    let Some(text) = debug("step", &["-accel", "interp", "-smp", "2"], &script) else { return };
+    has(
+        &text,
+        &[
+            "CPU#0 max [running]",
+            "CPU#1 max [off]",
+            "$1 = 0x40080000",
+            "$2 = 1",
+            "$3 = 0x0",
+            "SIGINT",
+            "$4 = 1",
+            "=> 0x",
+            "VM status: paused",
+        ],
+    );
+}
+
+#[test]
+fn gdb_breaks_and_watches_the_guest() {
+    let script = [
+        // The first instruction of an Image branches over the header; this is where to.
+        "break *0x40080040",
+        "continue",
+        "p/x $pc",
+        "delete",
+        // The device tree: its magic number and a field behind it are read.
+        "set $tree = $x0",
+        "rwatch *(int *)$tree",
+        "continue",
+        "delete",
+        "awatch *(int *)($tree + 8)",
+        "continue",
+        "delete",
+        "set $slot = $sp - 8",
+        "watch *(long *)$slot",
+        "delete",
+        "kill",
+    ];
+    for engine in ["interp", "jit"] {
+        let Some(text) = debug(engine, &["-accel", engine], &script) else { return };
+        has(
+            &text,
+            &[
+                "Breakpoint 1 at 0x40080040",
+                "Breakpoint 1, 0x0000000040080040",
+                "$1 = 0x40080040",
+                "Hardware read watchpoint 2",
+                "Hardware read watchpoint 2",
+                "Value = -302117424",
+                "Hardware access (read/write) watchpoint 3",
+                "Hardware access (read/write) watchpoint 3",
+                "Value = ",
+                "Hardware watchpoint 4",
+            ],
+        );
     }
-    let out = match gdb.stdin(Stdio::null()).output() {
-        Ok(out) if out.status.code() != Some(127) => out,
-        other => {
-            eprintln!("skipped: gdb-multiarch cannot be started: {other:?}");
-            return;
-        }
-    };
-    let text = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-    let mut rest = text.as_str();
-    for part in [
-        "CPU#0 max [running]",
-        "CPU#1 max [off]",
-        "$1 = 0x40080000",
-        "$2 = 1",
-        "$3 = 0x0",
-        "SIGINT",
-        "$4 = 1",
-        "=> 0x",
-        "VM status: paused",
-    ] {
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => panic!("'{part}' is not in, or not in this order:\n{text}"),
-        }
-    }
-    assert_eq!(demo.end(), Some(0));
-    let _ = std::fs::remove_file(&socket);
 }

@@ -1,6 +1,14 @@
 //! Breakpoints and watchpoints that front ends set.
+//!
+//! While there are any, the interpreter runs the guest, whatever the engine: up to the next branch or breakpoint in one
+//! go, or instruction by instruction if there are watchpoints. Compiled code knows nothing of them.
 
-use crate::control::{Breakpoint, BreakpointId};
+use crate::access;
+use crate::control::{Breakpoint, BreakpointId, BreakpointKind, StopReason};
+use crate::vcpu::Vcpu;
+use lyrebird_cpu::arm::{Arm64, state};
+use lyrebird_cpu::core::Core;
+use lyrebird_cpu::run::Exit;
 
 /// All that are set.
 #[derive(Default)]
@@ -29,4 +37,62 @@ impl Breakpoints {
     pub fn all(&self) -> &[(BreakpointId, Breakpoint)] {
         &self.set
     }
+}
+
+/// Instructions between looks at the list.
+const SLICE: u64 = 1_000_000;
+
+/// Runs a processor until one of `points` or until something else asks for attention.
+pub fn run(v: &mut Vcpu, points: &[(BreakpointId, Breakpoint)]) -> (Exit, Option<StopReason>) {
+    let watching = points.iter().any(|(_, b)| b.kind != BreakpointKind::Execute);
+    let mut past = v.past.take() == Some(v.core.pc());
+    let mut left = SLICE;
+    while left > 0 {
+        let pc = v.core.pc();
+        if !past {
+            if let Some((id, _)) = executes(points).find(|(_, b)| b.address == pc) {
+                return (Exit::Budget, Some(StopReason::Breakpoint { id: *id, address: pc }));
+            }
+            if watching && let Some(reason) = watched(&mut v.core, points) {
+                return (Exit::Budget, Some(reason));
+            }
+        }
+        let ahead = executes(points).filter_map(|(_, b)| b.address.checked_sub(pc)).filter(|d| *d > 0).min();
+        let most = ahead.map_or(left, |bytes| bytes.div_ceil(4).min(left));
+        let exit = if past || watching { v.core.run(1) } else { v.core.run_to_branch(most) };
+        past = false;
+        if exit != Exit::Budget {
+            return (exit, None);
+        }
+        left = left.saturating_sub(if watching { 1 } else { 16 });
+    }
+    (Exit::Budget, None)
+}
+
+fn executes(points: &[(BreakpointId, Breakpoint)]) -> impl Iterator<Item = &(BreakpointId, Breakpoint)> {
+    points.iter().filter(|(_, b)| b.kind == BreakpointKind::Execute)
+}
+
+/// The watchpoint that the next instruction would touch.
+fn watched(core: &mut Core<Arm64>, points: &[(BreakpointId, Breakpoint)]) -> Option<StopReason> {
+    // A fetch that faults does so again when the instruction runs.
+    let at = core.fetch(core.pc()).ok()?;
+    let word = core.ram.read::<u32>(at).ok()?;
+    let register = |n| if n == 31 { core.reg(state::SP) } else { core.reg(state::x(n)) };
+    let a = access::of(word, core.pc(), register)?;
+    // Tags in the top byte are no part of an address.
+    let plain = |address: u64| (address << 8) as i64 >> 8;
+    let (first, last) = (plain(a.address), plain(a.address).saturating_add(a.len as i64 - 1));
+    let (id, b) = points.iter().find(|(_, b)| {
+        let kind = match b.kind {
+            BreakpointKind::Execute => false,
+            BreakpointKind::Read => a.read,
+            BreakpointKind::Write => a.write,
+            BreakpointKind::Access => true,
+        };
+        let start = plain(b.address);
+        kind && start <= last && first <= start.saturating_add(b.len.clamp(1, 1 << 32) as i64 - 1)
+    })?;
+    let write = a.write && b.kind != BreakpointKind::Read;
+    Some(StopReason::Watchpoint { id: *id, address: a.address, write })
 }

@@ -1,7 +1,7 @@
 //! [`Control`] for a machine.
 
 use crate::arm_registers;
-use crate::config::DebugItems;
+use crate::config::{DebugItems, EngineKind};
 use crate::control::{
     AddressSpace, Breakpoint, BreakpointId, Control, ControlError, CpuId, CpuInfo, DisasmLine, Event, Others,
     RegisterGroup, RegisterId, Report, Shutdown, Status, StopReason, Translation,
@@ -214,15 +214,26 @@ impl Control for Inner {
     }
 
     fn add_breakpoint(&self, breakpoint: Breakpoint) -> Result<BreakpointId, ControlError> {
-        Ok(self.breakpoints.lock().add(breakpoint))
+        if self.config.accel.engine == EngineKind::Verify {
+            let why = "breakpoints under -accel verify; use -accel interp";
+            return Err(ControlError::Unsupported(why.into()));
+        }
+        let _held = self.shared.hold();
+        let id = self.shared.breakpoints.lock().add(breakpoint);
+        self.shared.armed.store(true, Ordering::SeqCst);
+        Ok(id)
     }
 
     fn remove_breakpoint(&self, id: BreakpointId) -> bool {
-        self.breakpoints.lock().remove(id)
+        let _held = self.shared.hold();
+        let mut breakpoints = self.shared.breakpoints.lock();
+        let removed = breakpoints.remove(id);
+        self.shared.armed.store(!breakpoints.all().is_empty(), Ordering::SeqCst);
+        removed
     }
 
     fn breakpoints(&self) -> Vec<(BreakpointId, Breakpoint)> {
-        self.breakpoints.lock().all().to_vec()
+        self.shared.breakpoints.lock().all().to_vec()
     }
 
     fn report(&self, report: Report) -> Result<String, ControlError> {

@@ -1,6 +1,7 @@
 //! Boards, loaders and engines: everything between guest processors and devices on one side and front ends on the
 //! other. [`machine::Machine::build`] makes a machine of a [`config::Config`]; front ends speak [`control::Control`].
 
+mod access;
 pub mod arm_registers;
 pub mod board;
 pub mod breakpoints;

@@ -29,7 +29,6 @@ pub(crate) struct Inner {
     pub vcpus: Vec<Arc<Mutex<Vcpu>>>,
     pub code: Arc<CodeMap>,
     pub debug: AtomicU32,
-    pub breakpoints: Mutex<crate::breakpoints::Breakpoints>,
 }
 
 /// A machine, built and not yet running.
@@ -105,7 +104,7 @@ impl Machine {
             let mut core = Core::new(arch, model.features, index, ram, bus, Arc::clone(&code));
             core.attention = Arc::clone(&shared.gates[index].attention);
             let gicv3 = board.platform.gicv3.is_some();
-            let mut vcpu = Vcpu { core, engine, model, gicv3 };
+            let mut vcpu = Vcpu { core, engine, model, gicv3, past: None };
             vcpu.reset(board.entry, board.argument);
             vcpus.push(Arc::new(Mutex::new(vcpu)));
         }
@@ -133,7 +132,6 @@ impl Machine {
             clock,
             vcpus,
             code,
-            breakpoints: Mutex::default(),
         });
         inner.load();
         Ok(Self { inner })
@@ -206,6 +204,12 @@ impl Inner {
         self.shared.kick();
         self.settle();
         self.clock.stop();
+        if matches!(reason, StopReason::Breakpoint { .. } | StopReason::Watchpoint { .. })
+            && let Some(v) = self.vcpus.get(cpu.0 as usize)
+        {
+            let mut v = v.lock();
+            v.past = Some(v.core.pc());
+        }
         self.shared.tell(&Event::Stopped { cpu, reason });
     }
 

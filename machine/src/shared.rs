@@ -1,5 +1,6 @@
 //! What the threads of a machine share: the run state, each processor's gate, the events.
 
+use crate::breakpoints::Breakpoints;
 use crate::control::{CpuId, Event, Shutdown, Status, StopReason};
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use lyrebird_cpu::arm::maintenance::Forget;
@@ -65,6 +66,10 @@ pub struct Shared {
     over: AtomicBool,
     /// Instructions that a processor may run in one go; 1 steps.
     pub stepping: Mutex<Option<CpuId>>,
+    /// Breakpoints and watchpoints of front ends.
+    pub breakpoints: Mutex<Breakpoints>,
+    /// There are any.
+    pub armed: AtomicBool,
 }
 
 impl Shared {
@@ -88,6 +93,8 @@ impl Shared {
             holders: AtomicUsize::new(0),
             over: AtomicBool::new(false),
             stepping: Mutex::new(None),
+            breakpoints: Mutex::default(),
+            armed: AtomicBool::new(false),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The thread of a virtual processor.
 
+use crate::breakpoints;
 use crate::control::{CpuId, Shutdown, StopReason};
 use crate::engine::Engine;
 use crate::shared::{Power, Request, Shared};
@@ -10,6 +11,7 @@ use lyrebird_cpu::core::Core;
 use lyrebird_cpu::run::Exit;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// A processor and its engine; locked by its thread while it runs, by others while the machine is held.
 pub struct Vcpu {
@@ -21,6 +23,8 @@ pub struct Vcpu {
     pub model: Model,
     /// It has a system-register interface to the interrupt controller.
     pub gicv3: bool,
+    /// A breakpoint or watchpoint of the instruction here has stopped it: it runs without stopping again.
+    pub past: Option<u64>,
 }
 
 impl Vcpu {
@@ -51,7 +55,17 @@ pub fn run(index: usize, vcpu: &Arc<Mutex<Vcpu>>, shared: &Arc<Shared>) {
         maintenance::receive(&mut v.core);
         v.core.halted = false;
         let stepping = shared.stepping.lock().is_some();
-        let exit = v.engine.run(&mut v.core, if stepping { 1 } else { SLICE });
+        let (exit, stop) = if stepping {
+            v.past = None;
+            // The supervisor ends the stepping together with the run, so that nobody else is admitted between.
+            (v.engine.run(&mut v.core, 1), Some(StopReason::StepDone))
+        } else if shared.armed.load(Ordering::SeqCst) {
+            let points = shared.breakpoints.lock().all().to_vec();
+            breakpoints::run(v, &points)
+        } else {
+            v.past = None;
+            (v.engine.run(&mut v.core, SLICE), None)
+        };
         shared.leave(index, exit == Exit::Halted);
         if v.core.arch.stuck >= FOR_EVER {
             v.core.arch.stuck = 0;
@@ -60,9 +74,8 @@ pub fn run(index: usize, vcpu: &Arc<Mutex<Vcpu>>, shared: &Arc<Shared>) {
                 shared.request(Request::Shutdown(Shutdown::GuestPanic(fault_loop(index, &v.core))));
             }
         }
-        if stepping {
-            // The supervisor ends the stepping together with the run, so that nobody else is admitted between.
-            shared.request(Request::Stop(CpuId(index as u32), StopReason::StepDone));
+        if let Some(reason) = stop {
+            shared.request(Request::Stop(CpuId(index as u32), reason));
         }
     }
 }
