@@ -2,7 +2,7 @@
 
 use lyrebird_cpu::arm::{Arm64, a64};
 use lyrebird_cpu::core::Core;
-use lyrebird_tests::vectors::{Interp, Subject, file, replay, skipped};
+use lyrebird_tests::vectors::{Interp, Jitted, Subject, file, replay, skipped};
 use std::path::PathBuf;
 
 /// The recording of a chapter.
@@ -57,4 +57,12 @@ fn replay_all(subject: &mut dyn Subject) -> anyhow::Result<()> {
 #[test]
 fn the_interpreter_agrees() -> anyhow::Result<()> {
     replay_all(&mut Interp::new()?)
+}
+
+#[test]
+fn compiled_code_agrees() -> anyhow::Result<()> {
+    let mut subject = Jitted::new()?;
+    replay_all(&mut subject)?;
+    assert!(subject.compiled() > 100_000, "{} regions were compiled", subject.compiled());
+    Ok(())
 }

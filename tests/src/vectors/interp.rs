@@ -13,10 +13,10 @@ use lyrebird_ram::GuestRam;
 use std::sync::Arc;
 
 /// Physical and virtual address of RAM.
-const BASE: u64 = CODE;
+pub(super) const BASE: u64 = CODE;
 const BYTES: u64 = 0x1_0000;
 /// Where the translation table is: one block maps the gigabyte of `CODE` to itself.
-const TABLE: u64 = BASE + 0x8000;
+pub(super) const TABLE: u64 = BASE + 0x8000;
 
 /// RAM and nothing else.
 struct Bus;
@@ -66,7 +66,7 @@ impl Platform for Board {
 
 /// A processor with every feature at EL0, MMU on, floating point enabled.
 pub struct Interp {
-    core: Core<Arm64>,
+    pub(super) core: Core<Arm64>,
     mode: u32,
 }
 
@@ -107,7 +107,7 @@ impl Interp {
         Ok(Self { mode: bits, ..Self::new()? })
     }
 
-    fn set(&mut self, s: &State) -> Result<()> {
+    pub(super) fn set(&mut self, s: &State) -> Result<()> {
         let core = &mut self.core;
         for (i, x) in s.x.iter().enumerate() {
             core.set(slot::x(i as u32), *x);
@@ -127,7 +127,7 @@ impl Interp {
         Ok(())
     }
 
-    fn get(&self, s: &mut State) -> Result<()> {
+    pub(super) fn get(&self, s: &mut State) -> Result<()> {
         let core = &self.core;
         for (i, x) in s.x.iter_mut().enumerate() {
             *x = core.reg(slot::x(i as u32));

@@ -10,6 +10,7 @@ mod case;
 /// The file format.
 pub mod file;
 mod interp;
+mod jitted;
 mod place;
 mod replay;
 mod rng;
@@ -19,6 +20,7 @@ mod state;
 
 pub use case::{Change, Outcome};
 pub use interp::Interp;
+pub use jitted::Jitted;
 pub use place::{fitting, place};
 pub use replay::{Mismatch, replay};
 pub use rng::Rng;
