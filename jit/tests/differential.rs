@@ -46,7 +46,7 @@ fn evaluate(seed: u64, pick: &dyn Fn(&str) -> bool, optimise: bool) {
     let mut b = twin(&a, false);
     let (mut lift, mut passes) = (Lift::<Arm64>::default(), Passes::default());
     lift.features = b.features;
-    for _ in 0..2000 {
+    for _ in 0..300 {
         let at = b.pc();
         let Ok(ram) = b.fetch(at) else { break };
         let limits = Limits { blocks: 1, instructions: 32, overlap: true };
