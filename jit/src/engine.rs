@@ -13,7 +13,7 @@ use lyrebird_cpu::core::{Attention, Core, Raised};
 use lyrebird_cpu::emit::Exception;
 use lyrebird_cpu::run::Exit;
 use lyrebird_cpu::slot::Slot;
-use lyrebird_cpu::width::W64;
+use lyrebird_cpu::width::{W64, W128};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Entries of a table of indirect-branch targets; 16 bytes each.
@@ -216,6 +216,9 @@ impl<A: Guest> Jit<A> {
             self.shared.gate().attentions.push(Arc::clone(&core.attention));
         }
         core.set(words::ATTENTION, core.attention.address());
+        for (n, x) in (0..).zip(crate::host::x64::fp::CONSTANTS) {
+            core.set(Slot::<W128>::word(words::CONSTANTS.offset() / 8 + 2 * n), x);
+        }
         core.set(words::BUDGET, budget.min(i64::MAX as u64));
         self.shared.enter();
         let exit = self.run_inside(core, budget);

@@ -23,6 +23,8 @@ pub trait Guest: Arch {
     fn recorder(word: u32, features: u64) -> (&'static str, Recorder<Self>);
     /// Modes whose code is always interpreted, because they watch every instruction or access.
     fn interpret_only(mode: u32) -> bool;
+    /// Whether floating point rounds to nearest and flushes nothing.
+    fn plain_fp(mode: u32) -> bool;
     /// Whether several processors run, so that atomics must be locked on the host.
     fn shared(mode: u32) -> bool;
 }
@@ -41,6 +43,10 @@ impl Guest for Arm64 {
 
     fn interpret_only(mode: u32) -> bool {
         mode & (mode::STEP | mode::WATCH | mode::BIG_ENDIAN) != 0
+    }
+
+    fn plain_fp(mode: u32) -> bool {
+        mode & (mode::FP_ODD | 3 << mode::FP_RMODE_LOW) == 0
     }
 
     fn shared(mode: u32) -> bool {

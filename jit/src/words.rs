@@ -48,6 +48,8 @@ words! {
     SCRATCH = 40;
     /// Its neighbour.
     SCRATCH2 = 41;
+    /// Constants of vector lowerings: see [`crate::host::x64::fp::CONSTANTS`]; twelve words.
+    CONSTANTS = 42;
 }
 
 /// Operand `i` of a vector operation; 3 is its result.

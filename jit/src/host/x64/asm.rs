@@ -533,6 +533,25 @@ impl Asm {
         self.push(imm);
     }
 
+    /// A two-operand SSE instruction with a memory operand, which has to be aligned to 16 bytes.
+    pub fn sse_mem(&mut self, prefix: u8, opcode: &[u8], d: u8, m: Mem) {
+        let mut code = [0x0F; 4];
+        code[1..=opcode.len()].copy_from_slice(opcode);
+        self.op_mem((prefix != 0).then_some(prefix), false, &code[..=opcode.len()], d, m, false);
+    }
+    /// A conversion between a general and an xmm register.
+    pub fn convert(&mut self, prefix: u8, wide: bool, opcode: u8, d: u8, s: u8) {
+        self.op_reg(Some(prefix), wide, &[0x0F, opcode], d, s, false);
+    }
+    /// VFMADD231: `d += a * b` with one rounding.
+    pub fn fmadd231(&mut self, double: bool, scalar: bool, d: u8, a: u8, b: u8) {
+        match (double, scalar) {
+            (true, true) => dynasm!(self; .arch x64; vfmadd231sd Rx(d), Rx(a), Rx(b)),
+            (false, true) => dynasm!(self; .arch x64; vfmadd231ss Rx(d), Rx(a), Rx(b)),
+            (true, false) => dynasm!(self; .arch x64; vfmadd231pd Rx(d), Rx(a), Rx(b)),
+            (false, false) => dynasm!(self; .arch x64; vfmadd231ps Rx(d), Rx(a), Rx(b)),
+        }
+    }
     /// A raw byte.
     pub fn byte(&mut self, x: u8) {
         self.push(x);

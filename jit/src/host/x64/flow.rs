@@ -313,6 +313,10 @@ impl Lower {
                         self.place_of(*target);
                         self.asm.jmp_to(stubs.budget);
                     }
+                    Cold::Fp { from, back, slow } => {
+                        self.asm.bind(*from);
+                        self.cold_fp(slow, *back);
+                    }
                     Cold::Link { from, number } => {
                         self.asm.bind(*from);
                         self.name_site(*number);

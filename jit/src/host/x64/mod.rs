@@ -10,6 +10,7 @@ pub mod stubs;
 
 mod condition;
 mod flow;
+pub mod fp;
 mod int;
 mod mem;
 mod simd;
@@ -59,6 +60,12 @@ pub struct Config {
     pub pinnable: u16,
     /// Byte of the request mask, from the start of the register file.
     pub poll_mask: i32,
+    /// Byte of the floating-point status.
+    pub fp_status: u16,
+    /// The mode rounds to nearest and flushes nothing.
+    pub fp_plain: bool,
+    /// The host fuses multiplication and addition.
+    pub fma: bool,
     /// Break the lowering with this number, for testing that verification finds it.
     pub fault: Option<u32>,
 }
@@ -88,6 +95,8 @@ enum Cold {
     Poll { from: Label, dirty: u32, target: i64 },
     /// The budget does not cover the block at `target`.
     Budget { from: Label, dirty: u32, target: i64, count: u32 },
+    /// A floating-point operation that the host does not answer for.
+    Fp { from: Label, back: Label, slow: fp::Slow },
     /// An unlinked direct jump.
     Link { from: Label, number: u32 },
 }

@@ -9,7 +9,7 @@ use crate::words;
 impl Lower {
     pub(super) fn vec(&mut self, i: Val, inst: &Inst) {
         if let Some(form) = VecForm::unpack(inst.imm)
-            && self.simd(i, inst, form)
+            && (self.simd(i, inst, form) || self.fp(i, inst, form))
         {
             return;
         }
