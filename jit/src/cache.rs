@@ -272,7 +272,6 @@ impl<A: Guest> Cache<A> {
             status: A::FP_STATUS.offset(),
             pinnable: A::PINNABLE,
             poll_mask: std::mem::offset_of!(Core<A>, poll_mask) as i32,
-            fp_status: A::FP_STATUS.offset(),
             fp_plain: A::plain_fp(key.mode),
             fma: std::arch::is_x86_feature_detected!("fma"),
             fault: self.options.fault,

@@ -82,6 +82,7 @@ impl Lower {
     /// The operands in registers, and the out-of-line path.
     fn fp_operands(&mut self, inst: &Inst, exact_zero: bool, double: bool) -> (Slow, Label) {
         self.clobber();
+        self.evacuate_home(self.config.status, 4, crate::ir::NONE);
         let operands = [inst.a, inst.b, inst.c].map(|v| self.xmm(v));
         let live =
             (2..16u16).filter(|&x| self.xowner[x as usize] != crate::ir::NONE).fold(0, |m, x| m | 1 << x);
@@ -109,7 +110,7 @@ impl Lower {
 
     /// Goes to `from` unless an inexact result changes no status.
     fn fp_status(&mut self, from: Label) {
-        self.asm.load(4, reg::RAX, file(self.config.fp_status));
+        self.asm.load(4, reg::RAX, file(self.config.status));
         self.asm.test_imm(false, reg::RAX, INEXACT);
         self.asm.jcc(Cc::E, from);
     }
@@ -290,7 +291,7 @@ impl Lower {
             // Only where the operation was carried out: XMM0 is stale when the status sent it here.
             let no = self.asm.label();
             self.asm.jcc(Cc::NE, no);
-            self.asm.load(4, reg::RAX, file(self.config.fp_status));
+            self.asm.load(4, reg::RAX, file(self.config.status));
             self.asm.test_imm(false, reg::RAX, INEXACT);
             self.asm.jcc(Cc::E, no);
             if slow.double {

@@ -60,8 +60,6 @@ pub struct Config {
     pub pinnable: u16,
     /// Byte of the request mask, from the start of the register file.
     pub poll_mask: i32,
-    /// Byte of the floating-point status.
-    pub fp_status: u16,
     /// The mode rounds to nearest and flushes nothing.
     pub fp_plain: bool,
     /// The host fuses multiplication and addition.

@@ -14,6 +14,7 @@ impl Lower {
             return;
         }
         self.clobber();
+        self.evacuate_home(self.config.status, 4, crate::ir::NONE);
         for (n, a) in inst.args().enumerate() {
             // Unused operands repeat the first.
             if n == 0 || a != inst.a || n == 1 && inst.b != inst.a {
