@@ -26,7 +26,7 @@ pub const EXCL_LOW: Slot<W64> = Slot::word(35);
 pub const EXCL_HIGH: Slot<W64> = Slot::word(36);
 /// PSTATE besides the flags, in SPSR positions (DAIF, SS, IL, PAN, UAO, SSBS, BTYPE, TCO; not M).
 pub const PSTATE: Slot<W32> = Slot::word(37);
-/// PSTATE.M[3:0] as in SPSR: the exception level in bits 3:2, SPSel in bit 0.
+/// `PSTATE.M[3:0]` as in SPSR: the exception level in bits 3:2, SPSel in bit 0.
 pub const MODE: Slot<W32> = Slot::word(38);
 /// Version of the monitored granule, see [`super::exclusive`].
 pub const EXCL_VERSION: Slot<W32> = Slot::word(42);

@@ -21,17 +21,17 @@
 //!
 //! | function | Arm pseudocode | x86 |
 //! |---|---|---|
-//! | [`add`], [`sub`], [`mul`], [`div`], [`sqrt`] | `FPAdd`, `FPSub`, `FPMul`, `FPDiv`, `FPSqrt` | ADDSD .. SQRTSD |
-//! | [`fma`] (`a * b + c`) | `FPMulAdd(c, a, b)` | VFMADD (SUB, N: flip signs of operands first) |
+//! | [`add()`], [`sub`], [`mul()`], [`div()`], [`sqrt()`] | `FPAdd`, `FPSub`, `FPMul`, `FPDiv`, `FPSqrt` | ADDSD .. SQRTSD |
+//! | [`fma()`] (`a * b + c`) | `FPMulAdd(c, a, b)` | VFMADD (SUB, N: flip signs of operands first) |
 //! | [`fma_widen`] (f16 * f16 + f32) | `FPMulAddH` | |
 //! | [`mulx`], [`recip_step`], [`rsqrt_step`] | `FPMulX`, `FPRecipStepFused`, `FPRSqrtStepFused` | |
 //! | [`recip_estimate`], [`rsqrt_estimate`], [`recip_exponent`] | `FPRecipEstimate`, `FPRSqrtEstimate`, `FPRecpX` | |
 //! | [`recip_estimate_u32`], [`rsqrt_estimate_u32`] | `UnsignedRecipEstimate`, `UnsignedRSqrtEstimate` | |
 //! | [`max`], [`min`], [`max_num`], [`min_num`] | `FPMax`, `FPMin`, `FPMaxNum`, `FPMinNum` | MAXSD, MINSD (`max`, `min`) |
-//! | [`compare`], [`eq`], [`ge`], [`gt`] | `FPCompare`, `FPCompareEQ/GE/GT` | COMISD, UCOMISD, CMPSD |
-//! | [`convert`] | `FPConvert`, `FPConvertBF` | CVTSD2SS, CVTSS2SD, VCVTPH2PS |
+//! | [`compare()`], [`eq`], [`ge`], [`gt`] | `FPCompare`, `FPCompareEQ/GE/GT` | COMISD, UCOMISD, CMPSD |
+//! | [`convert()`] | `FPConvert`, `FPConvertBF` | CVTSD2SS, CVTSS2SD, VCVTPH2PS |
 //! | [`to_int`], [`from_int`], [`to_int_js`] | `FPToFixed`, `FixedToFP`, `FPToFixedJS` | CVTSD2SI, CVTSI2SD |
-//! | [`round_int`], [`round_int_n`] | `FPRoundInt`, `FPRoundIntN` | ROUNDSD (`round_int`) |
+//! | [`round_int()`], [`round_int_n`] | `FPRoundInt`, `FPRoundIntN` | ROUNDSD (`round_int`) |
 //!
 //! FNEG, FABS and the sign changes of FMSUB and its kin are bit operations that the caller does.
 //!
@@ -224,7 +224,7 @@ pub struct Env {
     pub flush_in: bool,
     /// Tiny results become zero: FPCR.FZ, MXCSR.FTZ. Not for the half formats.
     pub flush_out: bool,
-    /// Both of the above for half-precision arithmetic, which [`convert`] is not: FPCR.FZ16.
+    /// Both of the above for half-precision arithmetic, which [`convert()`] is not: FPCR.FZ16.
     pub flush16: bool,
     /// Every NaN result is the default NaN: FPCR.DN.
     pub default_nan: bool,

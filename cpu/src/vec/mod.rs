@@ -6,7 +6,6 @@
 //! The vocabulary is small on purpose: an instruction is composed from operations that hosts have (a multiply
 //! accumulate is a multiply and an add, an across-lanes long sum is a pairwise widening and a sum).
 
-/// Arrangements and loops over elements.
 pub mod lanes;
 
 mod arith;

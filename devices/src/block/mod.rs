@@ -1,6 +1,6 @@
 //! Disk images: what a block device reads and writes.
 //!
-//! [`open`] turns a file into a [`BlockBackend`]: raw files and block devices ([`raw`]), qcow2 with backing files
+//! [`open()`] turns a file into a [`BlockBackend`]: raw files and block devices ([`raw`]), qcow2 with backing files
 //! ([`qcow2`]: the `imago` library behind checks of our own), and a temporary overlay for `-snapshot` ([`overlay`]).
 //! [`image::Image`] wraps every one of them and holds the rules common to all: bounds, read-only, cache mode.
 //!

@@ -1,6 +1,5 @@
 //! Host code generation.
 
-/// The x86-64 back end.
 pub mod x64;
 
 /// What a site, a place in compiled code that may leave for an exception, says of itself in 32 bits.

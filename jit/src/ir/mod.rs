@@ -7,15 +7,10 @@
 //! Addresses of code are relative to the start of the 4 KiB page that holds the region: a region is compiled once and
 //! runs at whatever virtual address its page is mapped.
 
-/// Executes IR on a processor, for comparison with compiled code.
 pub mod eval;
-/// Records instruction semantics as IR.
 pub mod lift;
-/// Reads the text form.
 pub mod parse;
-/// Writes the text form.
 pub mod print;
-/// Checks that IR is well formed.
 pub mod verify;
 
 use lyrebird_cpu::core::Arch;

@@ -1,8 +1,6 @@
 //! Passes over a region's IR, each in a file named after what it removes.
 
-/// Removes values nobody uses and slot writes nobody sees.
 pub mod dead;
-/// Removes slot reads whose value is known.
 pub mod state;
 
 use crate::guest::Guest;

@@ -1,20 +1,18 @@
 //! Instruction vectors: what single instructions do to the processor's state, recorded from another implementation.
 //!
 //! A case is an instruction word, a state made from a seed, and what the instruction changed. Only the seed and the
-//! changes are stored: [`State::new`] and [`place`] make the same input on every machine, so changing either, or
+//! changes are stored: [`State::new`] and [`place()`] make the same input on every machine, so changing either, or
 //! [`Rng`], makes every recording worthless (raise [`file::VERSION`] then).
 //!
 //! `cargo xtask vectors record` records; the test `vectors` replays.
 
 mod case;
-/// The file format.
 pub mod file;
 mod interp;
 mod jitted;
 mod place;
 mod replay;
 mod rng;
-/// What is not recorded, and why.
 pub mod skipped;
 mod state;
 

@@ -1,62 +1,35 @@
 //! The A64 instruction set: decode rows by chapter of the manual (DDI 0487 C4), semantics beside them.
 
-/// Data processing: integer arithmetic and logic.
 pub mod alu;
-/// Exclusives, ordered accesses and atomics.
 pub mod atomic;
-/// Data processing: bit fields, shifts, multiplication, division, bit counting.
 pub mod bits;
-/// Branches.
 pub mod branch;
-/// Cryptographic instructions.
 pub mod crypto;
-/// Scalar floating point: moves, arithmetic, rounding, selection.
 pub mod fp_arith;
-/// Scalar floating point: comparison.
 pub mod fp_compare;
-/// Scalar floating point: conversion, moves to and from general registers.
 pub mod fp_convert;
 mod fp_ops;
 #[cfg(test)]
 mod fp_tests;
-/// Loads and stores of general registers.
 pub mod load_store;
 mod simd;
-/// Advanced SIMD copy and modified immediate.
 pub mod simd_copy;
-/// Advanced SIMD three different.
 pub mod simd_different;
-/// Advanced SIMD by element.
 pub mod simd_element;
-/// Advanced SIMD floating point: bfloat16.
 pub mod simd_fp_bf16;
-/// Advanced SIMD floating point: complex numbers, half precision accumulated in single.
 pub mod simd_fp_complex;
-/// Advanced SIMD floating point: fixed-point numbers, widening, narrowing.
 pub mod simd_fp_convert;
-/// Advanced SIMD floating point: by element.
 pub mod simd_fp_element;
-/// Advanced SIMD floating point: one source.
 pub mod simd_fp_misc;
-/// Advanced SIMD floating point: scalars, one source.
 pub mod simd_fp_misc_scalar;
-/// Advanced SIMD floating point: between elements of one register.
 pub mod simd_fp_reduce;
-/// Advanced SIMD floating point: two sources of one arrangement.
 pub mod simd_fp_same;
-/// Loads and stores of vector registers.
 pub mod simd_memory;
-/// Advanced SIMD two-register miscellaneous and across lanes.
 pub mod simd_misc;
-/// Advanced SIMD permute, extract and table lookup.
 pub mod simd_permute;
-/// Advanced SIMD three same.
 pub mod simd_same;
-/// Advanced SIMD shift by immediate.
 pub mod simd_shift;
-/// Loads and stores of structures.
 pub mod simd_structure;
-/// System instructions and pointer authentication.
 pub mod system;
 
 use super::Arm64;

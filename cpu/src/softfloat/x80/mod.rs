@@ -10,13 +10,13 @@
 //! | function | instruction |
 //! |---|---|
 //! | [`add`], [`sub`], [`mul`], [`div`], [`sqrt`] | FADD, FSUB, FMUL, FDIV (and the R forms with operands swapped), FSQRT |
-//! | [`rem`] | FPREM, FPREM1 |
+//! | [`rem()`] | FPREM, FPREM1 |
 //! | [`round_int`] | FRNDINT |
-//! | [`compare`] | FCOM, FUCOM, FTST, FCOMI |
+//! | [`compare()`] | FCOM, FUCOM, FTST, FCOMI |
 //! | [`from_format`], [`to_format`] | FLD and FST of 32 and 64 bits |
 //! | [`from_int`], [`to_int`] | FILD; FIST, FISTP, FISTTP |
 //! | [`from_bcd`], [`to_bcd`] | FBLD, FBSTP |
-//! | [`scale`], [`extract`] | FSCALE, FXTRACT |
+//! | [`scale()`], [`extract`] | FSCALE, FXTRACT |
 //!
 //! Left out: the transcendental instructions.
 
