@@ -12,6 +12,8 @@ use rustix::termios::{LocalModes, OptionalActions, OutputModes, Termios, tcgetat
 static MODES: Mutex<Option<Modes>> = Mutex::new(None);
 /// Whether the terminal is in raw mode now.
 static RAW: AtomicBool = AtomicBool::new(false);
+/// The program ends: nobody enters raw mode any more, such as the thread that reads the terminal.
+static ENDING: AtomicBool = AtomicBool::new(false);
 
 struct Modes {
     found: Termios,
@@ -43,6 +45,7 @@ impl Default for Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        ENDING.store(true, Ordering::SeqCst);
         restore();
     }
 }
@@ -69,7 +72,9 @@ pub fn enter() {
     if !in_foreground_now() {
         return;
     }
+    // Looked at under the lock, which restoring takes after saying that the program ends.
     if let Some(modes) = &*MODES.lock()
+        && !ENDING.load(Ordering::SeqCst)
         && tcsetattr(rustix::stdio::stdin(), OptionalActions::Drain, &modes.raw).is_ok()
     {
         RAW.store(true, Ordering::Relaxed);
@@ -90,6 +95,7 @@ pub fn restore() {
 
 /// Restores the terminal and ends the program.
 pub fn exit_now(code: u8) -> ! {
+    ENDING.store(true, Ordering::SeqCst);
     restore();
     std::process::exit(i32::from(code))
 }
