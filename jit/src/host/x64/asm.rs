@@ -545,12 +545,14 @@ impl Asm {
     }
     /// VFMADD231: `d += a * b` with one rounding.
     pub fn fmadd231(&mut self, double: bool, scalar: bool, d: u8, a: u8, b: u8) {
-        match (double, scalar) {
-            (true, true) => dynasm!(self; .arch x64; vfmadd231sd Rx(d), Rx(a), Rx(b)),
-            (false, true) => dynasm!(self; .arch x64; vfmadd231ss Rx(d), Rx(a), Rx(b)),
-            (true, false) => dynasm!(self; .arch x64; vfmadd231pd Rx(d), Rx(a), Rx(b)),
-            (false, false) => dynasm!(self; .arch x64; vfmadd231ps Rx(d), Rx(a), Rx(b)),
-        }
+        // By hand: VEX.128.66.0F38 B8 or B9, where W tells doubles, which dynasm leaves out of the packed form.
+        self.extend([
+            0xC4,
+            (!d & 8) << 4 | 0x40 | (!b & 8) << 2 | 2,
+            (double as u8) << 7 | (!a & 15) << 3 | 1,
+            if scalar { 0xB9 } else { 0xB8 },
+            0xC0 | (d & 7) << 3 | b & 7,
+        ]);
     }
     /// A raw byte.
     pub fn byte(&mut self, x: u8) {
