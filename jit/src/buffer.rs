@@ -1,7 +1,7 @@
 //! The code buffer: one memfd mapped twice, writable and executable, so that no page is ever both and nothing moves.
 //!
 //! Where the host denies the executable mapping of a memfd, one anonymous mapping that is both takes its place, and
-//! the log says so.
+//! the log says so. Profiling asks for that one too: perf looks up only code in anonymous memory in a perf map.
 #![allow(
     unsafe_code,
     reason = "the code buffer: bytes that other threads may be executing are patched in place"
@@ -29,11 +29,14 @@ enum Maps {
 unsafe impl Send for Buffer {}
 
 impl Buffer {
-    /// A buffer of `len` bytes, which the host commits lazily.
+    /// A buffer of `len` bytes, which the host commits lazily; `anonymous` asks for memory that perf can name.
     ///
     /// # Errors
     /// When the host refuses the mappings.
-    pub fn new(len: usize) -> std::io::Result<Self> {
+    pub fn new(len: usize, anonymous: bool) -> std::io::Result<Self> {
+        if anonymous {
+            return Self::both(len);
+        }
         match Self::dual(len) {
             Ok(buffer) => Ok(buffer),
             Err(e) => {
@@ -140,7 +143,7 @@ mod tests {
 
     #[test]
     fn words_are_patched_where_they_run() {
-        let mut b = Buffer::new(1 << 16).unwrap();
+        let mut b = Buffer::new(1 << 16, false).unwrap();
         let at = b.next();
         assert!(b.append(&[0x90; 20]));
         assert_eq!(b.next(), at + 32);

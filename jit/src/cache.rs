@@ -181,7 +181,7 @@ impl<A: Guest> Cache<A> {
     /// # Errors
     /// When the host refuses the memory for code.
     pub fn new(options: Options, features: u64) -> std::io::Result<Self> {
-        let mut buffer = Buffer::new(options.size)?;
+        let mut buffer = Buffer::new(options.size, options.perf)?;
         let mut asm = Asm::default();
         let base = buffer.next();
         let stubs = stubs::emit::<A>(&mut asm, base);

@@ -84,7 +84,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let mut buffer = Buffer::new(1 << 20).unwrap();
+        let mut buffer = Buffer::new(1 << 20, false).unwrap();
         let mut asm = Asm::default();
         let base = buffer.next();
         let stubs = stubs::emit::<Arm64>(&mut asm, base);
