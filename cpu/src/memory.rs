@@ -56,9 +56,10 @@ impl<A: Arch> Core<A> {
             if k.aligned || A::strict(self.mode) {
                 return Err(A::misaligned(self, at, Want::Read));
             }
+            // From the lowest byte on, so that a fault names the first byte that cannot be accessed.
             let mut value = 0;
-            for i in (0..size).rev() {
-                value = value << 8 | self.load_slow(at.wrapping_add(i), 1, k)?;
+            for i in 0..size {
+                value |= self.load_slow(at.wrapping_add(i), 1, k)? << (8 * i);
             }
             return Ok(value);
         }
@@ -130,8 +131,8 @@ impl<A: Arch> Core<A> {
                 return Err(A::misaligned(self, at, Want::Write));
             }
             // Both pages are checked before either is written.
-            A::translate(self, at.wrapping_add(room), Want::Write, k.unprivileged)?;
             A::translate(self, at, Want::Write, k.unprivileged)?;
+            A::translate(self, at.wrapping_add(room), Want::Write, k.unprivileged)?;
             for i in 0..size {
                 self.store_slow(at.wrapping_add(i), 1, k, value >> (8 * i) & 0xFF)?;
             }

@@ -210,7 +210,7 @@ impl<A: Arch> Core<A> {
                     }
                     Ok(Flow::Jump) => {
                         pc = self.pc();
-                        if BRANCH || pc & PAGE_MASK != va || self.requests() != 0 {
+                        if BRANCH || pc & (PAGE_MASK | (A::ALIGN - 1)) != va || self.requests() != 0 {
                             break;
                         }
                     }

@@ -180,7 +180,9 @@ impl<A: Guest> Cache<A> {
     ///
     /// # Errors
     /// When the host refuses the memory for code.
-    pub fn new(options: Options, features: u64) -> std::io::Result<Self> {
+    pub fn new(mut options: Options, features: u64) -> std::io::Result<Self> {
+        // What is left of a block must follow from the place.
+        options.limits.overlap &= !options.counting;
         let mut buffer = Buffer::new(options.size, options.perf)?;
         let mut asm = Asm::default();
         let base = buffer.next();
@@ -297,6 +299,8 @@ impl<A: Guest> Cache<A> {
     }
 
     fn install(&mut self, key: Key, start: u64, len: usize, version: u32, compiled: &Compiled) -> u32 {
+        // What is left of an older version of the page must not pass for this one's.
+        self.invalidate_page(key.ram & !0xFFF, version);
         let n = self.regions.len() as u32;
         let links = compiled
             .exits

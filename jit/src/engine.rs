@@ -14,6 +14,7 @@ use lyrebird_cpu::emit::Exception;
 use lyrebird_cpu::run::Exit;
 use lyrebird_cpu::slot::Slot;
 use lyrebird_cpu::width::{W64, W128};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Entries of a table of indirect-branch targets; 16 bytes each.
@@ -32,6 +33,8 @@ pub struct Shared<A: Guest> {
     cache: Mutex<Cache<A>>,
     gate: Mutex<Gate>,
     moved: Condvar,
+    /// The cache's generation, changed only while no processor is inside.
+    generation: AtomicU64,
     threshold: u32,
     counting: bool,
 }
@@ -56,6 +59,7 @@ impl<A: Guest> Shared<A> {
             cache: Mutex::new(Cache::new(options, features)?),
             gate: Mutex::default(),
             moved: Condvar::new(),
+            generation: AtomicU64::new(0),
             threshold,
             counting,
         }))
@@ -106,7 +110,11 @@ impl<A: Guest> Shared<A> {
         while gate.inside > 0 {
             gate = self.moved.wait(gate).unwrap_or_else(PoisonError::into_inner);
         }
-        self.cache().flush();
+        {
+            let mut cache = self.cache();
+            cache.flush();
+            self.generation.store(cache.generation, Ordering::SeqCst);
+        }
         gate.flushing = false;
         gate.inside += 1;
         self.moved.notify_all();
@@ -117,11 +125,22 @@ struct Context {
     mode: u32,
     space: u64,
     used: u64,
-    /// Pairs of virtual address and code address; an address that is not aligned is nobody's.
+    /// Pairs of virtual address and code address.
     table: Vec<u64>,
 }
 
-const NOBODY: u64 = 1;
+/// What stands at the address of an entry that is free. A guest can branch to any number, so it is one that is looked
+/// for in another entry.
+const fn nobody(index: usize) -> u64 {
+    if index == 0 { 4 } else { 0 }
+}
+
+fn empty_table() -> Vec<u64> {
+    (0..ENTRIES * 2).map(|i| if i % 2 == 0 { nobody(i) } else { 0 }).collect()
+}
+
+/// No page begins there.
+const NOWHERE: u64 = 1;
 
 #[derive(Clone, Copy)]
 struct Fetch {
@@ -152,7 +171,7 @@ pub struct Jit<A: Guest> {
 impl<A: Guest> Jit<A> {
     /// A translator for one processor.
     pub fn new(shared: &Arc<Shared<A>>) -> Self {
-        let nowhere = Fetch { page: NOBODY, space: 0, mode: 0, ram: 0 };
+        let nowhere = Fetch { page: NOWHERE, space: 0, mode: 0, ram: 0 };
         Self {
             shared: Arc::clone(shared),
             contexts: Vec::new(),
@@ -247,6 +266,7 @@ impl<A: Guest> Jit<A> {
             if self.shared.counting && core.reg(words::BUDGET) as i64 <= 0 {
                 return Exit::Budget;
             }
+            self.catch_up();
             if core.code.epoch() != self.epoch {
                 self.epoch = core.code.epoch();
                 self.shared.cache().invalidate(core);
@@ -308,13 +328,13 @@ impl<A: Guest> Jit<A> {
 
     fn new_context(&mut self, mode: u32, space: u64) -> usize {
         let i = if self.contexts.len() < CONTEXTS {
-            let table = vec![NOBODY; ENTRIES * 2];
+            let table = empty_table();
             self.contexts.push(Context { mode, space, used: 0, table });
             self.contexts.len() - 1
         } else {
             let oldest = self.contexts.iter().enumerate().min_by_key(|(_, c)| c.used);
             let i = oldest.map_or(0, |(i, _)| i);
-            self.contexts[i].table.fill(NOBODY);
+            self.contexts[i].table = empty_table();
             i
         };
         (self.contexts[i].mode, self.contexts[i].space) = (mode, space);
@@ -327,7 +347,6 @@ impl<A: Guest> Jit<A> {
         let Some(key) = self.key(core, pc) else { return 0 };
         let shared = Arc::clone(&self.shared);
         let mut cache = shared.cache();
-        self.catch_up(&cache);
         let mut found = cache.find(key);
         if found.is_none() && self.warm(key, &cache) {
             match cache.compile(key, core) {
@@ -348,12 +367,14 @@ impl<A: Guest> Jit<A> {
         code
     }
 
-    /// After a flush: addresses of code that were kept mean nothing any more.
-    fn catch_up(&mut self, cache: &Cache<A>) {
-        if cache.generation != self.generation {
-            self.generation = cache.generation;
+    /// After a flush: addresses of code that were kept mean nothing any more. Flushes happen while this processor is
+    /// outside or waits for them, so it looks before it enters code.
+    fn catch_up(&mut self) {
+        let generation = self.shared.generation.load(Ordering::SeqCst);
+        if generation != self.generation {
+            self.generation = generation;
             for c in &mut self.contexts {
-                c.table.fill(NOBODY);
+                c.table = empty_table();
             }
             self.places.fill(0);
         }
@@ -440,7 +461,8 @@ impl<A: Guest> Jit<A> {
                 let pc = core.reg(words::PAGE) + at;
                 core.set_pc(pc);
                 self.select(core, pc);
-                self.contexts[self.current].table[entry_of(pc)] = NOBODY;
+                let at = entry_of(pc);
+                self.contexts[self.current].table[at] = nobody(at);
                 None
             }
         }

@@ -74,8 +74,7 @@ fn engines(config: &Config, features: u64, shared: &Arc<Shared>) -> Result<Vec<B
             return Err(BuildError::Option { option: "accel", problem });
         }
         EngineKind::Verify => {
-            let mut counted = Options { counting: true, threshold: 1, ..options(config) };
-            counted.limits.overlap = false;
+            let counted = Options { counting: true, threshold: 1, ..options(config) };
             let code = code_cache(counted.clone(), features)?;
             let single = code_cache(Options { limits: ONE, size: 16 << 20, ..counted }, features)?;
             vec![Box::new(Verify::new(Box::new(Jit::new(&code)), Box::new(Jit::new(&single)), shared))]

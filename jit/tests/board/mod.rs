@@ -8,13 +8,13 @@ use lyrebird_cpu::run::Exit;
 use lyrebird_ram::GuestRam;
 use std::sync::Arc;
 
-pub const RAM: u64 = 4 << 20;
+pub const RAM: u64 = 512 << 10;
 /// Where programs are, and how many words they have.
 pub const CODE: u64 = 0x10000;
-pub const WORDS: u64 = 4096;
+pub const WORDS: u64 = 2048;
 /// Where data is.
 pub const DATA: u64 = 0x40000;
-const TABLES: u64 = 0x20_0000;
+const TABLES: u64 = 0x6_0000;
 const VECTORS: u64 = 0x8000;
 
 struct Flat {
@@ -111,12 +111,19 @@ impl Random {
 
 /// Rows that say what the board does not answer, or that nobody could follow.
 fn excluded(name: &str) -> bool {
-    ["HVC", "SMC", "HLT", "HINT", "MSR", "MRS", "SYS", "SYSL", "ERET", "WFE", "WFI", "UDF"]
-        .iter()
-        .any(|x| name.starts_with(x))
+    [
+        "HVC", "SMC", "HLT", "HINT", "MSR", "MRS", "SYS", "SYSL", "ERET", "WFE", "WFI", "UDF", "BRA", "BLRA",
+        "RETA",
+    ]
+    .iter()
+    .any(|x| name.starts_with(x))
 }
 
-/// One random instruction, as one or more words. Branches stay near, and mostly addresses are in the data.
+/// The register that counts a loop's rounds; random instructions leave it alone.
+const COUNTER: u32 = 28;
+
+/// A random instruction of a row that `pick` admits, as one or more words. Branches go forward, so that a program gets
+/// on; mostly addresses are in the data.
 pub fn instruction(r: &mut Random, pick: &dyn Fn(&str) -> bool) -> Vec<u32> {
     let rows = a64::interp_table().rows();
     loop {
@@ -126,27 +133,29 @@ pub fn instruction(r: &mut Random, pick: &dyn Fn(&str) -> bool) -> Vec<u32> {
         }
         let mut w = r.draw() as u32 & !row.mask | row.value;
         // Few registers, so that values meet.
-        for low in [0, 5, 16] {
+        for low in [0, 5, 10, 16] {
             let field = 31 << low;
-            if row.mask & field == 0 && r.below(4) != 0 {
+            if row.mask & field == 0 && (r.below(4) != 0 && low != 10 || w & field == COUNTER << low) {
                 w = w & !field | (r.below(12) as u32) << low;
             }
         }
-        let near = |r: &mut Random| (r.below(48) as i64 - 16) as u32;
+        let near = |r: &mut Random| 1 + r.below(6) as u32;
         let n = row.name;
         if n == "B" || n == "BL" {
-            w = w & !0x3FF_FFFF | near(r) & 0x3FF_FFFF;
+            w = w & !0x3FF_FFFF | near(r);
         } else if n.starts_with("TB") {
-            w = w & !(0x3FFF << 5) | (near(r) & 0x3FFF) << 5;
-        } else if n.starts_with("CB") || n.starts_with("B.") || n.contains("literal") {
-            w = w & !(0x7_FFFF << 5) | (near(r) & 0x7_FFFF) << 5;
+            w = w & !(0x3FFF << 5) | near(r) << 5;
+        } else if n.starts_with("CB") || n.starts_with("B.") {
+            w = w & !(0x7_FFFF << 5) | near(r) << 5;
+        } else if n.contains("literal") {
+            w = w & !(0x7_FFFF << 5) | (r.below(64) as u32) << 5;
         }
         let memory = row.pattern.replace(' ', "").contains("nnnnn")
             && ["LD", "ST", "SWP", "CAS", "PRF"].iter().any(|x| n.starts_with(x));
         let jump = ["BR", "RET"].iter().any(|x| n.starts_with(x)) && !n.contains('A') || n == "BLR";
         if jump {
             // adr x27, .+k; br x27
-            let k = (near(r) as i32 * 4) as u32;
+            let k = (near(r) + 1) * 4;
             let adr = 0x1000_0000 | (k & 3) << 29 | (k >> 2 & 0x7_FFFF) << 5 | 27;
             return vec![adr, w & !(31 << 5) | 27 << 5];
         }
@@ -172,20 +181,44 @@ pub fn instruction(r: &mut Random, pick: &dyn Fn(&str) -> bool) -> Vec<u32> {
     }
 }
 
-/// Fills the code area.
+/// A few random instructions, now and then in a loop of a few rounds.
+fn passage(r: &mut Random, pick: &dyn Fn(&str) -> bool) -> Vec<u32> {
+    let count = 1 + r.below(8);
+    if r.below(8) != 0 {
+        return (0..count).flat_map(|_| instruction(r, pick)).collect();
+    }
+    let straight = |n: &str| pick(n) && !["B", "CB", "TB", "RET"].iter().any(|x| n.starts_with(x));
+    if !a64::interp_table().rows().iter().any(|row| !excluded(row.name) && straight(row.name)) {
+        return instruction(r, pick);
+    }
+    let body: Vec<u32> = (0..count).flat_map(|_| instruction(r, &straight)).collect();
+    // movz x28, rounds; body; and x28, x28, 7; sub x28, x28, 1; cbnz x28, body. A branch over the first one is why the
+    // counter is cut to eight.
+    let back = (-(body.len() as i32 + 2)) as u32 & 0x7_FFFF;
+    let mut words = vec![0xD280_0000 | (2 + r.below(5) as u32) << 5 | COUNTER];
+    words.extend(body);
+    words.extend([
+        0x9240_0800 | COUNTER << 5 | COUNTER,
+        0xD100_0400 | COUNTER << 5 | COUNTER,
+        0xB500_0000 | back << 5 | COUNTER,
+    ]);
+    words
+}
+
+/// Fills the code area: it runs from its start to its end, and then again.
 pub fn program(c: &mut Core<Arm64>, r: &mut Random, pick: &dyn Fn(&str) -> bool) {
     let mut at = CODE;
     while at < CODE + WORDS * 4 {
-        for w in instruction(r, pick) {
+        for w in passage(r, pick) {
             c.ram.write(at, w).unwrap();
             at += 4;
         }
     }
-    // b CODE at the end, and after it.
-    for i in 0..64 {
+    // b CODE, as many times as a branch reaches forward.
+    for _ in 0..64 {
         let back = ((CODE as i64 - at as i64) / 4) as u32 & 0x3FF_FFFF;
         c.ram.write(at, 0x1400_0000 | back).unwrap();
-        at += 4 * (i & 1);
+        at += 4;
     }
     for n in 0..31 {
         let x = match r.below(4) {
