@@ -2,6 +2,7 @@
 //!
 //! The log targets are `in_asm`, `ir` and `out_asm`, at debug level.
 
+use crate::disasm;
 use crate::guest::Guest;
 use crate::ir::Ir;
 use lyrebird_ram::GuestRam;
@@ -36,7 +37,7 @@ impl Dump {
                 for i in 0..b.count as u64 {
                     let at = page + b.at as u64 + i * 4;
                     let word = ram.read::<u32>(at).unwrap_or(0);
-                    let _ = writeln!(text, "{at:#010x}: {}", guest_text(word, at));
+                    let _ = writeln!(text, "{at:#010x}: {word:08x}  {}", disasm::a64(word, at));
                 }
                 text.push('\n');
             }
@@ -50,7 +51,7 @@ impl Dump {
             log::debug!(target: "ir", "IR of RAM page {page:#x}\n{ir}");
         }
         if log::log_enabled!(target: "out_asm", log::Level::Debug) {
-            log::debug!(target: "out_asm", "OUT of RAM page {page:#x}, {} bytes\n{}", code.len(), host_text(code, base));
+            log::debug!(target: "out_asm", "OUT of RAM page {page:#x}, {} bytes\n{}", code.len(), disasm::host(code, base));
         }
         if let Some(perf) = &mut self.perf {
             let entry = ir.blocks.first().map_or(0, |b| b.at as u64);
@@ -60,41 +61,4 @@ impl Dump {
             }
         }
     }
-}
-
-/// Disassembles one A64 word.
-fn guest_text(word: u32, at: u64) -> String {
-    use capstone::prelude::*;
-    let cs = Capstone::new().arm64().mode(arch::arm64::ArchMode::Arm).build();
-    cs.and_then(|cs| {
-        let all = cs.disasm_all(&word.to_le_bytes(), at)?;
-        Ok(all
-            .iter()
-            .next()
-            .map(|i| format!("{word:08x}  {} {}", i.mnemonic().unwrap_or(""), i.op_str().unwrap_or(""))))
-    })
-    .ok()
-    .flatten()
-    .unwrap_or_else(|| format!("{word:08x}"))
-}
-
-/// Disassembles host code.
-pub fn host_text(code: &[u8], base: u64) -> String {
-    use capstone::prelude::*;
-    let mut text = String::new();
-    let cs = Capstone::new().x86().mode(arch::x86::ArchMode::Mode64).build();
-    if let Ok(cs) = cs
-        && let Ok(all) = cs.disasm_all(code, base)
-    {
-        for i in all.iter() {
-            let _ = writeln!(
-                text,
-                "  {:#x}: {} {}",
-                i.address(),
-                i.mnemonic().unwrap_or(""),
-                i.op_str().unwrap_or("")
-            );
-        }
-    }
-    text
 }

@@ -3,6 +3,7 @@
 
 pub mod buffer;
 pub mod cache;
+pub mod disasm;
 pub mod dump;
 pub mod engine;
 pub mod guest;

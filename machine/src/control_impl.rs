@@ -203,7 +203,7 @@ impl Control for Inner {
             let mut bytes = [0; 4];
             match self.read_memory(space, at, &mut bytes) {
                 Ok(()) => {
-                    let text = crate::disasm::a64(&bytes, at);
+                    let text = lyrebird_jit::disasm::a64(u32::from_le_bytes(bytes), at);
                     lines.push(DisasmLine { address: at, bytes: bytes.to_vec(), text });
                 }
                 Err(e) if lines.is_empty() => return Err(e),

@@ -11,7 +11,6 @@ pub mod config;
 pub mod control;
 mod control_impl;
 pub mod cpu_model;
-pub mod disasm;
 pub mod engine;
 pub mod loader;
 pub mod machine;

@@ -8,7 +8,6 @@
 //! Interrupts are taken between runs only. One processor only: others would change RAM in the middle of a run.
 
 use crate::control::Shutdown;
-use crate::disasm;
 use crate::engine::Engine;
 use crate::shared::{Request, Shared};
 use lyrebird_cpu::arm::{Arm64, Platform, Timer, context, exception, maintenance::Forget};
@@ -16,6 +15,7 @@ use lyrebird_cpu::core::{Attention, Core};
 use lyrebird_cpu::journal::{self, Journal, SharedTape};
 use lyrebird_cpu::run::Exit;
 use lyrebird_cpu::slot::RegFile;
+use lyrebird_jit::disasm;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -246,7 +246,7 @@ impl Verify {
         for _ in 0..lead {
             let pc = core.pc();
             let word = core.fetch(pc).ok().and_then(|ram| core.ram.read::<u32>(ram).ok()).unwrap_or(0);
-            trail.push(format!("{pc:#x}: {word:08x} {}", disasm::a64(&word.to_le_bytes(), pc)));
+            trail.push(format!("{pc:#x}: {word:08x} {}", disasm::a64(word, pc)));
             core.run(1);
         }
         at.file = core.file.clone();
@@ -255,7 +255,7 @@ impl Verify {
         Self::take_back(core);
         let mut text = String::new();
         let what = match word {
-            Some(w) => format!("{pc:#x}: {w:08x} {}", disasm::a64(&w.to_le_bytes(), pc)),
+            Some(w) => format!("{pc:#x}: {w:08x} {}", disasm::a64(w, pc)),
             None => format!("{pc:#x}: not fetched"),
         };
         let _ = writeln!(
