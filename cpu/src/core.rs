@@ -167,6 +167,8 @@ pub struct Core<A: Arch> {
     pub halted: bool,
     /// A store hit code on this processor: engines leave what they run.
     pub code_hit: bool,
+    /// Entry of the decoded page at which the interpreter looks up: see [`crate::run`].
+    pub(crate) run_end: u32,
     /// Kept while runs are compared with each other.
     pub journal: Option<Box<Journal>>,
     /// What else the architecture needs.
@@ -201,6 +203,7 @@ impl<A: Arch> Core<A> {
             fetch_space: [1, 2],
             halted: false,
             code_hit: false,
+            run_end: 0,
             journal: None,
             arch,
             decoded: DecodeCache::default(),

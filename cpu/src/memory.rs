@@ -112,7 +112,7 @@ impl<A: Arch> Core<A> {
         let mut tape = journal::lock(&journal.tape);
         if !tape.replaying() {
             self.attention.set(Attention::STOP);
-            self.code_hit = true;
+            (self.code_hit, self.run_end) = (true, 0);
         }
         let question = [write.is_some() as u64, pa, size as u64, write.unwrap_or(0)];
         tape.ask(question, || ask().ok()).ok_or(NoAnswer)
@@ -182,7 +182,7 @@ impl<A: Arch> Core<A> {
             j.changing(&self.ram, ram, size);
         }
         if self.code.stored(ram, size) {
-            self.code_hit = true;
+            (self.code_hit, self.run_end) = (true, 0);
         }
     }
 

@@ -1,7 +1,9 @@
 //! The interpreter's loop and its decoded-instruction cache.
 //!
 //! Decoded code is kept by physical page: 1024 handlers with their words. The loop stays inside a page as long as the
-//! guest does; entering a page compares its version, which stores to code raise.
+//! guest does; entering a page compares its version, which stores to code raise. Within a page it runs straight on to
+//! [`Core::run_end`] with one comparison for each instruction: the end of the page or of the budget, or zero as soon
+//! as a store hits code. Requests are looked at where branches are taken.
 
 use crate::code::granules;
 use crate::core::{Arch, Attention, Core, Raised, Want};
@@ -9,12 +11,11 @@ use crate::emit::{Exec, Flow};
 use crate::tlb::PAGE_MASK;
 use std::collections::HashMap;
 
-type Handler<A> = (fn(&mut Core<A>, u32) -> Exec<Core<A>>, u32);
+type Handler<A> = fn(&mut Core<A>, u32) -> Exec<Core<A>>;
 
 /// A decoded instruction.
-pub(crate) struct Op<A: Arch> {
-    /// `None` where nothing is decoded yet.
-    run: Option<fn(&mut Core<A>, u32) -> Exec<Core<A>>>,
+struct Op<A: Arch> {
+    run: Handler<A>,
     word: u32,
 }
 impl<A: Arch> Clone for Op<A> {
@@ -24,8 +25,16 @@ impl<A: Arch> Clone for Op<A> {
 }
 impl<A: Arch> Copy for Op<A> {}
 
+/// The handler of what is not decoded yet: it notes that and stays where it is.
+fn undecoded<A: Arch>(core: &mut Core<A>, _: u32) -> Exec<Core<A>> {
+    core.decoded.missed = true;
+    Ok(Flow::Leave)
+}
+
 const OPS: usize = 1024;
-/// Pages of decoded code that are kept; 16 KiB each.
+type Ops<A> = Box<[Op<A>; OPS]>;
+
+/// Pages of decoded code that are kept unless [`Core::keep_decoded`] says otherwise; 16 KiB each.
 const PAGES: usize = 512;
 /// Entries of the direct-mapped map from virtual to decoded pages.
 const RECENT: usize = 256;
@@ -40,14 +49,23 @@ struct Recent {
     page: u32,
 }
 
+struct Page<A: Arch> {
+    ram: u64,
+    mode: u32,
+    /// The loop borrows them while it is in the page.
+    ops: Option<Ops<A>>,
+}
+
 /// Decoded pages and how to find them.
 pub(crate) struct DecodeCache<A: Arch> {
-    ops: Vec<Op<A>>,
-    /// (RAM page, mode) to page number.
-    pages: HashMap<(u64, u32), (u32, u32)>,
-    owners: Vec<(u64, u32)>,
+    pages: Vec<Page<A>>,
+    /// (RAM page, mode) to page number and version.
+    map: HashMap<(u64, u32), (u32, u32)>,
+    limit: usize,
     next: usize,
     recent: Box<[Recent; RECENT]>,
+    /// The instruction that should have run is not decoded.
+    missed: bool,
 }
 
 const NOTHING: Recent = Recent { va: 1, space: 0, mode: 0, ram: 0, version: 0, page: 0 };
@@ -55,11 +73,12 @@ const NOTHING: Recent = Recent { va: 1, space: 0, mode: 0, ram: 0, version: 0, p
 impl<A: Arch> Default for DecodeCache<A> {
     fn default() -> Self {
         Self {
-            ops: Vec::new(),
-            pages: HashMap::new(),
-            owners: Vec::new(),
+            pages: Vec::new(),
+            map: HashMap::new(),
+            limit: PAGES,
             next: 0,
             recent: Box::new([NOTHING; RECENT]),
+            missed: false,
         }
     }
 }
@@ -117,42 +136,54 @@ impl<A: Arch> Core<A> {
     fn decode_page(&mut self, ram: u64, version: u32) -> usize {
         let key = (ram, self.mode);
         let d = &mut self.decoded;
-        let page = match d.pages.get(&key) {
+        let page = match d.map.get(&key) {
             Some(&(page, v)) if v == version => return page as usize,
             Some(&(page, _)) => page as usize,
-            None if d.owners.len() < PAGES => {
-                d.owners.push(key);
-                d.ops.resize_with(d.owners.len() * OPS, || Op { run: None, word: 0 });
-                d.owners.len() - 1
+            None if d.pages.len() < d.limit => {
+                d.pages.push(Page { ram, mode: self.mode, ops: None });
+                d.pages.len() - 1
             }
             None => {
                 let victim = d.next;
-                d.next = (d.next + 1) % PAGES;
-                let old = std::mem::replace(&mut d.owners[victim], key);
-                d.pages.remove(&old);
+                d.next = (d.next + 1) % d.limit;
+                let page = &mut d.pages[victim];
+                d.map.remove(&(page.ram, page.mode));
+                (page.ram, page.mode) = key;
                 d.recent.fill(NOTHING);
                 victim
             }
         };
-        d.pages.insert(key, (page as u32, version));
-        let blank = Op { run: None, word: 0 };
-        d.ops[page * OPS..][..OPS].fill(blank);
+        d.map.insert(key, (page as u32, version));
+        if let Some(ops) = &mut d.pages[page].ops {
+            ops.fill(Op { run: undecoded, word: 0 });
+        }
         page
+    }
+
+    /// Takes the instructions of a page for as long as it runs.
+    #[inline]
+    fn take_ops(&mut self, page: usize) -> Ops<A> {
+        let ops = self.decoded.pages[page].ops.take();
+        ops.unwrap_or_else(|| Box::new([Op { run: undecoded, word: 0 }; OPS]))
+    }
+
+    /// Keeps at most `pages` pages of decoded code, for engines that only interpret what is cold.
+    pub fn keep_decoded(&mut self, pages: usize) {
+        self.decoded = DecodeCache { limit: pages.max(1), ..DecodeCache::default() };
     }
 
     /// Decodes the instruction at entry `i` of a page, marking its granule as code.
     #[cold]
     #[inline(never)]
-    fn decode_at(&mut self, page: usize, i: usize) -> Result<Handler<A>, Raised> {
-        let (ram, mode) = self.decoded.owners[page];
+    fn decode_at(&mut self, page: usize, i: usize) -> Result<Op<A>, Raised> {
+        let Page { ram, mode, .. } = self.decoded.pages[page];
         let at = ram + i as u64 * 4;
         let Ok(word) = self.ram.read::<u32>(at) else { return Err(A::unanswered(self, at, Want::Exec)) };
         if self.code.mark(at, granules(at, 4)) {
             self.tlb.watch(ram);
         }
         let run = A::decode(word, crate::emit::Cx { mode, features: self.features });
-        self.decoded.ops[page * OPS + i] = Op { run: Some(run), word };
-        Ok((run, word))
+        Ok(Op { run, word })
     }
 
     /// Interprets up to `budget` instructions.
@@ -179,53 +210,17 @@ impl<A: Arch> Core<A> {
             if *left == 0 {
                 return Exit::Budget;
             }
-            let mut pc = self.pc();
-            let page = match self.page(pc) {
-                Ok(page) => page,
+            let pc = self.pc();
+            match self.page(pc) {
+                Ok(page) => {
+                    let mut ops = self.take_ops(page);
+                    *left = self.run_page::<BRANCH>(page, &mut ops, pc, *left);
+                    self.decoded.pages[page].ops = Some(ops);
+                }
                 Err(Raised) => {
                     A::deliver(self);
                     *left -= 1;
                     continue;
-                }
-            };
-            let (va, base) = (pc & PAGE_MASK, page * OPS);
-            loop {
-                let i = (pc >> 2) as usize & (OPS - 1);
-                let op = self.decoded.ops[base + i];
-                let (run, word) = match op.run {
-                    Some(run) => (run, op.word),
-                    None => match self.decode_at(page, i) {
-                        Ok(decoded) => decoded,
-                        Err(Raised) => {
-                            A::deliver(self);
-                            break;
-                        }
-                    },
-                };
-                *left -= 1;
-                match run(self, word) {
-                    Ok(Flow::Next) => {
-                        pc = pc.wrapping_add(4);
-                        self.set_pc(pc);
-                    }
-                    Ok(Flow::Jump) => {
-                        pc = self.pc();
-                        if BRANCH || pc & (PAGE_MASK | (A::ALIGN - 1)) != va || self.requests() != 0 {
-                            break;
-                        }
-                    }
-                    Ok(Flow::Sync) => {
-                        self.set_pc(pc.wrapping_add(4));
-                        break;
-                    }
-                    Ok(Flow::Leave) => break,
-                    Err(Raised) => {
-                        A::deliver(self);
-                        break;
-                    }
-                }
-                if pc & 0xFFF == 0 || *left == 0 || self.code_hit {
-                    break;
                 }
             }
             self.code_hit = false;
@@ -237,4 +232,64 @@ impl<A: Arch> Core<A> {
             }
         }
     }
+
+    /// Runs from `pc` until the guest leaves the page, something happened that the page's owner must look at, or
+    /// `left` instructions are done; gives what is left of them.
+    fn run_page<const BRANCH: bool>(&mut self, page: usize, ops: &mut Ops<A>, pc: u64, mut left: u64) -> u64 {
+        let base = pc & PAGE_MASK;
+        let mut i = entry_of(pc);
+        let mut from = i;
+        self.run_end = end_of(from, left);
+        loop {
+            let op = &ops[i as usize % OPS];
+            let done = (op.run)(self, op.word);
+            if done == Ok(Flow::Next) {
+                i += 1;
+                self.set_pc(base.wrapping_add(4 * i as u64));
+                if i < self.run_end {
+                    continue;
+                }
+                return left - (i - from) as u64;
+            }
+            if done == Ok(Flow::Jump) {
+                left -= (i - from) as u64 + 1;
+                let pc = self.pc();
+                let outside = (pc ^ base) & (PAGE_MASK | (A::ALIGN - 1)) != 0;
+                if BRANCH || outside || self.requests() != 0 || left == 0 {
+                    return left;
+                }
+                i = entry_of(pc);
+                from = i;
+                self.run_end = end_of(from, left);
+                continue;
+            }
+            if self.decoded.missed {
+                self.decoded.missed = false;
+                if let Ok(op) = self.decode_at(page, i as usize) {
+                    ops[i as usize % OPS] = op;
+                    continue;
+                }
+                A::deliver(self);
+                return left - (i - from) as u64;
+            }
+            if done == Ok(Flow::Sync) {
+                self.set_pc(base.wrapping_add(4 * i as u64 + 4));
+            } else if done == Err(Raised) {
+                A::deliver(self);
+            }
+            return left - (i - from) as u64 - 1;
+        }
+    }
+}
+
+/// The entry of `pc` in its page.
+#[inline(always)]
+fn entry_of(pc: u64) -> u32 {
+    (pc >> 2) as u32 % OPS as u32
+}
+
+/// Where a straight run from entry `from` ends: behind the page's last entry, or when `left` instructions are done.
+#[inline(always)]
+fn end_of(from: u32, left: u64) -> u32 {
+    left.saturating_add(from as u64).min(OPS as u64) as u32
 }

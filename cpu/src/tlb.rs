@@ -59,7 +59,7 @@ struct Bank {
 
 /// The banks.
 pub struct Tlb {
-    entries: Box<[Entry]>,
+    entries: Box<[Entry; BANKS * ENTRIES]>,
     banks: Vec<Bank>,
     current: usize,
     unprivileged: usize,
@@ -73,7 +73,7 @@ pub struct Tlb {
 impl Default for Tlb {
     fn default() -> Self {
         Self {
-            entries: vec![Entry::EMPTY; BANKS * ENTRIES].into_boxed_slice(),
+            entries: blank(),
             banks: vec![Bank::default(); BANKS],
             current: 0,
             unprivileged: 0,
@@ -82,6 +82,12 @@ impl Default for Tlb {
             flushes: 0,
         }
     }
+}
+
+/// Entries that match nothing, made where they stay: too many for a stack.
+fn blank() -> Box<[Entry; BANKS * ENTRIES]> {
+    let entries = vec![Entry::EMPTY; BANKS * ENTRIES].into_boxed_slice();
+    entries.try_into().unwrap_or_else(|_| unreachable!("the slice has just that length"))
 }
 
 /// The set that an address falls into.

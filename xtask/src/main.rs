@@ -5,6 +5,7 @@ mod boots;
 mod console;
 mod cpio;
 mod guests;
+mod monitor;
 mod paths;
 mod shell;
 mod sizes;

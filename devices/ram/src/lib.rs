@@ -61,6 +61,11 @@ pub trait Pod: Copy + sealed::Sealed + 'static {
     const SIZE: u64;
 }
 
+/// A value at any address: the host moves it in one access of its size, aligned or not.
+#[derive(Clone, Copy)]
+#[repr(C, packed)]
+struct Anywhere<T>(T);
+
 mod sealed {
     pub trait Sealed {}
 }
@@ -129,13 +134,7 @@ impl GuestRam {
     pub fn read<T: Pod>(&self, offset: u64) -> Result<T, OutOfRam> {
         let at = self.check(offset, T::SIZE)?;
         // SAFETY: in bounds by `check`; T is plain data. Volatile, so that racing guest threads are not folded away.
-        Ok(unsafe {
-            if T::SIZE <= 8 && offset & (T::SIZE - 1) == 0 {
-                at.cast::<T>().read_volatile()
-            } else {
-                at.cast::<T>().read_unaligned()
-            }
-        })
+        Ok(unsafe { at.cast::<Anywhere<T>>().read_volatile() }.0)
     }
 
     /// Writes one little-endian value at `offset`.
@@ -146,13 +145,7 @@ impl GuestRam {
     pub fn write<T: Pod>(&self, offset: u64, value: T) -> Result<(), OutOfRam> {
         let at = self.check(offset, T::SIZE)?;
         // SAFETY: in bounds by `check`; T is plain data.
-        unsafe {
-            if T::SIZE <= 8 && offset & (T::SIZE - 1) == 0 {
-                at.cast::<T>().write_volatile(value);
-            } else {
-                at.cast::<T>().write_unaligned(value);
-            }
-        }
+        unsafe { at.cast::<Anywhere<T>>().write_volatile(Anywhere(value)) };
         Ok(())
     }
 

@@ -2,8 +2,9 @@
 //!
 //! Both boot the cloud kernel with the same initrd and command line, in turns; the programs measure themselves by the
 //! guest's clock, the boot is measured by the host's. The medians of the runs are compared. Checksums must agree with
-//! a native run of the same sources.
+//! a native run of the same sources. With `--interp` the interpreter alone is measured, in instructions a second.
 
+mod interp;
 mod programs;
 mod report;
 mod run;
@@ -42,6 +43,9 @@ pub struct Args {
     /// Also write the results as JSON to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Count the instructions a second of the interpreter alone, on the integer programs unless others are named.
+    #[arg(long)]
+    interp: bool,
     /// List the programs and end.
     #[arg(long)]
     list: bool,
@@ -51,7 +55,9 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let folder = paths::target().join("bench");
     let programs = Programs::build(&folder)?;
-    let wanted = programs.matching(&args.filter)?;
+    let integer = ["integer".to_owned()];
+    let filter: &[String] = if args.interp && args.filter.is_empty() { &integer } else { &args.filter };
+    let wanted = programs.matching(filter)?;
     if args.list {
         wanted.iter().for_each(|program| println!("{:>10}  {}", program.name, program.group));
         return Ok(());
@@ -62,11 +68,6 @@ pub fn run(args: &Args) -> Result<()> {
         Some(command) => command.clone(),
         None => built_subject()?,
     };
-    let against = if args.against == "qemu" { "qemu-system-aarch64" } else { &args.against };
-    let mut sides = vec![run::Side::new("subject", &subject)];
-    if against != "none" {
-        sides.push(run::Side::new("against", against));
-    }
     let job = run::Job {
         initrd: &initrd,
         names: wanted.iter().map(|program| program.name.as_str()).collect(),
@@ -74,6 +75,17 @@ pub fn run(args: &Args) -> Result<()> {
         options: &args.options,
         patience: Duration::from_secs(args.patience),
     };
+    if args.interp {
+        return match interp::run(&subject, &job, &wanted, &native)? {
+            0 => Ok(()),
+            count => bail!("{count} results are wrong; see above"),
+        };
+    }
+    let against = if args.against == "qemu" { "qemu-system-aarch64" } else { &args.against };
+    let mut sides = vec![run::Side::new("subject", &subject)];
+    if against != "none" {
+        sides.push(run::Side::new("against", against));
+    }
     for number in 1..=args.runs {
         // Each run begins with the other emulator, so that neither always has the warmer host.
         sides.rotate_left(1);

@@ -110,7 +110,7 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 }
 
 /// The geometric mean.
-fn mean(values: &[f64]) -> Option<f64> {
+pub fn mean(values: &[f64]) -> Option<f64> {
     let sum: f64 = values.iter().map(|value| value.ln()).sum();
     (!values.is_empty()).then(|| (sum / values.len() as f64).exp())
 }

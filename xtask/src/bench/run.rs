@@ -54,6 +54,16 @@ fn kernel() -> PathBuf {
     paths::arm64().join("cloud")
 }
 
+/// The machine that boots, runs the programs `names` and powers off.
+pub fn machine(command: &str, job: &Job<'_>, names: &[&str]) -> Machine {
+    let line = format!("lyre.off lyre.run=\"bench -s {} {}\"", job.scale, names.join(" "));
+    Machine::virt(command)
+        .kernel(&kernel().join("Image"))
+        .initrd(job.initrd)
+        .append(&line)
+        .args(job.options.split_whitespace())
+}
+
 impl Side {
     /// An emulator that has not run yet.
     pub fn new(role: &'static str, command: &str) -> Side {
@@ -93,13 +103,7 @@ impl Side {
 
     /// Boots once and removes from `left` what has run.
     fn boot(&mut self, job: &Job, left: &mut Vec<&str>, bar: &ProgressBar) -> Result<()> {
-        let line = format!("lyre.off lyre.run=\"bench -s {} {}\"", job.scale, left.join(" "));
-        let machine = Machine::virt(&self.command)
-            .kernel(&kernel().join("Image"))
-            .initrd(job.initrd)
-            .append(&line)
-            .args(job.options.split_whitespace());
-        let mut console = Console::start(machine, job.patience)?;
+        let mut console = Console::start(machine(&self.command, job, left), job.patience)?;
         self.boots.push(console.wait_for("LYREBIRD-BOOTED")?.as_secs_f64());
         console.line()?;
         while let Some(name) = left.first() {

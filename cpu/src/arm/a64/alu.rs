@@ -219,13 +219,17 @@ pub(crate) fn bit_mask(sf: u32, n: u32, r: u32, s: u32) -> Option<u64> {
     }
     let ones = (1u64 << (s + 1)) - 1;
     let element = if r == 0 { ones } else { (ones >> r | ones << (size - r)) & (u64::MAX >> (64 - size)) };
-    let mut mask = 0;
-    let mut at = 0;
-    while at < 64 {
-        mask |= element << at;
-        at += size;
-    }
-    Some(mask)
+    // All ones divided by one element's ones is a 1 in every element.
+    const EVERY: [u64; 8] = {
+        let mut every = [1; 8];
+        let mut log2 = 1;
+        while log2 < 6 {
+            every[log2] = u64::MAX / ((1 << (1 << log2)) - 1);
+            log2 += 1;
+        }
+        every
+    };
+    Some(element * EVERY[log2 as usize & 7])
 }
 
 /// Sets N and Z from a result, clears C and V.

@@ -1,0 +1,53 @@
+//! `cargo xtask bench --interp`: how many guest instructions the interpreter alone executes in a second.
+//!
+//! The interpreter counts every instruction that it executes; the monitor tells the number whenever a program has
+//! ended. Counts and seconds are differences between two such moments, by the host's clock, so they hold all that the
+//! processor did in between: the program, and the kernel on its behalf.
+
+use super::programs::{Outcome, Program};
+use super::run::Job;
+use crate::console::Console;
+use crate::monitor::Monitor;
+use anyhow::{Result, bail};
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// Runs `programs` once, in one boot, prints the table and gives the number of wrong or missing results.
+pub fn run(
+    command: &str,
+    job: &Job<'_>,
+    programs: &[Program],
+    native: &BTreeMap<String, Outcome>,
+) -> Result<usize> {
+    let (socket, monitor) = Monitor::place();
+    let machine = super::run::machine(command, job, &job.names);
+    let mut console = Console::start(machine.args(["-accel", "interp", "-monitor", &monitor]), job.patience)?;
+    console.wait_for("LYREBIRD-BOOTED")?;
+    console.line()?;
+    let mut monitor = Monitor::connect(&socket)?;
+    println!("{:>10}  {:>15}{:>10}{:>10}", "program", "instructions", "seconds", "MIPS");
+    let (mut rates, mut failures) = (Vec::new(), 0);
+    let mut before = (monitor.instructions()?, Instant::now());
+    for program in programs {
+        let outcome = loop {
+            let Some(line) = console.line()? else { bail!("The machine ended during {}", program.name) };
+            if let Some(outcome) = Outcome::parse(&line).filter(|o| o.name == program.name) {
+                break outcome;
+            }
+        };
+        let after = (monitor.instructions()?, Instant::now());
+        let (count, seconds) = (after.0 - before.0, (after.1 - before.1).as_secs_f64());
+        let rate = count as f64 / seconds / 1e6;
+        println!("{:>10}  {count:>15}{seconds:>10.3}{rate:>10.1}", program.name);
+        if native.get(&program.name).is_some_and(|right| right.checksum != outcome.checksum) {
+            println!("{:>12}checksum {}, which is wrong", "", outcome.checksum);
+            failures += 1;
+        }
+        rates.push(rate);
+        before = after;
+    }
+    if let Some(mean) = super::report::mean(&rates) {
+        println!("\ngeometric mean: {mean:.1} million guest instructions a second");
+    }
+    Ok(failures)
+}
