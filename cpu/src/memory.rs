@@ -32,6 +32,11 @@ impl<A: Arch> Core<A> {
         if misaligned && (k.aligned || A::strict(self.mode)) {
             return Err(A::misaligned(self, at, want));
         }
+        if let Some(e) = self.tlb.promote(at, k.unprivileged)
+            && at & PAGE_MASK == if want == Want::Write { e.write } else { e.read }
+        {
+            return Ok(Place::Ram(e.ram & PAGE_MASK | at & !PAGE_MASK));
+        }
         let m = A::translate(self, at, want, k.unprivileged)?;
         if misaligned && m.device {
             return Err(A::misaligned(self, at, want));

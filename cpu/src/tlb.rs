@@ -1,9 +1,13 @@
 //! The software TLB that interpreter and compiled code share.
 //!
-//! It has banks: one direct-mapped array of entries for each recently used translation context (privilege and address
+//! It has banks: one array of entries for each recently used translation context (privilege and address
 //! space, as the architecture's [`BankKey`] says). A context switch selects another bank, so it keeps other spaces'
 //! entries; a hit compares one tag, which already implies the context. A bank remembers which of its entries are in
 //! use, so flushing it costs no more than filling it did, and flushing an empty one costs nothing.
+//!
+//! A set has two ways: what is filled goes to the first, and what was there moves to the second. A hit looks at the
+//! first only; the second keeps pages that collide, such as a stack and a heap that are 4 MiB apart, from evicting each
+//! other at every access. No page is in both ways of its set.
 //!
 //! An entry serves one 4 KiB page. A tag is the page's virtual address, so an access hits when
 //! `(address & (PAGE_MASK | size - 1)) == tag`, or, where unaligned accesses are allowed,
@@ -15,8 +19,12 @@
 pub const PAGE_BITS: u32 = 12;
 /// Address bits of the page.
 pub const PAGE_MASK: u64 = !0xFFF;
-/// Entries in one bank.
-pub const ENTRIES: usize = 1024;
+/// Sets of one bank.
+pub const SETS: usize = 1024;
+/// Entries of one bank: the first ways of all sets, then the second ways.
+const ENTRIES: usize = 2 * SETS;
+/// Bytes from the first way of a set to its second.
+pub const SECOND_WAY: usize = SETS * size_of::<Entry>();
 /// Number of banks.
 pub const BANKS: usize = 16;
 /// A tag that no address matches.
@@ -47,6 +55,14 @@ pub const WRITABLE: u64 = 2;
 impl Entry {
     /// The entry that matches nothing.
     pub const EMPTY: Entry = Entry { read: NEVER, write: NEVER, addend: 0, ram: 0 };
+
+    fn is_empty(&self) -> bool {
+        self.read == NEVER && self.write == NEVER
+    }
+
+    fn serves(&self, page: u64) -> bool {
+        self.read == page || self.write == page
+    }
 }
 
 #[derive(Clone, Default)]
@@ -93,7 +109,7 @@ fn blank() -> Box<[Entry; BANKS * ENTRIES]> {
 /// The set that an address falls into.
 #[inline(always)]
 pub const fn set_of(va: u64) -> usize {
-    (va >> PAGE_BITS) as usize & (ENTRIES - 1)
+    (va >> PAGE_BITS) as usize & (SETS - 1)
 }
 
 impl Tlb {
@@ -120,34 +136,61 @@ impl Tlb {
 
     fn clear(&mut self, bank: usize) {
         self.flushes += 1;
-        for set in std::mem::take(&mut self.banks[bank].used) {
-            self.entries[bank * ENTRIES + set as usize] = Entry::EMPTY;
+        for place in std::mem::take(&mut self.banks[bank].used) {
+            self.entries[bank * ENTRIES + place as usize] = Entry::EMPTY;
         }
     }
 
-    /// The entry that `va` would hit, for plain or unprivileged accesses.
+    #[inline(always)]
+    fn selected(&self, unprivileged: bool) -> usize {
+        if unprivileged { self.unprivileged } else { self.current }
+    }
+
+    /// The first way of the set of `va`, for plain or unprivileged accesses.
     #[inline(always)]
     pub fn entry(&self, va: u64, unprivileged: bool) -> &Entry {
-        let bank = if unprivileged { self.unprivileged } else { self.current };
+        let bank = self.selected(unprivileged);
         &self.entries[(bank * ENTRIES + set_of(va)) & (BANKS * ENTRIES - 1)]
+    }
+
+    /// After a miss: the entry for the page of `va` if the second way has it, which becomes the first.
+    pub fn promote(&mut self, va: u64, unprivileged: bool) -> Option<&Entry> {
+        let first = self.selected(unprivileged) * ENTRIES + set_of(va);
+        let second = first + SETS;
+        if !self.entries[second].serves(va & PAGE_MASK) || self.entries[first].is_empty() {
+            return None;
+        }
+        self.entries.swap(first, second);
+        self.entries.get(first)
     }
 
     /// Host address of the current bank (or the one for unprivileged accesses), for compiled code.
     pub fn bank_address(&self, unprivileged: bool) -> u64 {
-        let bank = if unprivileged { self.unprivileged } else { self.current };
-        (&raw const self.entries[bank * ENTRIES]) as u64
+        (&raw const self.entries[self.selected(unprivileged) * ENTRIES]) as u64
     }
 
     /// Enters a translation for the page of `va`.
     pub fn fill(&mut self, va: u64, unprivileged: bool, entry: Entry) {
-        let bank = if unprivileged { self.unprivileged } else { self.current };
-        let at = bank * ENTRIES + set_of(va);
+        let bank = self.selected(unprivileged);
+        let (first, second) = (set_of(va), set_of(va) + SETS);
+        let page = va & PAGE_MASK;
         self.fills += 1;
-        if self.entries[at].read == NEVER && self.entries[at].write == NEVER {
-            self.banks[bank].used.push(set_of(va) as u16);
+        let b = &mut self.banks[bank];
+        let entries = &mut self.entries[bank * ENTRIES..][..ENTRIES];
+        if entries[first].is_empty() {
+            b.used.push(first as u16);
+            if entries[second].serves(page) {
+                entries[second] = Entry::EMPTY;
+                b.used.retain(|&place| place as usize != second);
+            }
+        } else if !entries[first].serves(page) {
+            if entries[second].is_empty() {
+                b.used.push(second as u16);
+            }
+            entries[second] = entries[first];
         }
-        self.banks[bank].nonglobal |= entry.ram & NONGLOBAL != 0;
-        self.entries[at] = entry;
+        b.nonglobal |= entry.ram & NONGLOBAL != 0;
+        entries[first] = entry;
     }
 
     /// Forgets everything in the banks whose key matches.
@@ -165,8 +208,8 @@ impl Tlb {
             if bank.nonglobal && which(bank.key) {
                 bank.nonglobal = false;
                 let entries = &mut self.entries[i * ENTRIES..][..ENTRIES];
-                bank.used.retain(|&set| {
-                    let entry = &mut entries[set as usize];
+                bank.used.retain(|&place| {
+                    let entry = &mut entries[place as usize];
                     let keep = entry.ram & NONGLOBAL == 0;
                     if !keep {
                         *entry = Entry::EMPTY;
@@ -180,10 +223,13 @@ impl Tlb {
     /// Forgets whatever serves the page of `va` in the banks whose key matches.
     pub fn flush_page(&mut self, va: u64, which: impl Fn(BankKey) -> bool) {
         for (i, bank) in self.banks.iter_mut().enumerate() {
-            let entry = &mut self.entries[i * ENTRIES + set_of(va)];
-            if (entry.read != NEVER || entry.write != NEVER) && which(bank.key) {
-                *entry = Entry::EMPTY;
-                bank.used.retain(|&s| s as usize != set_of(va));
+            let entries = &mut self.entries[i * ENTRIES..][..ENTRIES];
+            let places = [set_of(va), set_of(va) + SETS];
+            if places.iter().any(|&place| !entries[place].is_empty()) && which(bank.key) {
+                for place in places {
+                    entries[place] = Entry::EMPTY;
+                }
+                bank.used.retain(|&place| place as usize % SETS != set_of(va));
             }
         }
     }
@@ -191,8 +237,8 @@ impl Tlb {
     /// Withholds the write tags of every entry that maps the RAM page at `ram`, so that stores to it are noticed.
     pub fn watch(&mut self, ram: u64) {
         for (i, bank) in self.banks.iter().enumerate() {
-            for &set in &bank.used {
-                let entry = &mut self.entries[i * ENTRIES + set as usize];
+            for &place in &bank.used {
+                let entry = &mut self.entries[i * ENTRIES + place as usize];
                 if entry.ram & PAGE_MASK == ram & PAGE_MASK {
                     entry.write = NEVER;
                 }
@@ -203,7 +249,7 @@ impl Tlb {
     /// The live entries with their bank's key, for `info tlb`.
     pub fn iter(&self) -> impl Iterator<Item = (BankKey, &Entry)> {
         self.banks.iter().enumerate().flat_map(move |(i, b)| {
-            b.used.iter().map(move |&s| (b.key, &self.entries[i * ENTRIES + s as usize]))
+            b.used.iter().map(move |&place| (b.key, &self.entries[i * ENTRIES + place as usize]))
         })
     }
 }
@@ -239,6 +285,33 @@ mod tests {
         }
         t.select(1, 1000);
         assert_eq!(t.entry(0x7000, false).read, NEVER);
+    }
+
+    #[test]
+    fn colliding_pages_live_side_by_side() {
+        let mut t = Tlb::default();
+        t.select(1, 1);
+        let (a, b, c) = (0x1000, 0x1000 + (SETS << 12) as u64, 0x1000 + (SETS << 13) as u64);
+        t.fill(a, false, page(a, 0));
+        t.fill(b, false, page(b, NONGLOBAL));
+        assert_eq!(t.entry(a, false).read, b);
+        assert_eq!(t.promote(a, false).map(|e| e.read), Some(a));
+        assert_eq!(t.entry(a, false).read, a);
+        assert!(t.promote(c, false).is_none());
+        // A page that is entered again leaves no second entry behind.
+        t.fill(b, false, page(b, 0x7000));
+        assert_eq!(t.iter().count(), 2);
+        t.flush_page(a, |_| true);
+        assert_eq!(t.iter().count(), 0);
+        // The first way goes, the second stays and is found again.
+        t.fill(a, false, page(a, 0));
+        t.fill(b, false, page(b, NONGLOBAL));
+        t.flush_nonglobal(|_| true);
+        assert_eq!(t.iter().count(), 1);
+        t.fill(a, false, page(a, 0x3000));
+        assert_eq!(t.iter().map(|(_, e)| e.ram).collect::<Vec<_>>(), [0x3000]);
+        t.watch(0x3000);
+        assert_eq!(t.entry(a, false).write, NEVER);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::cache::{Cache, Counters, Key, Options, Outcome};
 use crate::guest::Guest;
 use crate::host::{Pins, Site, Why};
 use crate::run;
+use crate::table::Table;
 use crate::words;
 use lyrebird_cpu::core::{Attention, Core, Raised};
 use lyrebird_cpu::emit::Exception;
@@ -17,8 +18,6 @@ use lyrebird_cpu::width::{W64, W128};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Entries of a table of indirect-branch targets; 16 bytes each.
-pub const ENTRIES: usize = 2048;
 /// Contexts a processor keeps tables for.
 const CONTEXTS: usize = 12;
 /// Entries of the map from virtual pages to RAM.
@@ -125,18 +124,7 @@ struct Context {
     mode: u32,
     space: u64,
     used: u64,
-    /// Pairs of virtual address and code address.
-    table: Vec<u64>,
-}
-
-/// What stands at the address of an entry that is free. A guest can branch to any number, so it is one that is looked
-/// for in another entry.
-const fn nobody(index: usize) -> u64 {
-    if index == 0 { 4 } else { 0 }
-}
-
-fn empty_table() -> Vec<u64> {
-    (0..ENTRIES * 2).map(|i| if i % 2 == 0 { nobody(i) } else { 0 }).collect()
+    table: Table,
 }
 
 /// No page begins there.
@@ -280,9 +268,7 @@ impl<A: Guest> Jit<A> {
             }
             let pc = core.pc();
             self.select(core, pc);
-            let context = &self.contexts[self.current];
-            let at = entry_of(pc);
-            let code = if context.table[at] == pc { context.table[at + 1] } else { self.find(core, pc) };
+            let code = self.contexts[self.current].table.get(pc).unwrap_or_else(|| self.find(core, pc));
             if code == 0 {
                 if let Some(exit) = self.interpret(core, 256) {
                     return exit;
@@ -321,20 +307,19 @@ impl<A: Guest> Jit<A> {
             };
             self.contexts[self.current].used = self.clock;
         }
-        core.set(words::TABLE, self.contexts[self.current].table.as_ptr() as u64);
+        core.set(words::TABLE, self.contexts[self.current].table.address());
         core.set(words::BANK, core.tlb.bank_address(false));
         core.set(words::USER_BANK, core.tlb.bank_address(true));
     }
 
     fn new_context(&mut self, mode: u32, space: u64) -> usize {
         let i = if self.contexts.len() < CONTEXTS {
-            let table = empty_table();
-            self.contexts.push(Context { mode, space, used: 0, table });
+            self.contexts.push(Context { mode, space, used: 0, table: Table::new() });
             self.contexts.len() - 1
         } else {
             let oldest = self.contexts.iter().enumerate().min_by_key(|(_, c)| c.used);
             let i = oldest.map_or(0, |(i, _)| i);
-            self.contexts[i].table = empty_table();
+            self.contexts[i].table.clear();
             i
         };
         (self.contexts[i].mode, self.contexts[i].space) = (mode, space);
@@ -361,9 +346,7 @@ impl<A: Guest> Jit<A> {
         }
         let Some(n) = found else { return 0 };
         let code = cache.region(n).start;
-        let at = entry_of(pc);
-        let table = &mut self.contexts[self.current].table;
-        (table[at], table[at + 1]) = (pc, code);
+        self.contexts[self.current].table.put(pc, code);
         code
     }
 
@@ -374,7 +357,7 @@ impl<A: Guest> Jit<A> {
         if generation != self.generation {
             self.generation = generation;
             for c in &mut self.contexts {
-                c.table = empty_table();
+                c.table.clear();
             }
             self.places.fill(0);
         }
@@ -461,8 +444,7 @@ impl<A: Guest> Jit<A> {
                 let pc = core.reg(words::PAGE) + at;
                 core.set_pc(pc);
                 self.select(core, pc);
-                let at = entry_of(pc);
-                self.contexts[self.current].table[at] = nobody(at);
+                self.contexts[self.current].table.remove(pc);
                 None
             }
         }
@@ -513,8 +495,4 @@ impl<A: Guest> Jit<A> {
         core.set_pc(core.reg(words::PAGE) + site.at as u64);
         self.refund(core, done);
     }
-}
-
-fn entry_of(pc: u64) -> usize {
-    (pc >> 2) as usize % ENTRIES * 2
 }

@@ -12,4 +12,5 @@ pub mod ir;
 pub mod opt;
 pub mod region;
 pub mod run;
+mod table;
 pub mod words;

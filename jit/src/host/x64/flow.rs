@@ -8,8 +8,8 @@ use crate::ir::{Inst, Op, Val, transfer};
 use crate::words;
 use lyrebird_cpu::emit::{Effects, Transfer};
 
-/// Bits of `address << 2` that select an entry of the indirect-branch table.
-const TABLE_MASK: i32 = (crate::engine::ENTRIES as i32 - 1) << 4;
+/// Bits of a hashed address, times 16, that select a set of the indirect-branch table.
+const TABLE_MASK: i32 = (crate::table::SETS as i32 - 1) << 4;
 
 impl Lower {
     fn store_dirty(&mut self, dirty: u32) {
@@ -232,8 +232,12 @@ impl Lower {
         let stubs = self.config.stubs;
         self.requests(reg::RCX);
         self.asm.jcc_to(Cc::NE, stubs.poll);
+        // See `Table::set_of`.
         self.asm.mov(false, reg::RDX, reg::RAX);
+        self.asm.mov(false, reg::RCX, reg::RAX);
         self.asm.shift_imm(Shift::Shl, false, reg::RDX, 2);
+        self.asm.shift_imm(Shift::Shr, false, reg::RCX, 9);
+        self.asm.alu(Alu::Xor, false, reg::RDX, reg::RCX);
         self.asm.alu_imm(Alu::And, false, reg::RDX, TABLE_MASK);
         self.asm.alu_mem(Alu::Add, true, reg::RDX, file(words::TABLE.offset()));
         self.asm.alu_mem(Alu::Cmp, true, reg::RAX, Mem { base: reg::RDX, index: None, disp: 0 });
@@ -277,8 +281,9 @@ impl Lower {
             let colds = std::mem::take(&mut self.colds);
             for cold in &colds[n..] {
                 match cold {
-                    Cold::Access { from, back, site, access } => {
-                        self.asm.bind(*from);
+                    Cold::Access { probe, back, site, access } => {
+                        self.asm.bind(probe.from);
+                        self.second_way(probe);
                         self.name_site(site.pack());
                         self.cold_access(access);
                         self.asm.jmp(*back);
@@ -290,8 +295,11 @@ impl Lower {
                         self.asm.store(8, file(words::VALUE.offset()), reg::RAX);
                         self.asm.call_to(stubs.raise);
                     }
-                    Cold::Interpret { from, site } => {
+                    Cold::Interpret { from, site, probe } => {
                         self.asm.bind(*from);
+                        if let Some(probe) = probe {
+                            self.second_way(probe);
+                        }
                         self.name_site(site.pack());
                         self.asm.call_to(stubs.interpret);
                     }

@@ -4,13 +4,14 @@
 //! registers are the same on both ways.
 
 use super::alloc::Loc;
-use super::asm::{Alu, Cc, Mem, file, reg};
+use super::asm::{Alu, Cc, Label, Mem, file, reg};
 use super::{Cold, FRAME, Lower};
 use crate::ir::eval::atomic_of;
 use crate::ir::{Inst, Op, Ty, Val, access};
 use crate::words;
 use lyrebird_cpu::emit::Fence;
 use lyrebird_cpu::op::Bin;
+use lyrebird_cpu::tlb::SECOND_WAY;
 use lyrebird_ram::AtomicOp;
 
 /// A register of either kind.
@@ -33,6 +34,19 @@ pub struct Slow {
     pub store: bool,
     /// xmm registers that must survive.
     pub live: u16,
+}
+
+/// A lookup in the TLB.
+pub struct Probe {
+    /// Where misses of the first way go.
+    pub from: Label,
+    /// Where a hit goes on, RAX being what to add to the address.
+    hit: Label,
+    /// The register that holds what the tag must be.
+    key: u8,
+    /// The first way.
+    entry: Mem,
+    tag: i32,
 }
 
 const READ: i32 = 0;
@@ -71,10 +85,10 @@ impl Lower {
         Mem { base: self.reg(v), index: None, disp: 0 }
     }
 
-    /// Looks the page of `m` up: afterwards RAX is what to add to the address. The label is where misses go.
-    fn probe(&mut self, m: Mem, size: u64, pair: bool, sub: u16, tag: i32) -> super::Label {
+    /// Looks the page of `m` up: afterwards RAX is what to add to the address.
+    fn probe(&mut self, m: Mem, size: u64, pair: bool, sub: u16, tag: i32) -> Probe {
         let k = access(sub);
-        let from = self.asm.label();
+        let (from, hit) = (self.asm.label(), self.asm.label());
         let t = self.temp();
         if m.disp == 0 {
             self.asm.mov(false, reg::RAX, m.base);
@@ -105,20 +119,32 @@ impl Lower {
         self.asm.alu_mem(Alu::Cmp, true, t, Mem { disp: tag, ..entry });
         self.asm.jcc(Cc::NE, from);
         self.asm.load(8, reg::RAX, Mem { disp: ADDEND, ..entry });
-        from
+        self.asm.bind(hit);
+        Probe { from, hit, key: t, entry, tag }
+    }
+
+    /// After a miss of the first way, out of line: looks at the second, and goes on here only if that misses too.
+    pub(super) fn second_way(&mut self, p: &Probe) {
+        let way = |disp| Mem { disp: SECOND_WAY as i32 + disp, ..p.entry };
+        let miss = self.asm.label();
+        self.asm.alu_mem(Alu::Cmp, true, p.key, way(p.tag));
+        self.asm.jcc(Cc::NE, miss);
+        self.asm.load(8, reg::RAX, way(ADDEND));
+        self.asm.jmp(p.hit);
+        self.asm.bind(miss);
     }
 
     fn live_xmm(&self) -> u16 {
         (2..16).filter(|&x| self.xowner[x] != u32::MAX).fold(0, |m, x| m | 1 << x)
     }
 
-    fn slow(&mut self, inst: &Inst, from: super::Label, slow: Slow) {
+    fn slow(&mut self, inst: &Inst, probe: Probe, slow: Slow) {
         let pair = matches!(inst.op, Op::LoadPair | Op::StorePair);
         let log2 = inst.ty.bytes().trailing_zeros();
         let site = self.site(log2, pair, inst.sub);
         let back = self.asm.label();
         self.asm.bind(back);
-        self.colds.push(Cold::Access { from, back, site, access: slow });
+        self.colds.push(Cold::Access { probe, back, site, access: slow });
     }
 
     fn place(&mut self, v: Val, ty: Ty) -> Place {
@@ -149,9 +175,9 @@ impl Lower {
         let m = self.address(inst.a);
         self.release(inst.a);
         let d = self.place(i, inst.ty);
-        let from = self.probe(m, inst.ty.bytes(), false, inst.sub, READ);
+        let probe = self.probe(m, inst.ty.bytes(), false, inst.sub, READ);
         self.fetch(inst.ty, d, Mem { index: Some(reg::RAX), ..m });
-        self.slow(inst, from, Slow { address: m, values: [Some(d), None], store: false, live });
+        self.slow(inst, probe, Slow { address: m, values: [Some(d), None], store: false, live });
     }
 
     pub(super) fn load_pair(&mut self, i: Val, inst: &Inst) {
@@ -164,7 +190,7 @@ impl Lower {
         // A second value that nobody wants may be gone.
         let wanted = self.code.get(i as usize + 1).is_some_and(|s| s.op == Op::Second && s.a == i);
         let second = wanted.then(|| self.place(i + 1, inst.ty));
-        let from = self.probe(m, size, true, inst.sub, READ);
+        let probe = self.probe(m, size, true, inst.sub, READ);
         let high = Mem { index: Some(reg::RAX), disp: m.disp + size as i32, ..m };
         let low = Mem { index: Some(reg::RAX), ..m };
         let clash = |p: Place| matches!(p, Place::Int(d) if d == m.base);
@@ -180,7 +206,7 @@ impl Lower {
                 }
             }
         }
-        self.slow(inst, from, Slow { address: m, values: [Some(first), second], store: false, live });
+        self.slow(inst, probe, Slow { address: m, values: [Some(first), second], store: false, live });
     }
 
     pub(super) fn store(&mut self, inst: &Inst) {
@@ -188,9 +214,9 @@ impl Lower {
         let m = self.address(inst.a);
         let v = self.value(inst.b, inst.ty);
         let live = self.live_xmm();
-        let from = self.probe(m, inst.ty.bytes(), false, inst.sub, WRITE);
+        let probe = self.probe(m, inst.ty.bytes(), false, inst.sub, WRITE);
         self.deposit(inst.ty, v, Mem { index: Some(reg::RAX), ..m });
-        self.slow(inst, from, Slow { address: m, values: [Some(v), None], store: true, live });
+        self.slow(inst, probe, Slow { address: m, values: [Some(v), None], store: true, live });
         self.release(inst.a);
         self.release(inst.b);
         if access(inst.sub).release && self.config.locked {
@@ -205,10 +231,10 @@ impl Lower {
         let lo = self.value(inst.b, inst.ty);
         let hi = self.value(inst.c, inst.ty);
         let live = self.live_xmm();
-        let from = self.probe(m, size, true, inst.sub, WRITE);
+        let probe = self.probe(m, size, true, inst.sub, WRITE);
         self.deposit(inst.ty, lo, Mem { index: Some(reg::RAX), ..m });
         self.deposit(inst.ty, hi, Mem { index: Some(reg::RAX), disp: m.disp + size as i32, ..m });
-        self.slow(inst, from, Slow { address: m, values: [Some(lo), Some(hi)], store: true, live });
+        self.slow(inst, probe, Slow { address: m, values: [Some(lo), Some(hi)], store: true, live });
         for a in inst.args() {
             self.release(a);
         }
@@ -253,16 +279,17 @@ impl Lower {
 
     // ---- atomics ----
 
-    fn interpret(&mut self, from: super::Label) {
+    fn interpret_miss(&mut self, probe: Probe) {
         let site = self.site(0, false, 0);
-        self.colds.push(Cold::Interpret { from, site });
+        self.colds.push(Cold::Interpret { from: probe.from, site, probe: Some(probe) });
     }
 
     /// Leaves the instruction to the interpreter: for forms without a lowering.
     pub(super) fn give_up(&mut self, i: Val, inst: &Inst) {
         let from = self.asm.label();
         self.asm.jmp(from);
-        self.interpret(from);
+        let site = self.site(0, false, 0);
+        self.colds.push(Cold::Interpret { from, site, probe: None });
         for a in inst.args() {
             self.release(a);
         }
@@ -285,8 +312,8 @@ impl Lower {
         let lock = self.config.locked;
         let m = self.address(inst.a);
         let v = self.reg(inst.b);
-        let from = self.probe(m, bytes, false, inst.sub | 1, WRITE);
-        self.interpret(from);
+        let probe = self.probe(m, bytes, false, inst.sub | 1, WRITE);
+        self.interpret_miss(probe);
         let at = self.temp();
         self.asm.lea(true, at, Mem { base: m.base, index: Some(reg::RAX), disp: m.disp });
         let cell = Mem { base: at, index: None, disp: 0 };
@@ -344,8 +371,8 @@ impl Lower {
         let m = self.address(inst.a);
         let expected = self.reg(inst.b);
         let new = self.reg(inst.c);
-        let from = self.probe(m, bytes, false, inst.sub | 1, WRITE);
-        self.interpret(from);
+        let probe = self.probe(m, bytes, false, inst.sub | 1, WRITE);
+        self.interpret_miss(probe);
         let at = self.temp();
         self.asm.lea(true, at, Mem { base: m.base, index: Some(reg::RAX), disp: m.disp });
         self.asm.mov(true, reg::RAX, expected);

@@ -82,11 +82,11 @@ const FEW: usize = 6;
 
 enum Cold {
     /// A memory access that missed the TLB.
-    Access { from: Label, back: Label, site: Site, access: mem::Slow },
+    Access { probe: mem::Probe, back: Label, site: Site, access: mem::Slow },
     /// An exception.
     Raise { from: Label, site: Site, exception: u64 },
-    /// The instruction has to be interpreted.
-    Interpret { from: Label, site: Site },
+    /// The instruction has to be interpreted, unless its lookup in the TLB succeeds after all.
+    Interpret { from: Label, site: Site, probe: Option<mem::Probe> },
     /// An exit of the region, to byte `target` of the page.
     Leave { from: Label, dirty: u32, target: i64, poll: bool },
     /// Attention was asked for on the way to byte `target`.

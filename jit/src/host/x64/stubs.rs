@@ -37,7 +37,7 @@ pub struct Stubs {
     pub link: u64,
     /// Back to the engine; the PC slot is set.
     pub dispatch: u64,
-    /// An address, in RAX, that the table does not know.
+    /// An address, in RAX, that the first way of its set in the table, at RDX, does not know.
     pub miss: u64,
     /// Attention before going to RAX.
     pub poll: u64,
@@ -131,6 +131,26 @@ impl Emit<'_> {
         at
     }
 
+    /// A routine that goes to the address RAX if the second way of the set at RDX knows it, else leaves.
+    fn miss(&mut self, pc: u16) -> u64 {
+        const SECOND: i32 = crate::table::SECOND_WAY as i32;
+        let at = self.here();
+        let leave = self.asm.label();
+        let way = |disp| super::asm::Mem { base: reg::RDX, index: None, disp: SECOND + disp };
+        self.asm.alu_mem(super::asm::Alu::Cmp, true, reg::RAX, way(0));
+        self.asm.jcc(super::Cc::NE, leave);
+        self.asm.load(8, reg::RDX, way(8));
+        self.asm.alu_imm(super::asm::Alu::And, true, reg::RAX, -0x1000);
+        self.asm.store(8, file(words::PAGE.offset()), reg::RAX);
+        let asm = &mut *self.asm;
+        dynasm!(asm; .arch x64; jmp rdx);
+        asm.bind(leave);
+        asm.store(8, file(pc), reg::RAX);
+        dynasm!(asm; .arch x64; mov eax, Why::Dispatch as i32);
+        asm.jmp_to(self.exit);
+        at
+    }
+
     fn leave(&mut self, why: Why) -> u64 {
         let at = self.here();
         let asm = &mut *self.asm;
@@ -184,7 +204,7 @@ pub fn emit<A: Guest>(asm: &mut Asm, base: u64) -> Stubs {
         link: e.site(Why::Link),
         stale: e.site(Why::Stale),
         dispatch: e.leave(Why::Dispatch),
-        miss: e.place(Why::Dispatch, pc),
+        miss: e.miss(pc),
         poll: e.place(Why::Poll, pc),
         budget: e.place(Why::Budget, pc),
     }
