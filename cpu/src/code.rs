@@ -4,13 +4,22 @@
 //! withheld) and, if it hits a marked granule, raises the page's version; engines compare versions when they enter a
 //! page, so stale code is found without walking anybody's cache.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock};
+
+/// What is known of one page.
+#[derive(Default)]
+struct Page {
+    marks: AtomicU64,
+    version: AtomicU32,
+}
+
+/// Pages that are allocated together, when the first of them gets code: 2 MiB of RAM.
+const TOGETHER: usize = 512;
 
 /// Code marks for all of guest RAM.
 pub struct CodeMap {
-    marks: Box<[AtomicU64]>,
-    versions: Box<[AtomicU32]>,
+    pages: Box<[OnceLock<Box<[Page]>>]>,
     /// Raised with every version, so that "nothing changed at all" is one comparison.
     epoch: AtomicU64,
     /// Pages whose version was raised since the translator last asked; each at most once.
@@ -28,36 +37,45 @@ pub const fn granules(at: u64, len: u64) -> u64 {
 impl CodeMap {
     /// A map for `bytes` of guest RAM, with no code.
     pub fn new(bytes: u64) -> Self {
-        let pages = (bytes >> 12) as usize;
+        let groups = ((bytes >> 12) as usize).div_ceil(TOGETHER);
         Self {
-            marks: (0..pages).map(|_| AtomicU64::new(0)).collect(),
-            versions: (0..pages).map(|_| AtomicU32::new(0)).collect(),
+            pages: (0..groups).map(|_| OnceLock::new()).collect(),
             epoch: AtomicU64::new(0),
             hits: Mutex::default(),
         }
     }
 
+    /// The page at RAM offset `ram`, if one near it ever had code.
+    #[inline]
+    fn page(&self, ram: u64) -> Option<&Page> {
+        let n = (ram >> 12) as usize;
+        self.pages.get(n / TOGETHER)?.get()?.get(n % TOGETHER)
+    }
+
     /// Whether any granule of the page at RAM offset `ram` is marked.
     #[inline]
     pub fn any(&self, ram: u64) -> bool {
-        self.marks.get((ram >> 12) as usize).is_some_and(|m| m.load(Relaxed) != 0)
+        self.page(ram).is_some_and(|p| p.marks.load(Relaxed) != 0)
     }
 
     /// Marks granules as code. True if the page had none before: write tags of it must then be withheld.
     pub fn mark(&self, ram: u64, granules: u64) -> bool {
-        self.marks.get((ram >> 12) as usize).is_some_and(|m| m.fetch_or(granules, Relaxed) == 0)
+        let n = (ram >> 12) as usize;
+        let Some(group) = self.pages.get(n / TOGETHER) else { return false };
+        let pages = group.get_or_init(|| (0..TOGETHER).map(|_| Page::default()).collect());
+        pages[n % TOGETHER].marks.fetch_or(granules, Relaxed) == 0
     }
 
     /// Whether `len` bytes at RAM offset `ram`, all in one page, hold code.
     #[inline]
     pub fn hits(&self, ram: u64, len: u64) -> bool {
-        self.marks.get((ram >> 12) as usize).is_some_and(|m| m.load(Relaxed) & granules(ram, len) != 0)
+        self.page(ram).is_some_and(|p| p.marks.load(Relaxed) & granules(ram, len) != 0)
     }
 
     /// The page's version: code decoded under another one is stale.
     #[inline]
     pub fn version(&self, ram: u64) -> u32 {
-        self.versions.get((ram >> 12) as usize).map_or(0, |v| v.load(Relaxed))
+        self.page(ram).map_or(0, |p| p.version.load(Relaxed))
     }
 
     /// A number that changes whenever any page's version does.
@@ -74,12 +92,12 @@ impl CodeMap {
     /// Says that `len` bytes at RAM offset `ram`, all in one page, were stored to. True if code was hit: the page is
     /// then unmarked and its version raised.
     pub fn stored(&self, ram: u64, len: u64) -> bool {
-        let Some(m) = self.marks.get((ram >> 12) as usize) else { return false };
-        if m.load(Relaxed) & granules(ram, len) == 0 {
+        let Some(known) = self.page(ram) else { return false };
+        if known.marks.load(Relaxed) & granules(ram, len) == 0 {
             return false;
         }
-        m.store(0, Relaxed);
-        self.versions[(ram >> 12) as usize].fetch_add(1, Relaxed);
+        known.marks.store(0, Relaxed);
+        known.version.fetch_add(1, Relaxed);
         let page = ram & !0xFFF;
         if let Ok(mut hits) = self.hits.lock()
             && !hits.contains(&page)

@@ -16,10 +16,16 @@ pub struct Buffer {
     exec: u64,
     len: usize,
     used: usize,
-    _maps: Maps,
+    /// Bytes after whose use the writable view is dropped again.
+    drop_at: usize,
+    maps: Maps,
 }
 
-#[expect(dead_code, reason = "mappings live as long as the buffer")]
+/// How much code is written before the host may forget the writable view of it: the pages of a memfd that are mapped
+/// twice count twice in what a process occupies.
+const VIEW: usize = 256 << 10;
+
+#[allow(dead_code, reason = "mappings live as long as the buffer")]
 enum Maps {
     Dual(MmapRaw, Mmap),
     Both(MmapMut),
@@ -54,7 +60,7 @@ impl Buffer {
         // the processor's self-modifying code rules cover.
         let exec = unsafe { MmapOptions::new().len(len).map_exec(&fd)? };
         let (w, x) = (write.as_mut_ptr(), exec.as_ptr() as u64);
-        Ok(Self { write: w, exec: x, len, used: 0, _maps: Maps::Dual(write, exec) })
+        Ok(Self { write: w, exec: x, len, used: 0, drop_at: VIEW, maps: Maps::Dual(write, exec) })
     }
 
     fn both(len: usize) -> std::io::Result<Self> {
@@ -69,7 +75,7 @@ impl Buffer {
                 MprotectFlags::READ | MprotectFlags::WRITE | MprotectFlags::EXEC,
             )?;
         }
-        Ok(Self { write: at, exec: at as u64, len, used: 0, _maps: Maps::Both(map) })
+        Ok(Self { write: at, exec: at as u64, len, used: 0, drop_at: VIEW, maps: Maps::Both(map) })
     }
 
     /// Where the next code will run.
@@ -95,12 +101,28 @@ impl Buffer {
         // SAFETY: in bounds by the check; nothing executes these bytes yet.
         unsafe { std::ptr::copy_nonoverlapping(code.as_ptr(), self.write.add(self.used), code.len()) };
         self.used = (self.used + code.len()).next_multiple_of(16).min(self.len);
+        if self.used >= self.drop_at {
+            self.drop_at = self.used + VIEW;
+            self.drop_view();
+        }
         true
+    }
+
+    /// Empties the host's page tables of the writable view. A later patch brings its page back.
+    fn drop_view(&self) {
+        if let Maps::Dual(..) = self.maps {
+            // SAFETY: the range is the writable mapping of a memfd, which keeps the bytes; nothing points into it but
+            // `write`. A refusal costs only memory.
+            let _ = unsafe {
+                rustix::mm::madvise(self.write.cast(), self.len, rustix::mm::Advice::LinuxDontNeed)
+            };
+        }
     }
 
     /// Forgets all code from byte `keep` on. Nobody may be executing it.
     pub fn reset(&mut self, keep: usize) {
         self.used = keep.min(self.len);
+        self.drop_at = self.used + VIEW;
     }
 
     fn writable(&self, at: u64, size: usize) -> Option<*mut u8> {
@@ -152,5 +174,17 @@ mod tests {
         assert!(!b.patch64(at + (1 << 16), 1));
         assert_eq!(b.bytes(at + 8, 3), [0x88, 0x77, 0x66]);
         assert!(!b.append(&[0; 1 << 16]));
+    }
+
+    #[test]
+    fn code_outlives_the_writable_view() {
+        let mut b = Buffer::new(4 * VIEW, false).unwrap();
+        let at = b.next();
+        for i in 0..3 * VIEW / 16 {
+            assert!(b.append(&[i as u8; 16]));
+        }
+        assert_eq!(b.bytes(at + 0x5570, 1), [0x57]);
+        assert!(b.patch32(at + 0x5570, 7));
+        assert_eq!(b.bytes(at + 0x5570, 5), [7, 0, 0, 0, 0x57]);
     }
 }

@@ -24,6 +24,8 @@ const CONTEXTS: usize = 12;
 const FETCHES: usize = 256;
 /// Places whose executions are counted.
 const PLACES: usize = 8192;
+/// Pages of decoded code that the interpreter keeps: it only runs what is cold.
+const DECODED: usize = 96;
 /// Budgets below this are interpreted: compiled code does not count.
 const EXACT: u64 = 4096;
 
@@ -220,6 +222,7 @@ impl<A: Guest> Jit<A> {
         }
         if !self.registered {
             self.registered = true;
+            core.keep_decoded(DECODED);
             self.shared.gate().attentions.push(Arc::clone(&core.attention));
         }
         core.set(words::ATTENTION, core.attention.address());

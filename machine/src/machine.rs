@@ -1,10 +1,11 @@
 //! A built machine: its threads, its supervisor, and the [`Control`] interface to it.
 
-use crate::board::virt::{self, Board};
+use crate::board::virt::{self, Board, BootPlan};
 use crate::chardev::Chardevs;
 use crate::config::{BuildError, Config, DebugItems, EngineKind};
 use crate::control::{Control, Event, Shutdown, Status, StopReason};
 use crate::engine::{Engine, Interp};
+use crate::loader::Piece;
 use crate::shared::{Request, Shared};
 use crate::vcpu::{self, Vcpu};
 use crate::verify::Verify;
@@ -92,6 +93,7 @@ impl Machine {
         let shared = Arc::new(Shared::new(cpus));
         let clock = Clock::real_time();
         let board = virt::build(&config, chardevs, &shared, &clock)?;
+        let plan = virt::boot(&config, &mut board.files.lock())?;
         let model = crate::cpu_model::of(&config.cpu)?;
         let code = Arc::new(CodeMap::new(board.ram.len()));
         let versions = Arc::new(exclusive::Versions::default());
@@ -104,7 +106,7 @@ impl Machine {
             core.attention = Arc::clone(&shared.gates[index].attention);
             let gicv3 = board.platform.gicv3.is_some();
             let mut vcpu = Vcpu { core, engine, model, gicv3, past: None };
-            vcpu.reset(board.entry, board.argument);
+            vcpu.reset(plan.entry, plan.argument);
             vcpus.push(Arc::new(Mutex::new(vcpu)));
         }
         let ram = board.space.memory();
@@ -132,7 +134,7 @@ impl Machine {
             vcpus,
             code,
         });
-        inner.load();
+        inner.load(&plan)?;
         Ok(Self { inner })
     }
 
@@ -181,13 +183,16 @@ impl Machine {
 
 impl Inner {
     /// Puts what boots into RAM.
-    fn load(&self) {
+    fn load(&self, plan: &BootPlan) -> Result<(), BuildError> {
         let memory = self.board.space.memory();
-        for piece in &self.board.pieces {
-            if let Err(e) = memory.load(piece.at, &piece.bytes) {
-                log::error!("{} bytes at {:#x} do not fit: {e}", piece.bytes.len(), piece.at);
-            }
+        for Piece { at, content } in &plan.pieces {
+            let put =
+                |offset: u64, bytes: &[u8]| memory.load(at + offset, bytes).map_err(std::io::Error::other);
+            content
+                .each(put)
+                .map_err(|e| BuildError::Host(format!("load {} bytes at {at:#x}: {e}", content.size())))?;
         }
+        Ok(())
     }
 
     /// Lets the guest run.
@@ -219,11 +224,12 @@ impl Inner {
         }
     }
 
-    fn reset(&self) {
+    fn reset(&self) -> Result<(), BuildError> {
+        let plan = virt::boot(&self.config, &mut self.board.files.lock())?;
         let held = self.shared.hold();
         for (i, v) in self.vcpus.iter().enumerate() {
             let mut v = v.lock();
-            v.reset(self.board.entry, self.board.argument);
+            v.reset(plan.entry, plan.argument);
             self.shared.gates[i].mail.lock().clear();
             self.shared.gates[i].halted.store(false, Ordering::SeqCst);
             let on = if i == 0 { crate::shared::Power::On } else { crate::shared::Power::Off };
@@ -237,7 +243,7 @@ impl Inner {
                 lyrebird_cpu::arm::Platform::timer(&*self.board.platform, cpu, which, 0, 0);
             }
         }
-        self.load();
+        self.load(&plan)?;
         for page in (0..self.board.ram.len()).step_by(4096) {
             if self.code.any(page) {
                 self.code.stored(page, 4096);
@@ -245,6 +251,7 @@ impl Inner {
         }
         drop(held);
         self.shared.tell(&Event::Reset);
+        Ok(())
     }
 
     fn supervise(&self) -> Shutdown {
@@ -252,7 +259,11 @@ impl Inner {
             match self.shared.next_request() {
                 Request::Stop(cpu, reason) => self.stop(cpu, reason),
                 Request::Reset if self.config.no_reboot => return Shutdown::Reset,
-                Request::Reset => self.reset(),
+                Request::Reset => {
+                    if let Err(e) = self.reset() {
+                        return Shutdown::GuestPanic(format!("what it boots from is gone at its reset: {e}"));
+                    }
+                }
                 Request::Shutdown(Shutdown::PowerOff) if self.config.no_shutdown => {
                     self.shared.set_status(Status::Shutdown(Shutdown::PowerOff));
                     self.settle();

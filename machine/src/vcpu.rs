@@ -41,6 +41,7 @@ const SLICE: u64 = 10_000_000;
 
 /// Runs processor `index` until the machine is over.
 pub fn run(index: usize, vcpu: &Arc<Mutex<Vcpu>>, shared: &Arc<Shared>) {
+    let mut begun = false;
     while shared.admit(index) {
         let mut v = vcpu.lock();
         {
@@ -54,6 +55,9 @@ pub fn run(index: usize, vcpu: &Arc<Mutex<Vcpu>>, shared: &Arc<Shared>) {
         let v = &mut *v;
         maintenance::receive(&mut v.core);
         v.core.halted = false;
+        if !std::mem::replace(&mut begun, true) {
+            log::debug!("Processor {index} begins at {:#x}", v.core.pc());
+        }
         let stepping = shared.stepping.lock().is_some();
         let (exit, stop) = if stepping {
             v.past = None;

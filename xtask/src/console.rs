@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 #[derive(Clone)]
 pub struct Machine {
     words: Vec<String>,
+    environment: Vec<(&'static str, &'static str)>,
 }
 
 impl Machine {
@@ -22,7 +23,7 @@ impl Machine {
     /// The same with the version of the interrupt controller, the processor model and the number of processors.
     pub fn with(emulator: &str, gic: u32, model: &str, cpus: u32) -> Machine {
         let words = emulator.split_whitespace().map(str::to_owned).collect();
-        let machine = Machine { words };
+        let machine = Machine { words, environment: Vec::new() };
         let (board, cpus) = (format!("virt,gic-version={gic}"), cpus.to_string());
         machine.args(["-M", &board, "-cpu", model, "-m", "1G", "-smp", &cpus, "-nographic", "-no-reboot"])
     }
@@ -46,6 +47,12 @@ impl Machine {
     pub fn disk(self, image: &Path, format: &str) -> Machine {
         let drive = format!("file={},format={format},if=none,id=disk", image.display());
         self.args(["-drive", &drive, "-device", "virtio-blk-device,drive=disk"])
+    }
+
+    /// Sets a variable of the emulator's environment.
+    pub fn env(mut self, name: &'static str, value: &'static str) -> Machine {
+        self.environment.push((name, value));
+        self
     }
 
     /// Appends options as they are.
@@ -77,7 +84,12 @@ impl Console {
         let (program, args) = words.split_first().context("No emulator is named")?;
         let start = Instant::now();
         let mut command = Command::new(program);
-        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(args)
+            .envs(machine.environment)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("Cannot start `{program}`"))?;
         let (send, chunks) = channel();
         let out = child.stdout.take().context("The child has no standard output")?;
@@ -105,6 +117,11 @@ impl Console {
             latest: Duration::ZERO,
             words,
         })
+    }
+
+    /// The process's number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Time since the start at which `text` was printed. What came before it is passed over.
@@ -195,7 +212,7 @@ mod tests {
 
     fn shell(script: &str) -> Console {
         let words = ["sh", "-c", script].map(str::to_owned).to_vec();
-        Console::start(Machine { words }, Duration::from_secs(20)).unwrap()
+        Console::start(Machine { words, environment: Vec::new() }, Duration::from_secs(20)).unwrap()
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod bench;
 mod boots;
 mod console;
 mod cpio;
+mod footprint;
 mod guests;
 mod monitor;
 mod paths;
@@ -31,6 +32,8 @@ enum Command {
     Bench(bench::Args),
     /// Boot Debian's kernels on every engine, interrupt controller, model and number of processors.
     Boots(boots::Args),
+    /// Measure memory, start and size of the program against their limits.
+    Footprint(footprint::Args),
     /// Fail if a source file is longer than the house allows.
     Sizes,
     /// Do what the continuous integration does: format, sizes, lints, documentation, tests.
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Guests(args) => guests::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Boots(args) => boots::run(&args),
+        Command::Footprint(args) => footprint::run(&args),
         Command::Sizes => sizes::run(),
         Command::Check => check(),
         Command::Vectors(args) => vectors::run(&args),

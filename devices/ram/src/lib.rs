@@ -171,6 +171,24 @@ impl GuestRam {
         Ok(())
     }
 
+    /// Copies bytes into RAM as [`GuestRam::write_bytes`] does, through the memfd: much faster where the host has not
+    /// committed the pages yet, since it need not clear them first nor enter them one by one.
+    ///
+    /// # Errors
+    /// When any byte lies outside of RAM; nothing is copied then.
+    pub fn load(&self, offset: u64, from: &[u8]) -> Result<(), OutOfRam> {
+        self.check(offset, from.len() as u64)?;
+        let mut done = 0;
+        while done < from.len() {
+            match rustix::io::pwrite(&self.inner.fd, &from[done..], offset + done as u64) {
+                Ok(written) if written > 0 => done += written,
+                // Whatever the host has against it, the mapping still works.
+                _ => return self.write_bytes(offset + done as u64, &from[done..]),
+            }
+        }
+        Ok(())
+    }
+
     /// Sets `len` bytes to `byte`.
     ///
     /// # Errors
@@ -221,5 +239,8 @@ mod tests {
         ram.fill(0, 8192, 0xAA).unwrap();
         ram.clear();
         assert_eq!(ram.read::<u64>(4096), Ok(0));
+        ram.load(4090, &[1, 2, 3, 4, 5, 6, 7, 8]).unwrap();
+        assert_eq!(ram.read::<u64>(4090), Ok(0x0807_0605_0403_0201));
+        assert!(ram.load(8190, &[0; 3]).is_err());
     }
 }

@@ -166,7 +166,7 @@ impl Memory {
         while done < from.len() {
             let (block, at, len) = inner.run(gpa, done, from.len())?;
             let piece = from.get(done..done + len).ok_or(NoMemory { gpa })?;
-            block.ram.write_bytes(at, piece).map_err(|_| NoMemory { gpa })?;
+            block.ram.load(at, piece).map_err(|_| NoMemory { gpa })?;
             done += len;
         }
         let hook = inner.hook.clone();

@@ -9,7 +9,7 @@ use crate::config::{
     Board as BoardConfig, BuildError, CacheMode, Config, DeviceConfig, Drive, FileRole, GicVersion, RtcBase,
     SerialPort,
 };
-use crate::loader::{self, Piece};
+use crate::loader::{self, Content, Files, Piece};
 use crate::platform::{Timers, VirtPlatform};
 use crate::shared::Shared;
 use lyrebird_cpu::core::Physical;
@@ -95,12 +95,8 @@ pub struct Board {
     pub gic: Arc<dyn Intc>,
     /// What processors ask.
     pub platform: Arc<VirtPlatform>,
-    /// Put in place before the guest starts and at each reset.
-    pub pieces: Vec<Piece>,
-    /// First instruction of processor 0.
-    pub entry: u64,
-    /// Its X0.
-    pub argument: u64,
+    /// What it boots from.
+    pub files: Mutex<Files>,
     /// The power button.
     pub button: Arc<Mutex<Button>>,
     /// Disks by drive id.
@@ -242,25 +238,12 @@ pub fn build(
 
     let disks = transports(config, chardevs, &space, clock, &wire)?;
 
-    // What boots.
-    let facts = Facts {
-        cpus,
-        ram: config.ram,
-        gicv3,
-        model: &config.cpu.model,
-        append: config.boot.append.as_deref().unwrap_or(""),
-        initrd: None,
-        pmu: crate::cpu_model::of(&config.cpu)?.features & lyrebird_cpu::arm::features::PMUV3 != 0,
-    };
-    let boot = boot(config, facts, &virt.dump_dtb)?;
     Ok(Board {
         space,
         bus: Arc::new(bus),
         gic,
         platform,
-        pieces: boot.pieces,
-        entry: boot.entry,
-        argument: boot.argument,
+        files: Mutex::default(),
         loose: vec![button.clone()],
         button,
         disks,
@@ -268,42 +251,56 @@ pub fn build(
     })
 }
 
-struct BootPlan {
-    pieces: Vec<Piece>,
-    entry: u64,
-    argument: u64,
+/// What is put in place before the guest starts and at each reset.
+pub struct BootPlan {
+    /// The bytes.
+    pub pieces: Vec<Piece>,
+    /// First instruction of processor 0.
+    pub entry: u64,
+    /// Its X0.
+    pub argument: u64,
 }
 
-fn boot(
-    config: &Config,
-    mut facts: Facts<'_>,
-    dump: &Option<std::path::PathBuf>,
-) -> Result<BootPlan, BuildError> {
+/// Reads what boots.
+///
+/// # Errors
+/// When a file cannot be used or does not fit.
+pub fn boot(config: &Config, files: &mut Files) -> Result<BootPlan, BuildError> {
+    let BoardConfig::Virt(virt) = &config.board;
+    let mut facts = Facts {
+        cpus: config.smp.cpus as usize,
+        ram: config.ram,
+        gicv3: virt.gic != GicVersion::V2,
+        model: &config.cpu.model,
+        append: config.boot.append.as_deref().unwrap_or(""),
+        initrd: None,
+        pmu: crate::cpu_model::of(&config.cpu)?.features & lyrebird_cpu::arm::features::PMUV3 != 0,
+    };
     let (mut pieces, mut entry, mut argument) = (Vec::new(), map::FLASH, 0);
     // The device tree goes to the bottom of RAM when nothing else says where.
     let mut dtb_at = map::RAM;
     if let Some(path) = &config.boot.bios {
-        let bytes = loader::read(FileRole::Firmware, path)?;
-        if bytes.len() as u64 > map::FLASH_LEN {
+        let content = files.open(FileRole::Firmware, path)?;
+        if content.size() > map::FLASH_LEN {
             return Err(loader::file_error(
                 FileRole::Firmware,
                 path,
                 "it is larger than the board's 64 MiB flash",
             ));
         }
-        if bytes.is_empty() {
+        if content.size() == 0 {
             return Err(loader::file_error(FileRole::Firmware, path, "it is empty"));
         }
-        pieces.push(Piece { at: map::FLASH, bytes });
+        pieces.push(Piece { at: map::FLASH, content });
     }
     if let Some(path) = &config.boot.kernel {
-        let program = loader::arm64(path, map::RAM, config.ram)?;
+        let program = loader::arm64(files, path, map::RAM, config.ram)?;
         entry = program.entry;
         let mut free = program.end.next_multiple_of(0x20_0000);
         if let Some(initrd) = &config.boot.initrd {
-            let bytes = loader::read(FileRole::Initrd, initrd)?;
+            let content = files.open(FileRole::Initrd, initrd)?;
             let at = (map::RAM + (config.ram / 2).min(128 << 20)).max(free);
-            let end = at + bytes.len() as u64;
+            let end = at + content.size();
             if end > map::RAM + config.ram {
                 let needed = (end - map::RAM).div_ceil(1 << 20);
                 let problem = format!("it does not fit behind the kernel; use at least -m {}", needed + 16);
@@ -311,7 +308,7 @@ fn boot(
             }
             facts.initrd = Some((at, end));
             free = end.next_multiple_of(0x20_0000);
-            pieces.push(Piece { at, bytes });
+            pieces.push(Piece { at, content });
         }
         if program.linux {
             dtb_at = free;
@@ -325,14 +322,14 @@ fn boot(
     }
     let dtb = match &config.boot.dtb {
         Some(path) => {
-            let bytes = loader::read(FileRole::Dtb, path)?;
+            let bytes = files.read(FileRole::Dtb, path)?;
             virt_dtb::check(&bytes).map_err(|problem| loader::file_error(FileRole::Dtb, path, problem))?;
             bytes
         }
         None => virt_dtb::build(&facts)
             .map_err(|e| BuildError::Host(format!("cannot write the device tree: {e}")))?,
     };
-    if let Some(path) = dump {
+    if let Some(path) = &virt.dump_dtb {
         std::fs::write(path, &dtb)
             .map_err(|e| option("machine", format!("dumpdtb={}: {e}", path.display())))?;
         return Err(BuildError::DtbWritten(path.clone()));
@@ -340,7 +337,7 @@ fn boot(
     if dtb_at + dtb.len() as u64 > map::RAM + config.ram {
         return Err(option("m", "no room for the device tree; use more RAM"));
     }
-    pieces.push(Piece { at: dtb_at, bytes: dtb });
+    pieces.push(Piece { at: dtb_at, content: Content::Bytes(dtb) });
     Ok(BootPlan { pieces, entry, argument })
 }
 

@@ -1,6 +1,6 @@
 //! ELF programs.
 
-use super::{Piece, Program};
+use super::{Content, Piece, Program};
 use goblin::elf::{Elf, program_header::PT_LOAD};
 
 /// Places the segments of an ELF file for `machine` (e_machine) by physical address.
@@ -32,7 +32,7 @@ pub(super) fn load(bytes: &[u8], machine: u16, base: u64, ram: u64) -> Result<Pr
         }
         let mut content = data.to_vec();
         content.resize(usize::try_from(h.p_memsz.max(h.p_filesz)).map_err(|e| e.to_string())?, 0);
-        pieces.push(Piece { at: h.p_paddr, bytes: content });
+        pieces.push(Piece { at: h.p_paddr, content: Content::Bytes(content) });
         end = end.max(last);
         // The entry is a virtual address; the MMU is off.
         if elf.header.e_entry.wrapping_sub(h.p_vaddr) < h.p_memsz {

@@ -1,7 +1,7 @@
 //! Arm64 `Image` files: plain, gzip compressed, or inside of an EFI "zboot" image (Linux Documentation/arch/arm64/booting.rst
 //! and the zboot header of the kernel's EFI stub).
 
-use super::{Piece, Program};
+use super::{Content, Piece, Program};
 use std::io::Read;
 
 /// No kernel unpacks to more than this.
@@ -43,16 +43,24 @@ fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, String> {
     Ok(out)
 }
 
-/// Places an `Image`.
-pub(super) fn load(bytes: Vec<u8>, base: u64) -> Result<Program, String> {
+/// As much of a file as tells what it is.
+pub(super) const HEAD: usize = 1024;
+
+/// Whether a file that begins with `head` is an `Image` without wrappers.
+pub(super) fn plain(head: &[u8]) -> bool {
+    head.len() >= 64 && head.get(56..60) == Some(b"ARM\x64") && head.get(4..8) != Some(b"zimg")
+}
+
+/// Places an `Image` that begins with `head`.
+pub(super) fn load(head: &[u8], content: Content, base: u64) -> Result<Program, String> {
     let word = |at: usize| {
-        bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes).unwrap_or_default()
+        head.get(at..at + 8).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes).unwrap_or_default()
     };
-    if bytes.len() < 64 || bytes.get(56..60) != Some(b"ARM\x64") {
-        let hint = match bytes.get(..4) {
+    if head.len() < 64 || head.get(56..60) != Some(b"ARM\x64") {
+        let hint = match head.get(..4) {
             Some([0x4d, 0x5a, ..]) => "it is a PE file for another architecture",
-            _ if bytes.get(0x202..0x206) == Some(b"HdrS") => "it is an x86 kernel; this machine is AArch64",
-            _ if bytes.get(0x24..0x28) == Some(&[0x18, 0x28, 0x6f, 0x01]) => {
+            _ if head.get(0x202..0x206) == Some(b"HdrS") => "it is an x86 kernel; this machine is AArch64",
+            _ if head.get(0x24..0x28) == Some(&[0x18, 0x28, 0x6f, 0x01]) => {
                 "it is a 32-bit Arm zImage; this machine is AArch64"
             }
             _ => "it is no arm64 Image, gzip or zboot image, or ELF file",
@@ -70,6 +78,6 @@ pub(super) fn load(bytes: Vec<u8>, base: u64) -> Result<Program, String> {
     }
     // The first pages of RAM stay free; a later 2 MiB boundary does as well.
     let at = base + if offset < 4096 { 0x20_0000 + offset } else { offset };
-    let end = at + image_size.max(bytes.len() as u64);
-    Ok(Program { pieces: vec![Piece { at, bytes }], entry: at, end, linux: true })
+    let end = at + image_size.max(content.size());
+    Ok(Program { pieces: vec![Piece { at, content }], entry: at, end, linux: true })
 }
