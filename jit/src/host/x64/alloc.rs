@@ -5,6 +5,7 @@
 //! not computed until its only user asks. RAX and XMM0, XMM1 are never allocated: every lowering may use them.
 
 use super::asm::{Mem, file, reg};
+use super::condition::Again;
 use super::{Lower, SPILLS};
 use crate::ir::{NONE, Op, Ty, Val};
 
@@ -81,13 +82,31 @@ impl Lower {
                 }
             }
             Loc::Flags => self.host_flags = None,
-            Loc::Deferred => {
-                let inst = self.code[r as usize];
-                for a in inst.args() {
-                    self.release(a);
-                }
-            }
+            Loc::Deferred => self.release_args(r),
             Loc::Lit | Loc::Nowhere => {}
+        }
+    }
+
+    /// Notes one use of each operand of `i`.
+    pub fn release_args(&mut self, i: Val) {
+        for a in self.operands(i).into_iter().flatten() {
+            self.release(a);
+        }
+    }
+
+    /// The values that `i` is made from.
+    pub fn operands(&self, i: Val) -> [Option<Val>; 3] {
+        match self.again[i as usize] {
+            Again::No => {
+                let inst = &self.code[i as usize];
+                let mut args = inst.args();
+                [args.next(), args.next(), args.next()]
+            }
+            Again::Compare(v) | Again::And(v) => {
+                let inst = &self.code[v as usize];
+                [Some(inst.a), Some(inst.b), None]
+            }
+            Again::Test(v) => [Some(v), None, None],
         }
     }
 
@@ -496,6 +515,7 @@ impl Lower {
             (self.root[n], self.uses[n], self.hint[n]) = (i, 0, 0xFF);
             (self.loc[n], self.fuse[n], self.user[n]) = (Loc::Nowhere, NONE, NONE);
             self.clean[n] = inst.ty.bits() as u8;
+            self.again[n] = Again::No;
             match inst.op {
                 Op::Zext => {
                     let r = self.root(inst.a);
@@ -515,11 +535,13 @@ impl Lower {
                     let by = if inst.sub == 2 { self.root(inst.a) } else { last_logic };
                     if by != NONE && by >= first && self.same_arithmetic(by, i) {
                         self.fuse[by as usize] = i;
+                        self.fuse[n] = by;
                     }
                 }
+                Op::Holds => self.again[n] = self.how_again(&inst),
                 _ => {}
             }
-            for a in inst.args() {
+            for a in self.operands(i).into_iter().flatten() {
                 let r = self.root(a) as usize;
                 self.uses[r] += 1;
                 self.user[r] = i;

@@ -1,16 +1,58 @@
 //! Lowering of conditions, selection and Arm's flags.
 //!
 //! A comparison or condition whose only user is the next branch or select becomes host flags; arithmetic that just made
-//! the same flags is not repeated; flags that somebody may see are stored in the form of LAHF and SETO.
+//! the same flags is not repeated; flags that somebody may see are stored in the form of LAHF and SETO. A condition on
+//! flags that were stored repeats the comparison where it can, which costs less than getting them back.
 
 use super::Lower;
 use super::alloc::{Loc, Operand};
 use super::asm::{Alu, Cc, reg};
 use crate::ir::lift::{cmp_of, flag_of};
-use crate::ir::{Inst, Op, Ty, Val};
+use crate::ir::{Inst, NONE, Op, Ty, Val};
 use lyrebird_cpu::op::{Bin, Cmp, Cond, FlagOp, nzcv};
 
+/// How the host's flags are made a second time for a condition on flags that are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// not: they come from the condition's operand
+    No,
+    /// by comparing the operands of this subtraction's `Flags`
+    Compare(Val),
+    /// by testing the operands of this conjunction, which nobody needs
+    And(Val),
+    /// by testing this value, their result
+    Test(Val),
+}
+
 impl Lower {
+    /// How to make the flags of condition `inst` again, once uses up to it are known.
+    pub(super) fn how_again(&self, inst: &Inst) -> Again {
+        let f = self.root(inst.a);
+        let flags = &self.code[f as usize];
+        if flags.op != Op::Flags || f < self.block_first || self.uses[f as usize] == 0 {
+            return Again::No;
+        }
+        let by = self.fuse[f as usize];
+        let carry = &self.code[self.root(flags.c) as usize];
+        let of_result = matches!(Cond::of(inst.sub as u32), Cond::EQ | Cond::NE | Cond::MI | Cond::PL);
+        match flag_of(flags.sub) {
+            FlagOp::Logic if by != NONE && self.only_flags(by) => Again::And(by),
+            FlagOp::Logic => Again::Test(flags.a),
+            _ if by != NONE && of_result => Again::Test(by),
+            FlagOp::Sub if by == NONE && carry.op == Op::Lit && carry.imm != 0 => Again::Compare(f),
+            _ => Again::No,
+        }
+    }
+
+    /// Whether nobody needs the result of conjunction `i`, whose flags are wanted.
+    pub(super) fn only_flags(&self, i: Val) -> bool {
+        let (inst, f) = (&self.code[i as usize], self.fuse[i as usize]);
+        let both = [self.code[f as usize].a, self.code[f as usize].b].map(|v| self.root(v) == i);
+        inst.op == Op::Bin
+            && inst.sub == Bin::And as u16
+            && self.uses[i as usize] == both.into_iter().filter(|b| *b).count() as u32
+    }
+
     /// Whether the only user of `i` takes conditions straight from the host's flags.
     fn wanted_as_flags(&self, i: Val) -> bool {
         let user = self.user[i as usize];
@@ -23,6 +65,32 @@ impl Lower {
             }
     }
 
+    /// Leaves a conjunction with a constant to the comparison with zero that is its only user.
+    pub(super) fn defer_mask(&mut self, i: Val, inst: &Inst, op: Bin) -> bool {
+        let user = self.user[i as usize];
+        let lit = |v: Val| {
+            let l = &self.code[self.root(v) as usize];
+            (l.op == Op::Lit).then_some(l.imm)
+        };
+        let yes = op == Bin::And
+            && matches!(inst.ty, Ty::I32 | Ty::I64)
+            && self.uses[i as usize] == 1
+            && self.fuse[i as usize] == NONE
+            && user != NONE
+            && {
+                let u = &self.code[user as usize];
+                u.op == Op::Cmp
+                    && matches!(cmp_of(u.sub), Cmp::Eq | Cmp::Ne)
+                    && u.a == i
+                    && lit(u.b) == Some(0)
+                    && lit(inst.b).is_some_and(|x| x <= i32::MAX as u64)
+            };
+        if yes {
+            self.loc[i as usize] = Loc::Deferred;
+        }
+        yes
+    }
+
     pub(super) fn condition(&mut self, i: Val, inst: &Inst) {
         if self.wanted_as_flags(i) {
             self.loc[i as usize] = Loc::Deferred;
@@ -32,10 +100,8 @@ impl Lower {
     }
 
     fn materialise_condition(&mut self, i: Val, inst: &Inst) {
-        let cc = self.condition_flags(inst);
-        for a in inst.args() {
-            self.release(a);
-        }
+        let cc = self.condition_flags(i, inst);
+        self.release_args(i);
         let d = self.def(i, None);
         self.asm.setcc(cc, d);
         self.asm.zext(8, d, d);
@@ -51,22 +117,29 @@ impl Lower {
                 // A deferred address whose user wants it whole after all.
                 self.clobber();
                 self.loc[r as usize] = Loc::Nowhere;
-                self.arithmetic(r, &inst, Bin::Add);
+                self.arithmetic(r, &inst, Bin::ALL[inst.sub as usize % Bin::ALL.len()]);
             }
             _ => self.fail(),
         }
     }
 
     /// Sets the host's flags for a comparison or a condition: the host condition that says it holds.
-    fn condition_flags(&mut self, inst: &Inst) -> Cc {
+    fn condition_flags(&mut self, i: Val, inst: &Inst) -> Cc {
         if inst.op == Op::Holds {
-            return self.holds_flags(inst);
+            return self.holds_flags(i, inst);
         }
         self.clobber();
         let n = self.view_bits(inst.a);
         let cmp = cmp_of(inst.sub);
         let wide = n == 64;
-        if n >= 32 {
+        let masked = self.root(inst.a) as usize;
+        if self.loc[masked] == Loc::Deferred && self.code[masked].op == Op::Bin {
+            let mask = self.code[masked];
+            let a = self.reg(mask.a);
+            // The constant has no bits above 30, so that the low half tells.
+            let b = self.operand(mask.b, false);
+            self.test_operand(false, a, b);
+        } else if n >= 32 {
             let a = self.reg(inst.a);
             match self.operand(inst.b, wide) {
                 Operand::Imm(0) if matches!(cmp, Cmp::Eq | Cmp::Ne) => {
@@ -95,9 +168,15 @@ impl Lower {
         }
     }
 
-    fn holds_flags(&mut self, inst: &Inst) -> Cc {
+    fn holds_flags(&mut self, i: Val, inst: &Inst) -> Cc {
         let cond = Cond::of(inst.sub as u32);
         let f = self.root(inst.a);
+        let again = self.again[i as usize];
+        if again != Again::No && self.host_flags.is_none_or(|(g, _)| g != f) {
+            self.clobber();
+            let inverted = self.flags_again(again);
+            self.host_flags = Some((f, inverted));
+        }
         if self.host_flags.is_none_or(|(g, _)| g != f) {
             self.clobber();
             let s = self.reg(f);
@@ -120,6 +199,42 @@ impl Lower {
         }
         let inverted = self.host_flags.is_some_and(|(_, inverted)| inverted);
         self.host_condition(cond, inverted)
+    }
+
+    /// Makes flags again; whether the host's carry is a borrow.
+    fn flags_again(&mut self, again: Again) -> bool {
+        let (Again::Compare(v) | Again::And(v) | Again::Test(v)) = again else {
+            self.fail();
+            return false;
+        };
+        let inst = self.code[v as usize];
+        if let Again::Test(v) = again {
+            let wide = self.view_bits(v) == 64;
+            let a = self.reg(v);
+            self.asm.test(wide, a, a);
+            return false;
+        }
+        let wide = self.view_bits(inst.a) == 64;
+        let a = self.reg(inst.a);
+        let b = self.operand(inst.b, wide);
+        if again == Again::Compare(v) {
+            self.alu(Alu::Cmp, wide, a, b);
+            return true;
+        }
+        self.test_operand(wide, a, b);
+        false
+    }
+
+    /// TEST with a second operand of any kind.
+    pub(super) fn test_operand(&mut self, wide: bool, a: u8, b: Operand) {
+        match b {
+            Operand::Reg(s) => self.asm.test(wide, a, s),
+            Operand::Imm(x) => self.asm.test_imm(wide, a, x),
+            Operand::Mem(m) => {
+                self.asm.mov(wide, reg::RAX, a);
+                self.asm.alu_mem(Alu::And, wide, reg::RAX, m);
+            }
+        }
     }
 
     /// The host condition for an Arm condition on the host's flags. `inverted` says that the host's carry is a borrow.
@@ -173,7 +288,7 @@ impl Lower {
         let r = self.root(v);
         let inst = self.code[r as usize];
         if self.loc[r as usize] == Loc::Deferred && matches!(inst.op, Op::Cmp | Op::Holds) {
-            let cc = self.condition_flags(&inst);
+            let cc = self.condition_flags(r, &inst);
             self.release(v);
             return cc;
         }

@@ -243,7 +243,7 @@ impl Lower {
         let n = inst.ty.bits();
         let wide = n == 64;
         let op = Bin::ALL[inst.sub as usize % Bin::ALL.len()];
-        if self.defer_address(i, inst, op) {
+        if self.defer_address(i, inst, op) || self.defer_mask(i, inst, op) {
             return;
         }
         self.clobber();
@@ -314,20 +314,8 @@ impl Lower {
             Bin::Or => Alu::Or,
             _ => Alu::Xor,
         };
-        if fuse != u32::MAX
-            && op == Bin::And
-            && self.uses[i as usize] == 2
-            && self.code[fuse as usize].sub == 2
-        {
-            // Only the flags are wanted.
-            match b {
-                Operand::Reg(s) => self.asm.test(wide, a, s),
-                Operand::Imm(x) => self.asm.test_imm(wide, a, x),
-                Operand::Mem(m) => {
-                    self.asm.mov(wide, reg::RAX, a);
-                    self.asm.alu_mem(Alu::And, wide, reg::RAX, m);
-                }
-            }
+        if fuse != u32::MAX && self.code[fuse as usize].sub == 2 && self.only_flags(i) {
+            self.test_operand(wide, a, b);
             self.release(inst.a);
             self.release(inst.b);
             self.host_flags = Some((fuse, false));

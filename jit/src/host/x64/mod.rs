@@ -118,6 +118,7 @@ pub struct Lower {
     clean: Vec<u8>,
     hint: Vec<u8>,
     fuse: Vec<Val>,
+    again: Vec<condition::Again>,
     user: Vec<Val>,
     // Allocation state.
     owner: [Val; 16],
@@ -159,6 +160,7 @@ impl Default for Lower {
             clean: Vec::new(),
             hint: Vec::new(),
             fuse: Vec::new(),
+            again: Vec::new(),
             user: Vec::new(),
             owner: [NONE; 16],
             xowner: [NONE; 16],
@@ -208,6 +210,7 @@ impl Lower {
         self.clean.resize(n, 0);
         self.hint.resize(n, 0xFF);
         self.fuse.resize(n, NONE);
+        self.again.resize(n, condition::Again::No);
         self.user.resize(n, NONE);
         self.choose_pins(most);
         let entry = self.dataflow();
