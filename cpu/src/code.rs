@@ -4,8 +4,9 @@
 //! withheld) and, if it hits a marked granule, raises the page's version; engines compare versions when they enter a
 //! page, so stale code is found without walking anybody's cache.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What is known of one page.
 #[derive(Default)]
@@ -22,8 +23,8 @@ pub struct CodeMap {
     pages: Box<[OnceLock<Box<[Page]>>]>,
     /// Raised with every version, so that "nothing changed at all" is one comparison.
     epoch: AtomicU64,
-    /// Pages whose version was raised since the translator last asked; each at most once.
-    hits: Mutex<Vec<u64>>,
+    /// For each translator: the pages whose version was raised since it last asked.
+    hits: Mutex<Vec<HashSet<u64>>>,
 }
 
 /// The granules that `len` bytes at offset `at` of a page touch, as a bit mask.
@@ -68,7 +69,7 @@ impl CodeMap {
 
     /// Whether `len` bytes at RAM offset `ram`, all in one page, hold code.
     #[inline]
-    pub fn hits(&self, ram: u64, len: u64) -> bool {
+    pub fn hits_code(&self, ram: u64, len: u64) -> bool {
         self.page(ram).is_some_and(|p| p.marks.load(Relaxed) & granules(ram, len) != 0)
     }
 
@@ -84,9 +85,20 @@ impl CodeMap {
         self.epoch.load(Relaxed)
     }
 
-    /// RAM offsets of the pages whose version was raised since the last call.
-    pub fn take_hits(&self) -> Vec<u64> {
-        self.hits.lock().map(|mut hits| std::mem::take(&mut *hits)).unwrap_or_default()
+    fn hits(&self) -> MutexGuard<'_, Vec<HashSet<u64>>> {
+        self.hits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new translator that is told of pages whose version is raised: its number.
+    pub fn subscribe(&self) -> usize {
+        let mut hits = self.hits();
+        hits.push(HashSet::new());
+        hits.len() - 1
+    }
+
+    /// RAM offsets of the pages whose version was raised since the translator's last call.
+    pub fn take_hits(&self, translator: usize) -> HashSet<u64> {
+        self.hits().get_mut(translator).map(std::mem::take).unwrap_or_default()
     }
 
     /// Says that `len` bytes at RAM offset `ram`, all in one page, were stored to. True if code was hit: the page is
@@ -99,14 +111,8 @@ impl CodeMap {
         known.marks.store(0, Relaxed);
         known.version.fetch_add(1, Relaxed);
         let page = ram & !0xFFF;
-        if let Ok(mut hits) = self.hits.lock()
-            && !hits.contains(&page)
-        {
-            // Without a translator nobody asks: then only the latest pages are kept.
-            if hits.len() >= 4096 {
-                hits.clear();
-            }
-            hits.push(page);
+        for hits in self.hits().iter_mut() {
+            hits.insert(page);
         }
         self.epoch.fetch_add(1, Relaxed);
         true
@@ -120,6 +126,7 @@ mod tests {
     #[test]
     fn only_stores_to_code_raise_the_version() {
         let map = CodeMap::new(0x4000);
+        let (one, other) = (map.subscribe(), map.subscribe());
         assert!(map.mark(0x1000, granules(0x1040, 4)));
         assert!(!map.mark(0x1000, granules(0x1080, 4)));
         assert!(!map.stored(0x1000, 0x40));
@@ -128,6 +135,9 @@ mod tests {
         assert!(map.stored(0x107F, 1));
         assert_eq!(map.version(0x1ABC), 1);
         assert!(!map.any(0x1000));
+        assert_eq!(map.take_hits(one), HashSet::from([0x1000]));
+        assert_eq!(map.take_hits(one), HashSet::new());
+        assert_eq!(map.take_hits(other), HashSet::from([0x1000]));
         assert!(!map.stored(0x9999_9999, 8));
     }
 

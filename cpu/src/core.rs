@@ -380,6 +380,16 @@ impl<A: Arch> Emitter for Core<A> {
         }
         self.store_slow(at, size, k, W::wide(v))
     }
+    #[inline(always)]
+    fn store_pair<W: Width>(&mut self, k: Access, at: u64, v: (W::Prim, W::Prim)) -> Result<(), Raised> {
+        let size = W::TY.bytes();
+        if at & 0xFFF > 0x1000 - 2 * size {
+            // Neither is stored if either faults, as in compiled code.
+            self.store_hits_code(at, size, 2 * size, k)?;
+        }
+        self.store::<W>(k, at, v.0)?;
+        self.store::<W>(k, at.wrapping_add(size), v.1)
+    }
     fn rmw<W: Int>(&mut self, k: Access, op: AtomicOp, at: u64, v: W::Prim) -> Emit<Self, W> {
         let size = W::TY.bytes();
         if let Some(ram) = self.atomic_place(k, at, size)? {

@@ -212,7 +212,7 @@ pub trait Emitter: Sized {
     /// Stores two values to adjacent places.
     ///
     /// # Errors
-    /// Aborts when either access faults; the first may then have been stored.
+    /// Aborts when either access faults; engines store nothing then.
     fn store_pair<W: Width>(
         &mut self,
         k: Access,

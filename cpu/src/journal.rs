@@ -32,9 +32,9 @@ impl Tape {
         *self = Tape::default();
     }
 
-    /// Starts to replay from the beginning.
-    pub fn replay(&mut self) {
-        self.at = 0;
+    /// Starts to replay from question `from` on.
+    pub fn replay(&mut self, from: usize) {
+        self.at = from;
         self.replaying = true;
         self.strayed = None;
     }
@@ -42,6 +42,21 @@ impl Tape {
     /// Whether questions are answered from the tape.
     pub fn replaying(&self) -> bool {
         self.replaying
+    }
+
+    /// The number of the next question that is answered from the tape.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    /// A tape that answers with these events.
+    pub fn of(events: Vec<Event>) -> Self {
+        Self { events, replaying: true, ..Self::default() }
+    }
+
+    /// The events from number `from` on.
+    pub fn events(&self, from: usize) -> &[Event] {
+        self.events.get(from..).unwrap_or_default()
     }
 
     /// Questions on the tape.
@@ -95,12 +110,16 @@ pub struct Journal {
     undo: Vec<Undo>,
     /// The tape.
     pub tape: SharedTape,
+    /// A recorded run must not reach devices: it ends before the first instruction that does.
+    pub sealed: bool,
+    /// It ended so.
+    pub refused: bool,
 }
 
 impl Journal {
     /// An empty journal with a tape.
     pub fn with(tape: SharedTape) -> Self {
-        Self { undo: Vec::new(), tape }
+        Self { tape, ..Self::default() }
     }
 
     /// Notes that `len` bytes at RAM offset `ram` are about to change.
@@ -113,14 +132,24 @@ impl Journal {
         }
     }
 
-    /// The places that changed, in order: RAM offset and length.
-    pub fn places(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.undo.iter().map(|u| (u.ram, u.len as u64))
+    /// How many changes it holds.
+    pub fn len(&self) -> usize {
+        self.undo.len()
     }
 
-    /// Puts everything back, calling `restored` for each place, and forgets it.
-    pub fn take_back(&mut self, ram: &GuestRam, mut restored: impl FnMut(u64, u64)) {
-        for u in self.undo.drain(..).rev() {
+    /// Whether nothing has changed.
+    pub fn is_empty(&self) -> bool {
+        self.undo.is_empty()
+    }
+
+    /// The places that changed, in order, without the first `skip`: RAM offset and length.
+    pub fn places(&self, skip: usize) -> impl Iterator<Item = (u64, u64)> {
+        self.undo.iter().skip(skip).map(|u| (u.ram, u.len as u64))
+    }
+
+    /// Puts everything back but for the first `keep` changes, calling `restored` for each place, and forgets it.
+    pub fn take_back(&mut self, ram: &GuestRam, keep: usize, mut restored: impl FnMut(u64, u64)) {
+        for u in self.undo.drain(keep.min(self.undo.len())..).rev() {
             let bytes = u.old.to_le_bytes();
             // The place was readable when it was noted.
             let _ = ram.write_bytes(u.ram, bytes.get(..u.len as usize).unwrap_or_default());
@@ -148,7 +177,9 @@ mod tests {
             ram.write(at, x).unwrap();
         }
         let mut n = 0;
-        j.take_back(&ram, |_, _| n += 1);
+        j.take_back(&ram, 2, |_, _| n += 1);
+        assert_eq!((n, ram.read::<u32>(8)), (1, Ok(0x0002_0001)));
+        j.take_back(&ram, 0, |_, _| n += 1);
         assert_eq!((n, ram.read::<u64>(8)), (3, Ok(0x1111_2222)));
     }
 
@@ -156,10 +187,10 @@ mod tests {
     fn a_replay_notices_other_questions() {
         let mut t = Tape::default();
         assert_eq!(t.ask([1, 2, 3, 4], || Some(9)), Some(9));
-        t.replay();
+        t.replay(0);
         assert_eq!(t.ask([1, 2, 3, 4], || None), Some(9));
         assert!(t.strayed.is_none());
-        t.replay();
+        t.replay(0);
         assert_eq!(t.ask([1, 2, 3, 5], || None), None);
         assert!(t.strayed.is_some());
     }

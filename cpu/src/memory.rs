@@ -81,7 +81,10 @@ impl<A: Arch> Core<A> {
                 value.map_err(|_| A::unanswered(self, at, Want::Read))
             }
             Place::Nowhere => Ok(0),
-            Place::Device(pa) => self.device_read(at, pa, size),
+            Place::Device(pa) => {
+                self.reach_out()?;
+                self.device_read(at, pa, size)
+            }
         }
     }
 
@@ -103,6 +106,17 @@ impl<A: Arch> Core<A> {
             self.ask_device(pa, size as u32, Some(value as u64))?;
         }
         Ok(())
+    }
+
+    /// Whether the run may reach devices. If not, the instruction does not happen: the engine returns before it.
+    fn reach_out(&mut self) -> Result<(), Raised> {
+        match &mut self.journal {
+            Some(j) if j.sealed && !journal::lock(&j.tape).replaying() => {
+                j.refused = true;
+                Err(Raised)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// One access to a device, through the journal's tape if there is one. A recorded access ends the run, since what
@@ -157,21 +171,25 @@ impl<A: Arch> Core<A> {
             }
             Place::Nowhere => Ok(()),
             Place::Device(pa) => {
+                self.reach_out()?;
                 let done = self.device_write(pa, size, value);
                 done.map_err(|NoAnswer| A::unanswered(self, at, Want::Write))
             }
         }
     }
 
-    /// Whether a store of `size` bytes would hit code, so that an engine can step aside first.
+    /// Whether a store of `size` bytes in units of `unit` would hit code, so that an engine can step aside first.
     ///
     /// # Errors
-    /// When the access faults.
-    pub fn store_hits_code(&mut self, at: u64, size: u64, k: Access) -> Result<bool, Raised> {
+    /// When any of the access faults.
+    pub fn store_hits_code(&mut self, at: u64, unit: u64, size: u64, k: Access) -> Result<bool, Raised> {
+        if at & (unit - 1) != 0 && (k.aligned || A::strict(self.mode)) {
+            return Err(A::misaligned(self, at, Want::Write));
+        }
         let room = 0x1000 - (at & 0xFFF);
         let first = A::translate(self, at, Want::Write, k.unprivileged)?;
         let hits = |core: &Self, m: &Mapping, at: u64, len: u64| {
-            core.bus.ram(m.pa).is_some_and(|(ram, _)| core.code.hits(ram | at & !PAGE_MASK, len))
+            core.bus.ram(m.pa).is_some_and(|(ram, _)| core.code.hits_code(ram | at & !PAGE_MASK, len))
         };
         if size <= room {
             return Ok(hits(self, &first, at, size));

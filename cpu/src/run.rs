@@ -186,6 +186,11 @@ impl<A: Arch> Core<A> {
         Ok(Op { run, word })
     }
 
+    /// Whether an instruction did not happen because a recorded run must not reach devices.
+    fn refused(&self) -> bool {
+        self.journal.as_ref().is_some_and(|j| j.refused)
+    }
+
     /// Interprets up to `budget` instructions.
     pub fn run(&mut self, budget: u64) -> Exit {
         let mut left = budget;
@@ -224,6 +229,9 @@ impl<A: Arch> Core<A> {
                 }
             }
             self.code_hit = false;
+            if self.refused() {
+                return Exit::Attention;
+            }
             if self.halted {
                 return Exit::Halted;
             }
@@ -275,6 +283,9 @@ impl<A: Arch> Core<A> {
             if done == Ok(Flow::Sync) {
                 self.set_pc(base.wrapping_add(4 * i as u64 + 4));
             } else if done == Err(Raised) {
+                if self.refused() {
+                    return left - (i - from) as u64;
+                }
                 A::deliver(self);
             }
             return left - (i - from) as u64 - 1;

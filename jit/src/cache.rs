@@ -5,12 +5,14 @@
 //! address (another processor's table) comes back; direct jumps to it are unlinked.
 
 use crate::buffer::Buffer;
+use crate::disasm;
 use crate::dump::Dump;
 use crate::guest::Guest;
 use crate::host::x64::{Compiled, Config, Lower, asm::Asm, stubs};
 use crate::host::{Pins, x64::stubs::Stubs};
 use crate::ir::lift::Lift;
 use crate::opt::Passes;
+use crate::opt::seeded::Fault;
 use crate::region::{self, Limits};
 use lyrebird_cpu::core::Core;
 use std::collections::HashMap;
@@ -137,8 +139,8 @@ pub struct Options {
     pub limits: Limits,
     /// Write `/tmp/perf-PID.map`.
     pub perf: bool,
-    /// Break the lowering with this number.
-    pub fault: Option<u32>,
+    /// A mistake to make, for testing that verification finds it.
+    pub fault: Option<&'static Fault>,
 }
 
 impl Default for Options {
@@ -169,6 +171,8 @@ pub struct Cache<A: Guest> {
     lower: Lower,
     options: Options,
     dump: Dump,
+    /// Its number among the translators of the code map, once it has compiled.
+    number: Option<usize>,
     /// Raised when everything was forgotten.
     pub generation: u64,
     /// Counters.
@@ -200,10 +204,11 @@ impl<A: Guest> Cache<A> {
             regions: Vec::new(),
             pages: Map::default(),
             lift,
-            passes: Passes::default(),
+            passes: Passes::with(options.fault),
             lower: Lower::default(),
             dump: Dump::new(options.perf),
             options,
+            number: None,
             generation: 0,
             counters: Counters::default(),
         })
@@ -237,6 +242,7 @@ impl<A: Guest> Cache<A> {
     /// Compiles the region at `key`.
     pub fn compile(&mut self, key: Key, core: &mut Core<A>) -> Outcome {
         let page = key.ram & !0xFFF;
+        self.number.get_or_insert_with(|| core.code.subscribe());
         let version = core.code.version(page);
         if self.refused.get(&key) == Some(&version) {
             return Outcome::Refused;
@@ -263,22 +269,7 @@ impl<A: Guest> Cache<A> {
         }
         let count: u32 = self.lift.ir.blocks.iter().map(|b| b.count).sum();
         self.dump.before(&self.lift.ir, &core.ram, page);
-        self.passes.run(&mut self.lift.ir, self.options.counting);
-        let config = Config {
-            stubs: self.stubs,
-            counting: self.options.counting,
-            locked: A::shared(key.mode),
-            strict: A::strict(key.mode),
-            pc: A::PC.offset(),
-            flags: A::FLAGS.offset(),
-            status: A::FP_STATUS.offset(),
-            pinnable: A::PINNABLE,
-            poll_mask: std::mem::offset_of!(Core<A>, poll_mask) as i32,
-            fp_plain: A::plain_fp(key.mode),
-            fma: std::arch::is_x86_feature_detected!("fma"),
-            fault: self.options.fault,
-        };
-        let Some(compiled) = self.lower.region(&mut self.lift.ir, config) else {
+        let Some(compiled) = self.lowered(key.mode) else {
             self.counters.refused += 1;
             self.refused.insert(key, version);
             log::debug!(target: "jit", "Too complex to compile at RAM offset {:#x}\n{}", key.ram, self.lift.ir);
@@ -296,6 +287,40 @@ impl<A: Guest> Cache<A> {
         self.counters.instructions += count as u64;
         self.counters.nanoseconds += started.elapsed().as_nanos() as u64;
         Outcome::Region(n)
+    }
+
+    /// What the region at `key` would be compiled to, if it were now: its IR and its host code, as text.
+    pub fn explain(&mut self, key: Key, core: &Core<A>) -> (String, String) {
+        let limits = self.options.limits;
+        if region::build(&mut self.lift, &core.ram, key.ram, key.mode, limits, |_| false).is_none() {
+            return Default::default();
+        }
+        let compiled = self.lowered(key.mode);
+        let ir = self.lift.ir.to_string();
+        if compiled.is_none() {
+            return (ir, "too complex: interpreted\n".into());
+        }
+        let base = self.buffer.next();
+        (ir, disasm::host(self.lower.asm.finish(base), base))
+    }
+
+    /// Optimises and lowers what is lifted. `None` if it is too complex.
+    fn lowered(&mut self, mode: u32) -> Option<Compiled> {
+        self.passes.run(&mut self.lift.ir, self.options.counting);
+        let config = Config {
+            stubs: self.stubs,
+            counting: self.options.counting,
+            locked: A::shared(mode),
+            strict: A::strict(mode),
+            pc: A::PC.offset(),
+            flags: A::FLAGS.offset(),
+            status: A::FP_STATUS.offset(),
+            pinnable: A::PINNABLE,
+            poll_mask: std::mem::offset_of!(Core<A>, poll_mask) as i32,
+            fp_plain: A::plain_fp(mode),
+            fma: std::arch::is_x86_feature_detected!("fma"),
+        };
+        self.lower.region(&mut self.lift.ir, config)
     }
 
     fn install(&mut self, key: Key, start: u64, len: usize, version: u32, compiled: &Compiled) -> u32 {
@@ -353,7 +378,8 @@ impl<A: Guest> Cache<A> {
 
     /// Forgets the regions of pages that were stored to.
     pub fn invalidate(&mut self, core: &Core<A>) {
-        for page in core.code.take_hits() {
+        let Some(number) = self.number else { return };
+        for page in core.code.take_hits(number) {
             self.invalidate_page(page, core.code.version(page));
         }
     }

@@ -183,6 +183,14 @@ impl<A: Guest> Jit<A> {
         self.shared.cache().counters
     }
 
+    /// What the code at the PC would be compiled to: its IR and its host code, as text.
+    pub fn explain(&mut self, core: &mut Core<A>) -> (String, String) {
+        let pc = core.pc();
+        self.select(core, pc);
+        let Some(key) = self.key(core, pc) else { return Default::default() };
+        self.shared.cache().explain(key, core)
+    }
+
     /// What `info jit` prints.
     pub fn report(&self) -> String {
         let cache = self.shared.cache();

@@ -6,7 +6,7 @@ use crate::host::x64::asm::BIAS;
 use crate::host::{Site, Why};
 use crate::ir::{VecForm, access};
 use crate::words;
-use lyrebird_cpu::core::{Core, Raised, Want};
+use lyrebird_cpu::core::{Core, Raised};
 use lyrebird_cpu::emit::{Access, Emitter, Helper};
 use lyrebird_cpu::width::W128;
 
@@ -48,11 +48,7 @@ pub(crate) extern "sysv64" fn store<A: Guest>(core: &mut Core<A>, _: u64) -> u64
     let site = Site::unpack(core.reg(words::SITE) as u32);
     let (at, size, k) = (core.reg(words::ADDRESS), 1u64 << site.log2, access(site.access));
     let total = if site.pair { 2 * size } else { size };
-    if at & (size - 1) != 0 && (k.aligned || A::strict(core.mode)) {
-        let Raised = A::misaligned(core, at, Want::Write);
-        return Why::Fault as u64;
-    }
-    match core.store_hits_code(at, total, k) {
+    match core.store_hits_code(at, size, total, k) {
         Ok(true) => return Why::Interpret as u64,
         Ok(false) => {}
         Err(Raised) => return Why::Fault as u64,

@@ -62,18 +62,18 @@ fn evaluate(seed: u64, pick: &dyn Fn(&str) -> bool, optimise: bool) {
         if eval::block(&lift.ir, 0, &mut b).is_err() {
             Arm64::deliver(&mut b);
         }
-        let version = a.code.version(ram);
+        let read = |c: &Core<Arm64>| -> Vec<u32> {
+            (0..count as u64).map(|i| c.ram.read(ram + i * 4).unwrap()).collect()
+        };
+        let words = read(&a);
         a.run_to_branch(count as u64);
-        if a.code.version(ram) != version {
+        if read(&a) != words {
             // The block changed itself, which only an engine would notice.
             b = twin(&a, false);
             continue;
         }
         if let Some(text) = difference(&a, &b) {
-            let words: Vec<_> = (0..count)
-                .map(|i| format!("{:08x}", a.ram.read::<u32>(ram + i as u64 * 4).unwrap()))
-                .collect();
-            panic!("seed {seed} at {at:#x}, {words:?}: interpreter against evaluator\n{text}{}", lift.ir);
+            panic!("seed {seed} at {at:#x}, {words:08x?}: interpreter against evaluator\n{text}{}", lift.ir);
         }
     }
 }

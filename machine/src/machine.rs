@@ -8,11 +8,12 @@ use crate::engine::{Engine, Interp};
 use crate::loader::Piece;
 use crate::shared::{Request, Shared};
 use crate::vcpu::{self, Vcpu};
-use crate::verify::Verify;
+use crate::verify::{Choice, Verify};
 use lyrebird_cpu::arm::{Arm64, exclusive};
 use lyrebird_cpu::code::CodeMap;
 use lyrebird_cpu::core::Core;
 use lyrebird_devices::bus::clock::{Clock, VTime};
+use lyrebird_devices::bus::memory::Memory;
 use lyrebird_jit::cache::Options;
 use lyrebird_jit::engine::Jit;
 use lyrebird_jit::region::Limits;
@@ -40,9 +41,8 @@ pub struct Machine {
 /// The code cache of a machine, if its engine has one.
 type Code = lyrebird_jit::engine::Shared<Arm64>;
 
-fn code_cache(options: Options, features: u64) -> Result<Arc<Code>, BuildError> {
-    Code::new(options, features)
-        .map_err(|e| BuildError::Host(format!("allocate memory for compiled code: {e}")))
+fn no_code(e: std::io::Error) -> BuildError {
+    BuildError::Host(format!("allocate memory for compiled code: {e}"))
 }
 
 /// The translator's options for a configuration.
@@ -61,13 +61,23 @@ fn options(config: &Config) -> Options {
 const ONE: Limits = Limits { blocks: 1, instructions: 1, overlap: false };
 
 /// Makes the engines of a machine, one for each processor.
-fn engines(config: &Config, features: u64, shared: &Arc<Shared>) -> Result<Vec<Box<dyn Engine>>, BuildError> {
+fn engines(
+    config: &Config,
+    features: u64,
+    shared: &Arc<Shared>,
+    memory: &Arc<Memory>,
+) -> Result<Vec<Box<dyn Engine>>, BuildError> {
     let cpus = config.smp.cpus.max(1) as usize;
+    if let (true, Some((key, _))) = (config.accel.engine != EngineKind::Verify, config.accel.options.first())
+    {
+        let problem = format!("this engine has no option `{key}`");
+        return Err(BuildError::Option { option: "accel", problem });
+    }
     let all = |make: &dyn Fn() -> Box<dyn Engine>| (0..cpus).map(|_| make()).collect();
     Ok(match config.accel.engine {
         EngineKind::Interp => all(&|| Box::new(Interp)),
         EngineKind::Jit => {
-            let code = code_cache(options(config), features)?;
+            let code = Code::new(options(config), features).map_err(no_code)?;
             all(&|| Box::new(Jit::new(&code)))
         }
         EngineKind::Verify if cpus > 1 => {
@@ -75,10 +85,11 @@ fn engines(config: &Config, features: u64, shared: &Arc<Shared>) -> Result<Vec<B
             return Err(BuildError::Option { option: "accel", problem });
         }
         EngineKind::Verify => {
-            let counted = Options { counting: true, threshold: 1, ..options(config) };
-            let code = code_cache(counted.clone(), features)?;
-            let single = code_cache(Options { limits: ONE, size: 16 << 20, ..counted }, features)?;
-            vec![Box::new(Verify::new(Box::new(Jit::new(&code)), Box::new(Jit::new(&single)), shared))]
+            let choice = Choice::read(&config.accel.options)?;
+            let options = Options { fault: choice.fault, ..options(config) };
+            let verify =
+                Verify::new(options, features, choice.report, shared, Arc::clone(memory)).map_err(no_code)?;
+            vec![Box::new(verify)]
         }
     })
 }
@@ -98,7 +109,7 @@ impl Machine {
         let code = Arc::new(CodeMap::new(board.ram.len()));
         let versions = Arc::new(exclusive::Versions::default());
         let mut vcpus = Vec::new();
-        let engines = engines(&config, model.features, &shared)?;
+        let engines = engines(&config, model.features, &shared, board.space.memory())?;
         for (index, engine) in engines.into_iter().enumerate() {
             let arch = Arm64::new(board.platform.clone(), Arc::clone(&versions), cpus > 1);
             let (ram, bus) = (board.ram.clone(), Arc::clone(&board.bus));

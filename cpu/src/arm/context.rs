@@ -38,11 +38,13 @@ pub struct Spaces {
     lower: HashMap<u32, u64>,
     /// Pages that code was fetched from, in either half.
     fetched: HashSet<u64>,
+    /// How many translations for fetching were made. While it stays, so does all that the names stand for.
+    pub walks: u64,
 }
 
 impl Default for Spaces {
     fn default() -> Self {
-        Self { next: 3, lower: HashMap::new(), fetched: HashSet::new() }
+        Self { next: 3, lower: HashMap::new(), fetched: HashSet::new(), walks: 0 }
     }
 }
 
@@ -54,6 +56,7 @@ pub fn fetched(core: &mut Core<Arm64>, va: u64) {
     if core.arch.spaces.fetched.len() >= FETCHED {
         new_spaces(core);
     }
+    core.arch.spaces.walks += 1;
     core.arch.spaces.fetched.insert(va & PAGE_MASK);
 }
 

@@ -123,14 +123,11 @@ fn read(core: &Core<Arm64>, at: u64) -> Option<u64> {
 }
 
 /// Sets bits of a descriptor, if nobody changed it since.
-fn update(core: &mut Core<Arm64>, leaf: &Leaf, new: u64, want: Want) -> bool {
+fn update(core: &mut Core<Arm64>, leaf: &Leaf, new: u64) -> bool {
     let swap = core.reg(sr::SCTLR_EL1) & context::sctlr::EE != 0;
     let order = |x: u64| if swap { x.swap_bytes() } else { x };
     let Some((ram, true)) = core.bus.ram(leaf.at & PAGE_MASK) else { return false };
-    if want != Want::Exec
-        && let Some(j) = &mut core.journal
-    {
-        // Fetches are not repeated by every engine, so what they record is not taken back.
+    if let Some(j) = &mut core.journal {
         j.changing(&core.ram, ram | leaf.at & !PAGE_MASK, 8);
     }
     let old = core.ram.cas(ram | leaf.at & !PAGE_MASK, order(leaf.descriptor), order(new));
@@ -341,7 +338,7 @@ fn lookup_told(
         if want == Want::Write && clean {
             new &= !(1 << 7);
         }
-        if new != leaf.descriptor && !update(core, &leaf, new, want) {
+        if new != leaf.descriptor && !update(core, &leaf, new) {
             // Somebody changed the descriptor meanwhile: walk again.
             continue;
         }

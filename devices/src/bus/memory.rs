@@ -4,7 +4,7 @@
 
 use super::span::{Span, SpanError};
 use lyrebird_ram::{GuestRam, Pod};
-use parking_lot::RwLock;
+use parking_lot::{RwLock, RwLockWriteGuard};
 use std::sync::Arc;
 
 /// An access that is not to memory, at least not with all of its bytes, or a write to ROM.
@@ -43,6 +43,9 @@ struct Inner {
 #[derive(Default)]
 pub struct Memory(RwLock<Inner>);
 
+/// Memory that devices wait for.
+pub struct Frozen<'a>(#[expect(dead_code, reason = "held, not used")] RwLockWriteGuard<'a, Inner>);
+
 impl Memory {
     /// No memory at all.
     pub fn new() -> Memory {
@@ -67,6 +70,11 @@ impl Memory {
         inner.blocks.push(block);
         inner.blocks.sort_by_key(|b| b.span.first());
         Ok(())
+    }
+
+    /// Keeps devices from reading and writing memory until the guard is dropped. Processors do not come this way.
+    pub fn freeze(&self) -> Frozen<'_> {
+        Frozen(self.0.write())
     }
 
     /// Calls `hook(gpa, len)` after each write through [`Memory::write`] and its kin.

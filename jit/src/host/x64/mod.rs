@@ -64,8 +64,6 @@ pub struct Config {
     pub fp_plain: bool,
     /// The host fuses multiplication and addition.
     pub fma: bool,
-    /// Break the lowering with this number, for testing that verification finds it.
-    pub fault: Option<u32>,
 }
 
 /// What compiling a region gives.
