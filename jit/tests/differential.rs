@@ -65,10 +65,10 @@ fn evaluate(seed: u64, pick: &dyn Fn(&str) -> bool, optimise: bool) {
         let read = |c: &Core<Arm64>| -> Vec<u32> {
             (0..count as u64).map(|i| c.ram.read(ram + i * 4).unwrap()).collect()
         };
-        let words = read(&a);
+        let (words, epoch) = (read(&a), a.code.epoch());
         a.run_to_branch(count as u64);
-        if read(&a) != words {
-            // The block changed itself, which only an engine would notice.
+        if read(&a) != words || a.code.epoch() != epoch {
+            // The block changed itself, or stopped because it changed other code, which only an engine would notice.
             b = twin(&a, false);
             continue;
         }
