@@ -221,9 +221,26 @@ impl Cond {
         if self as u8 >= 14 { self } else { Self::of(self as u32 ^ 1) }
     }
 
-    /// Whether the condition holds for flags in [`nzcv`] form.
+    /// Whether the condition holds for flags in [`nzcv`] form. From a table: code that runs all conditions through one
+    /// place would mispredict a branch on the condition.
     #[inline(always)]
     pub fn holds(self, f: u32) -> bool {
+        const HOLDS: [u16; 16] = {
+            let mut table = [0; 16];
+            let mut i = 0;
+            while i < 256 {
+                let flags = nzcv::from_psr((i as u32 >> 4) << 28);
+                table[i & 15] |= (Cond::of(i as u32 & 15).means(flags) as u16) << (i >> 4);
+                i += 1;
+            }
+            table
+        };
+        let index = f >> 12 & 0xC | f >> 7 & 2 | f & 1;
+        HOLDS[self as usize & 15] >> index & 1 != 0
+    }
+
+    /// What the condition says of flags in [`nzcv`] form (DDI 0487 C1.2.4).
+    const fn means(self, f: u32) -> bool {
         let (n, z, c, v) = (f & nzcv::N != 0, f & nzcv::Z != 0, f & nzcv::C != 0, f & nzcv::V != 0);
         match self {
             Cond::EQ => z,
@@ -271,7 +288,11 @@ mod tests {
         assert_eq!(all(FlagOp::Add.apply(0x7FFF_FFFF, 1, false, 32)), 0b1001);
         assert_eq!(all(FlagOp::Add.apply(u64::MAX, 0, true, 64)), 0b0110);
         for psr in 0..16u32 {
-            assert_eq!(all(nzcv::from_psr(psr << 28)), psr);
+            let flags = nzcv::from_psr(psr << 28);
+            assert_eq!(all(flags), psr);
+            for c in 0..16 {
+                assert_eq!(Cond::of(c).holds(flags), Cond::of(c).means(flags));
+            }
         }
     }
 }

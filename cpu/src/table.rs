@@ -3,7 +3,8 @@
 //! A row is a mnemonic, a pattern of 32 letters and digits (blanks are ignored), the operand letters in the order in
 //! which the semantics take them, and the path of the semantics. A run of one letter is a field; a letter that is not
 //! an operand still matches any bit; `!` before a run means that its bits are not all zero. `if FEATURE` makes the row
-//! exist only on models that have the feature.
+//! exist only on models that have the feature. `{z=1 s=0}` behind the path is a *form*: the same semantics compiled for
+//! those operands as constants, which the interpreter prefers for words that have them.
 
 use crate::emit::{Emitter, Exec};
 
@@ -23,6 +24,18 @@ pub struct Row<E: Emitter> {
     pub features: u64,
     /// The semantics.
     pub run: fn(&mut E, u32) -> Exec<E>,
+    /// The semantics for particular operands, most particular first.
+    pub forms: Vec<Form<E>>,
+}
+
+/// A row's semantics with some operands as constants.
+pub struct Form<E: Emitter> {
+    /// The bits of those operands.
+    pub mask: u32,
+    /// Their values.
+    pub value: u32,
+    /// The semantics.
+    pub run: fn(&mut E, u32) -> Exec<E>,
 }
 
 impl<E: Emitter> Row<E> {
@@ -30,6 +43,11 @@ impl<E: Emitter> Row<E> {
     #[inline]
     pub fn matches(&self, word: u32) -> bool {
         word & self.mask == self.value && (self.nonzero == 0 || word & self.nonzero != 0)
+    }
+
+    /// The semantics in the form that fits the word best.
+    pub fn handler(&self, word: u32) -> fn(&mut E, u32) -> Exec<E> {
+        self.forms.iter().find(|f| word & f.mask == f.value).map_or(self.run, |f| f.run)
     }
 
     /// Whether the row's fixed bits rule out what another row's pattern excludes.
@@ -95,11 +113,37 @@ pub const fn nonzero(p: &str) -> u32 {
     mask
 }
 
+/// The value that a form gives to operand `letter`, if it does.
+pub const fn given(letter: &str, form: &[(&str, u32)]) -> Option<u32> {
+    let mut i = 0;
+    while i < form.len() {
+        if form[i].0.as_bytes()[0] == letter.as_bytes()[0] {
+            return Some(form[i].1);
+        }
+        i += 1;
+    }
+    None
+}
+
+/// The bits of a form's operands in pattern `p`, and their values.
+pub const fn given_bits(p: &str, form: &[(&str, u32)]) -> (u32, u32) {
+    let (mut mask, mut value, mut i) = (0, 0, 0);
+    while i < form.len() {
+        let (low, len) = field(p, form[i].0);
+        assert!(form[i].1 >> len == 0, "a form's value fits its operand");
+        mask |= ((1 << len) - 1) << low;
+        value |= form[i].1 << low;
+        i += 1;
+    }
+    (mask, value)
+}
+
 /// Defines `pub fn rows<E: Bound>() -> Vec<Row<E>>` from rows of the form
-/// `"NAME" "pattern" (letters) [if FEATURES] => path::to::semantics;`.
+/// `"NAME" "pattern" (letters) [if FEATURES] => path::to::semantics [{letter=value ...} ...];`.
 #[macro_export]
 macro_rules! rows {
-    ($bound:path; $( $name:literal $pat:literal ($($f:ident),*) $(if $feature:expr)? => $sem:path; )*) => {
+    ($bound:path; $( $name:literal $pat:literal $letters:tt $(if $feature:expr)? => $sem:path
+        $({ $($given:ident = $value:literal)* })*; )*) => {
         /// The rows of this chapter.
         pub fn rows<E: $bound>() -> Vec<$crate::table::Row<E>> {
             vec![$( $crate::table::Row {
@@ -109,12 +153,28 @@ macro_rules! rows {
                 value: const { $crate::table::fixed($pat).1 },
                 nonzero: const { $crate::table::nonzero($pat) },
                 features: 0 $(| $feature)?,
-                run: |e, _w| $sem(e $(, {
-                    const F: (u32, u32) = $crate::table::field($pat, stringify!($f));
-                    _w >> F.0 & ((1u64 << F.1) - 1) as u32
-                })*),
+                run: $crate::semantics!($sem, $pat, $letters, []),
+                forms: vec![$( $crate::table::Form {
+                    mask: const { $crate::table::given_bits($pat, &[$((stringify!($given), $value)),*]).0 },
+                    value: const { $crate::table::given_bits($pat, &[$((stringify!($given), $value)),*]).1 },
+                    run: $crate::semantics!($sem, $pat, $letters, [$((stringify!($given), $value)),*]),
+                } ),*],
             } ),*]
         }
+    };
+}
+
+/// The function of an instruction word that calls semantics with its operands, some of them given.
+#[macro_export]
+macro_rules! semantics {
+    ($sem:path, $pat:literal, ($($f:ident),*), $form:tt) => {
+        |e, _w| $sem(e $(, match const { $crate::table::given(stringify!($f), &$form) } {
+            Some(x) => x,
+            None => {
+                const F: (u32, u32) = $crate::table::field($pat, stringify!($f));
+                _w >> F.0 & ((1u64 << F.1) - 1) as u32
+            }
+        })*)
     };
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -122,6 +122,17 @@ impl Console {
     /// The process's number.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The directory in /proc of the process's thread of that name.
+    pub fn thread(&self, name: &str) -> Result<PathBuf> {
+        for entry in std::fs::read_dir(format!("/proc/{}/task", self.id()))? {
+            let path = entry?.path();
+            if std::fs::read_to_string(path.join("comm")).is_ok_and(|comm| comm.trim_end() == name) {
+                return Ok(path);
+            }
+        }
+        Err(self.complaint(&format!("The emulator has no thread `{name}`")))
     }
 
     /// Time since the start at which `text` was printed. What came before it is passed over.

@@ -130,6 +130,8 @@ impl Arch for Arm64 {
         core.arch.platform.counter()
     }
     fn decode(word: u32, cx: Cx) -> fn(&mut Core<Self>, u32) -> Exec<Core<Self>> {
-        a64::interp_table().find(word, cx.features).map_or(a64::undefined::<Core<Self>>, |(_, row)| row.run)
+        a64::interp_table()
+            .find(word, cx.features)
+            .map_or(a64::undefined::<Core<Self>>, |(_, row)| row.handler(word))
     }
 }

@@ -8,50 +8,51 @@ use crate::op::{Bin, Cond, FlagOp, Un};
 use crate::width::{Int, W1, W8, W16, W32, W64};
 
 crate::rows! { Arm;
-    "ADD (immediate)"  "z 0 0 100010 h iiiiiiiiiiii nnnnn ddddd" (z, h, i, n, d) => add_imm;
-    "SUB (immediate)"  "z 1 0 100010 h iiiiiiiiiiii nnnnn ddddd" (z, h, i, n, d) => sub_imm;
-    "ADDS (immediate)" "z 0 1 100010 h iiiiiiiiiiii nnnnn ddddd" (z, h, i, n, d) => adds_imm;
-    "SUBS (immediate)" "z 1 1 100010 h iiiiiiiiiiii nnnnn ddddd" (z, h, i, n, d) => subs_imm;
-    "ADD (shifted register)"  "z 0 0 01011 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => add_shifted;
-    "SUB (shifted register)"  "z 1 0 01011 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => sub_shifted;
-    "ADDS (shifted register)" "z 0 1 01011 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => adds_shifted;
-    "SUBS (shifted register)" "z 1 1 01011 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => subs_shifted;
-    "ADD (extended register)"  "z 0 0 01011 00 1 mmmmm ooo iii nnnnn ddddd" (z, m, o, i, n, d) => add_extended;
-    "SUB (extended register)"  "z 1 0 01011 00 1 mmmmm ooo iii nnnnn ddddd" (z, m, o, i, n, d) => sub_extended;
-    "ADDS (extended register)" "z 0 1 01011 00 1 mmmmm ooo iii nnnnn ddddd" (z, m, o, i, n, d) => adds_extended;
-    "SUBS (extended register)" "z 1 1 01011 00 1 mmmmm ooo iii nnnnn ddddd" (z, m, o, i, n, d) => subs_extended;
-    "ADC"  "z 0 0 11010000 mmmmm 000000 nnnnn ddddd" (z, m, n, d) => adc;
-    "ADCS" "z 0 1 11010000 mmmmm 000000 nnnnn ddddd" (z, m, n, d) => adcs;
-    "SBC"  "z 1 0 11010000 mmmmm 000000 nnnnn ddddd" (z, m, n, d) => sbc;
-    "SBCS" "z 1 1 11010000 mmmmm 000000 nnnnn ddddd" (z, m, n, d) => sbcs;
-    "AND (immediate)"  "z 00 100100 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => and_imm;
-    "ORR (immediate)"  "z 01 100100 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => orr_imm;
-    "EOR (immediate)"  "z 10 100100 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => eor_imm;
-    "ANDS (immediate)" "z 11 100100 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => ands_imm;
-    "AND (shifted register)"  "z 00 01010 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => and_shifted;
-    "BIC (shifted register)"  "z 00 01010 tt 1 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => bic_shifted;
-    "ORR (shifted register)"  "z 01 01010 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => orr_shifted;
-    "ORN (shifted register)"  "z 01 01010 tt 1 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => orn_shifted;
-    "EOR (shifted register)"  "z 10 01010 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => eor_shifted;
-    "EON (shifted register)"  "z 10 01010 tt 1 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => eon_shifted;
-    "ANDS (shifted register)" "z 11 01010 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => ands_shifted;
-    "BICS (shifted register)" "z 11 01010 tt 1 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => bics_shifted;
-    "MOVN" "z 00 100101 hh iiiiiiiiiiiiiiii ddddd" (z, h, i, d) => movn;
-    "MOVZ" "z 10 100101 hh iiiiiiiiiiiiiiii ddddd" (z, h, i, d) => movz;
-    "MOVK" "z 11 100101 hh iiiiiiiiiiiiiiii ddddd" (z, h, i, d) => movk;
+    "ADD (immediate)"  "z 0 0 100010 h iiiiiiiiiiii nnnnn ddddd" (z, h, i, n, d) => add_imm {z=1} {z=0};
+    "SUB (immediate)"  "z 1 0 100010 h iiiiiiiiiiii nnnnn ddddd" (z, h, i, n, d) => sub_imm {z=1} {z=0};
+    "ADDS (immediate)" "z 0 1 100010 h iiiiiiiiiiii nnnnn ddddd" (z, h, i, n, d) => adds_imm {z=1} {z=0};
+    "SUBS (immediate)" "z 1 1 100010 h iiiiiiiiiiii nnnnn ddddd" (z, h, i, n, d) => subs_imm {z=1} {z=0};
+    "ADD (shifted register)"  "z 0 0 01011 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => add_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
+    "SUB (shifted register)"  "z 1 0 01011 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => sub_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
+    "ADDS (shifted register)" "z 0 1 01011 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => adds_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
+    "SUBS (shifted register)" "z 1 1 01011 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => subs_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
+    "ADD (extended register)"  "z 0 0 01011 00 1 mmmmm ooo iii nnnnn ddddd" (z, m, o, i, n, d) => add_extended {z=1 o=2} {z=1 o=6} {z=0 o=0} {z=0 o=1};
+    "SUB (extended register)"  "z 1 0 01011 00 1 mmmmm ooo iii nnnnn ddddd" (z, m, o, i, n, d) => sub_extended {z=1 o=2} {z=1 o=6} {z=0 o=0} {z=0 o=1};
+    "ADDS (extended register)" "z 0 1 01011 00 1 mmmmm ooo iii nnnnn ddddd" (z, m, o, i, n, d) => adds_extended {z=1 o=2} {z=1 o=6} {z=0 o=0} {z=0 o=1};
+    "SUBS (extended register)" "z 1 1 01011 00 1 mmmmm ooo iii nnnnn ddddd" (z, m, o, i, n, d) => subs_extended {z=1 o=2} {z=1 o=6} {z=0 o=0} {z=0 o=1};
+    "ADC"  "z 0 0 11010000 mmmmm 000000 nnnnn ddddd" (z, m, n, d) => adc {z=1} {z=0};
+    "ADCS" "z 0 1 11010000 mmmmm 000000 nnnnn ddddd" (z, m, n, d) => adcs {z=1} {z=0};
+    "SBC"  "z 1 0 11010000 mmmmm 000000 nnnnn ddddd" (z, m, n, d) => sbc {z=1} {z=0};
+    "SBCS" "z 1 1 11010000 mmmmm 000000 nnnnn ddddd" (z, m, n, d) => sbcs {z=1} {z=0};
+    "AND (immediate)"  "z 00 100100 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => and_imm {z=1} {z=0};
+    "ORR (immediate)"  "z 01 100100 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => orr_imm {z=1} {z=0};
+    "EOR (immediate)"  "z 10 100100 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => eor_imm {z=1} {z=0};
+    "ANDS (immediate)" "z 11 100100 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => ands_imm {z=1} {z=0};
+    "AND (shifted register)"  "z 00 01010 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => and_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
+    "BIC (shifted register)"  "z 00 01010 tt 1 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => bic_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
+    "ORR (shifted register)"  "z 01 01010 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => orr_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
+    "ORN (shifted register)"  "z 01 01010 tt 1 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => orn_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
+    "EOR (shifted register)"  "z 10 01010 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => eor_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
+    "EON (shifted register)"  "z 10 01010 tt 1 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => eon_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
+    "ANDS (shifted register)" "z 11 01010 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => ands_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
+    "BICS (shifted register)" "z 11 01010 tt 1 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => bics_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
+    "MOVN" "z 00 100101 hh iiiiiiiiiiiiiiii ddddd" (z, h, i, d) => movn {z=1} {z=0};
+    "MOVZ" "z 10 100101 hh iiiiiiiiiiiiiiii ddddd" (z, h, i, d) => movz {z=1} {z=0};
+    "MOVK" "z 11 100101 hh iiiiiiiiiiiiiiii ddddd" (z, h, i, d) => movk {z=1} {z=0};
     "ADR"  "0 ll 10000 iiiiiiiiiiiiiiiiiii ddddd" (l, i, d) => adr;
     "ADRP" "1 ll 10000 iiiiiiiiiiiiiiiiiii ddddd" (l, i, d) => adrp;
-    "CCMN (immediate)" "z 0 1 11010010 iiiii cccc 1 0 nnnnn 0 ffff" (z, i, c, n, f) => ccmn_imm;
-    "CCMP (immediate)" "z 1 1 11010010 iiiii cccc 1 0 nnnnn 0 ffff" (z, i, c, n, f) => ccmp_imm;
-    "CCMN (register)"  "z 0 1 11010010 mmmmm cccc 0 0 nnnnn 0 ffff" (z, m, c, n, f) => ccmn_reg;
-    "CCMP (register)"  "z 1 1 11010010 mmmmm cccc 0 0 nnnnn 0 ffff" (z, m, c, n, f) => ccmp_reg;
-    "CSEL"  "z 0 0 11010100 mmmmm cccc 00 nnnnn ddddd" (z, m, c, n, d) => csel;
-    "CSINC" "z 0 0 11010100 mmmmm cccc 01 nnnnn ddddd" (z, m, c, n, d) => csinc;
-    "CSINV" "z 1 0 11010100 mmmmm cccc 00 nnnnn ddddd" (z, m, c, n, d) => csinv;
-    "CSNEG" "z 1 0 11010100 mmmmm cccc 01 nnnnn ddddd" (z, m, c, n, d) => csneg;
+    "CCMN (immediate)" "z 0 1 11010010 iiiii cccc 1 0 nnnnn 0 ffff" (z, i, c, n, f) => ccmn_imm {z=1} {z=0};
+    "CCMP (immediate)" "z 1 1 11010010 iiiii cccc 1 0 nnnnn 0 ffff" (z, i, c, n, f) => ccmp_imm {z=1} {z=0};
+    "CCMN (register)"  "z 0 1 11010010 mmmmm cccc 0 0 nnnnn 0 ffff" (z, m, c, n, f) => ccmn_reg {z=1} {z=0};
+    "CCMP (register)"  "z 1 1 11010010 mmmmm cccc 0 0 nnnnn 0 ffff" (z, m, c, n, f) => ccmp_reg {z=1} {z=0};
+    "CSEL"  "z 0 0 11010100 mmmmm cccc 00 nnnnn ddddd" (z, m, c, n, d) => csel {z=1} {z=0};
+    "CSINC" "z 0 0 11010100 mmmmm cccc 01 nnnnn ddddd" (z, m, c, n, d) => csinc {z=1} {z=0};
+    "CSINV" "z 1 0 11010100 mmmmm cccc 00 nnnnn ddddd" (z, m, c, n, d) => csinv {z=1} {z=0};
+    "CSNEG" "z 1 0 11010100 mmmmm cccc 01 nnnnn ddddd" (z, m, c, n, d) => csneg {z=1} {z=0};
 }
 
 /// `AddWithCarry` with the flags it sets, if wanted: the carry-in of plain addition is 0, of subtraction 1.
+#[inline(always)]
 fn arith<E: Arm, W: Int>(e: &mut E, op: FlagOp, a: E::Val<W>, b: E::Val<W>, flags: bool) -> E::Val<W> {
     let bin = if op == FlagOp::Sub { Bin::Sub } else { Bin::Add };
     let r = e.bin(bin, a, b);
@@ -65,6 +66,7 @@ fn arith<E: Arm, W: Int>(e: &mut E, op: FlagOp, a: E::Val<W>, b: E::Val<W>, flag
 
 macro_rules! arith_imm { ($($(#[$doc:meta])* $name:ident $op:ident $s:literal;)*) => { $(
     $(#[$doc])*
+    #[inline(always)]
     fn $name<E: Arm>(e: &mut E, sf: u32, sh: u32, imm: u32, n: u32, d: u32) -> Exec<E> {
         by_sf!(sf, W => {
             let a = e.x_or_sp::<W>(n);
@@ -87,6 +89,7 @@ arith_imm! {
 }
 
 /// `ShiftReg(m, type, amount)`.
+#[inline(always)]
 fn shifted<E: Arm, W: Int>(e: &mut E, m: u32, kind: u32, amount: u32) -> E::Val<W> {
     let v = e.x::<W>(m);
     e.shift([Bin::Shl, Bin::Shr, Bin::Sar, Bin::Ror][kind as usize & 3], v, amount)
@@ -94,6 +97,7 @@ fn shifted<E: Arm, W: Int>(e: &mut E, m: u32, kind: u32, amount: u32) -> E::Val<
 
 macro_rules! arith_shifted { ($($(#[$doc:meta])* $name:ident $op:ident $s:literal;)*) => { $(
     $(#[$doc])*
+    #[inline(always)]
     fn $name<E: Arm>(e: &mut E, sf: u32, t: u32, m: u32, i: u32, n: u32, d: u32) -> Exec<E> {
         if t == 3 || (sf == 0 && i >= 32) {
             return e.undefined();
@@ -118,6 +122,7 @@ arith_shifted! {
 }
 
 /// `ExtendReg(m, option, shift)`.
+#[inline(always)]
 pub(crate) fn extended<E: Arm, W: Int>(e: &mut E, m: u32, option: u32, shift: u32) -> E::Val<W> {
     macro_rules! extend {
         ($From:ty, $f:ident) => {{
@@ -140,6 +145,7 @@ pub(crate) fn extended<E: Arm, W: Int>(e: &mut E, m: u32, option: u32, shift: u3
 
 macro_rules! arith_extended { ($($(#[$doc:meta])* $name:ident $op:ident $s:literal;)*) => { $(
     $(#[$doc])*
+    #[inline(always)]
     fn $name<E: Arm>(e: &mut E, sf: u32, m: u32, option: u32, i: u32, n: u32, d: u32) -> Exec<E> {
         if i > 4 {
             return e.undefined();
@@ -164,6 +170,7 @@ arith_extended! {
 }
 
 /// The carry flag as a value of width `W`.
+#[inline(always)]
 fn carry<E: Arm, W: Int>(e: &mut E) -> (E::Val<W1>, E::Val<W>) {
     let c = e.cond(Cond::CS as u32);
     (c, e.zext::<W1, W>(c))
@@ -171,6 +178,7 @@ fn carry<E: Arm, W: Int>(e: &mut E) -> (E::Val<W1>, E::Val<W>) {
 
 macro_rules! arith_carry { ($($(#[$doc:meta])* $name:ident $op:ident $s:literal;)*) => { $(
     $(#[$doc])*
+    #[inline(always)]
     fn $name<E: Arm>(e: &mut E, sf: u32, m: u32, n: u32, d: u32) -> Exec<E> {
         by_sf!(sf, W => {
             let (a, b) = (e.x::<W>(n), e.x::<W>(m));
@@ -233,6 +241,7 @@ pub(crate) fn bit_mask(sf: u32, n: u32, r: u32, s: u32) -> Option<u64> {
 }
 
 /// Sets N and Z from a result, clears C and V.
+#[inline(always)]
 fn set_nz<E: Arm, W: Int>(e: &mut E, r: E::Val<W>) {
     let no = e.lit::<W1>(false);
     let f = e.flags::<W>(FlagOp::Logic, r, r, no);
@@ -241,6 +250,7 @@ fn set_nz<E: Arm, W: Int>(e: &mut E, r: E::Val<W>) {
 
 macro_rules! logic_imm { ($($(#[$doc:meta])* $name:ident $op:ident $s:literal;)*) => { $(
     $(#[$doc])*
+    #[inline(always)]
     fn $name<E: Arm>(e: &mut E, sf: u32, N: u32, r: u32, s: u32, n: u32, d: u32) -> Exec<E> {
         let Some(mask) = bit_mask(sf, N, r, s) else { return e.undefined() };
         by_sf!(sf, W => {
@@ -273,6 +283,7 @@ logic_imm! {
 
 macro_rules! logic_shifted { ($($(#[$doc:meta])* $name:ident $op:ident $invert:literal $s:literal;)*) => { $(
     $(#[$doc])*
+    #[inline(always)]
     fn $name<E: Arm>(e: &mut E, sf: u32, t: u32, m: u32, i: u32, n: u32, d: u32) -> Exec<E> {
         if sf == 0 && i >= 32 {
             return e.undefined();
@@ -311,6 +322,7 @@ logic_shifted! {
 }
 
 /// Writes a wide-move constant.
+#[inline(always)]
 fn mov_const<E: Arm>(e: &mut E, sf: u32, d: u32, x: u64) -> Exec<E> {
     by_sf!(sf, W => {
         let v = e.lit::<W>(W::dec(x));
@@ -320,6 +332,7 @@ fn mov_const<E: Arm>(e: &mut E, sf: u32, d: u32, x: u64) -> Exec<E> {
 }
 
 /// MOVN: `Rd = NOT (imm16 << 16*hw)`. [C6.2.249]
+#[inline(always)]
 fn movn<E: Arm>(e: &mut E, sf: u32, hw: u32, imm: u32, d: u32) -> Exec<E> {
     if sf == 0 && hw > 1 {
         return e.undefined();
@@ -328,6 +341,7 @@ fn movn<E: Arm>(e: &mut E, sf: u32, hw: u32, imm: u32, d: u32) -> Exec<E> {
 }
 
 /// MOVZ: `Rd = imm16 << 16*hw`. [C6.2.250]
+#[inline(always)]
 fn movz<E: Arm>(e: &mut E, sf: u32, hw: u32, imm: u32, d: u32) -> Exec<E> {
     if sf == 0 && hw > 1 {
         return e.undefined();
@@ -336,6 +350,7 @@ fn movz<E: Arm>(e: &mut E, sf: u32, hw: u32, imm: u32, d: u32) -> Exec<E> {
 }
 
 /// MOVK: replaces 16 bits of Rd. [C6.2.248]
+#[inline(always)]
 fn movk<E: Arm>(e: &mut E, sf: u32, hw: u32, imm: u32, d: u32) -> Exec<E> {
     if sf == 0 && hw > 1 {
         return e.undefined();
@@ -371,6 +386,7 @@ fn adrp<E: Arm>(e: &mut E, l: u32, i: u32, d: u32) -> Exec<E> {
 }
 
 /// Flags of a comparison if the condition holds, else the constant `f`.
+#[inline(always)]
 fn conditional_compare<E: Arm, W: Int>(e: &mut E, op: FlagOp, a: E::Val<W>, b: E::Val<W>, c: u32, f: u32) {
     let carry = e.lit::<W1>(op == FlagOp::Sub);
     let holds = e.cond(c);
@@ -382,6 +398,7 @@ fn conditional_compare<E: Arm, W: Int>(e: &mut E, op: FlagOp, a: E::Val<W>, b: E
 
 macro_rules! conditional { ($($(#[$doc:meta])* $imm:ident $reg:ident $op:ident;)*) => { $(
     $(#[$doc])*
+    #[inline(always)]
     fn $imm<E: Arm>(e: &mut E, sf: u32, i: u32, c: u32, n: u32, f: u32) -> Exec<E> {
         by_sf!(sf, W => {
             let (a, b) = (e.x::<W>(n), e.lit::<W>(W::dec(i as u64)));
@@ -390,6 +407,7 @@ macro_rules! conditional { ($($(#[$doc:meta])* $imm:ident $reg:ident $op:ident;)
         Ok(Flow::Next)
     }
     $(#[$doc])*
+    #[inline(always)]
     fn $reg<E: Arm>(e: &mut E, sf: u32, m: u32, c: u32, n: u32, f: u32) -> Exec<E> {
         by_sf!(sf, W => {
             let (a, b) = (e.x::<W>(n), e.x::<W>(m));
@@ -407,6 +425,7 @@ conditional! {
 
 macro_rules! selects { ($($(#[$doc:meta])* $name:ident |$e:ident, $b:ident, $W:ident| $else:expr;)*) => { $(
     $(#[$doc])*
+    #[inline(always)]
     fn $name<E: Arm>($e: &mut E, sf: u32, m: u32, c: u32, n: u32, d: u32) -> Exec<E> {
         by_sf!(sf, $W => {
             let (a, $b) = ($e.x::<$W>(n), $e.x::<$W>(m));

@@ -11,27 +11,27 @@ use crate::width::{Int, W32, W64};
 use crate::{arm::Arm64, core::Core};
 
 crate::rows! { Arm;
-    "SBFM" "z 00 100110 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => sbfm;
-    "BFM"  "z 01 100110 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => bfm;
-    "UBFM" "z 10 100110 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => ubfm;
-    "EXTR" "z 00 100111 N 0 mmmmm ssssss nnnnn ddddd" (z, N, m, s, n, d) => extr;
+    "SBFM" "z 00 100110 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => sbfm {z=1} {z=0};
+    "BFM"  "z 01 100110 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => bfm {z=1} {z=0};
+    "UBFM" "z 10 100110 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => ubfm {z=1} {z=0};
+    "EXTR" "z 00 100111 N 0 mmmmm ssssss nnnnn ddddd" (z, N, m, s, n, d) => extr {z=1} {z=0};
     "RBIT"  "z 1 0 11010110 00000 000000 nnnnn ddddd" (z, n, d) => rbit;
     "REV16" "z 1 0 11010110 00000 000001 nnnnn ddddd" (z, n, d) => rev16;
     "REV (32-bit)" "0 1 0 11010110 00000 000010 nnnnn ddddd" (n, d) => rev_w;
     "REV32" "1 1 0 11010110 00000 000010 nnnnn ddddd" (n, d) => rev32;
     "REV (64-bit)" "1 1 0 11010110 00000 000011 nnnnn ddddd" (n, d) => rev_x;
-    "CLZ"   "z 1 0 11010110 00000 000100 nnnnn ddddd" (z, n, d) => clz;
+    "CLZ"   "z 1 0 11010110 00000 000100 nnnnn ddddd" (z, n, d) => clz {z=1} {z=0};
     "CLS"   "z 1 0 11010110 00000 000101 nnnnn ddddd" (z, n, d) => cls;
-    "UDIV" "z 0 0 11010110 mmmmm 000010 nnnnn ddddd" (z, m, n, d) => udiv;
-    "SDIV" "z 0 0 11010110 mmmmm 000011 nnnnn ddddd" (z, m, n, d) => sdiv;
-    "LSLV" "z 0 0 11010110 mmmmm 001000 nnnnn ddddd" (z, m, n, d) => lslv;
-    "LSRV" "z 0 0 11010110 mmmmm 001001 nnnnn ddddd" (z, m, n, d) => lsrv;
-    "ASRV" "z 0 0 11010110 mmmmm 001010 nnnnn ddddd" (z, m, n, d) => asrv;
-    "RORV" "z 0 0 11010110 mmmmm 001011 nnnnn ddddd" (z, m, n, d) => rorv;
+    "UDIV" "z 0 0 11010110 mmmmm 000010 nnnnn ddddd" (z, m, n, d) => udiv {z=1} {z=0};
+    "SDIV" "z 0 0 11010110 mmmmm 000011 nnnnn ddddd" (z, m, n, d) => sdiv {z=1} {z=0};
+    "LSLV" "z 0 0 11010110 mmmmm 001000 nnnnn ddddd" (z, m, n, d) => lslv {z=1} {z=0};
+    "LSRV" "z 0 0 11010110 mmmmm 001001 nnnnn ddddd" (z, m, n, d) => lsrv {z=1} {z=0};
+    "ASRV" "z 0 0 11010110 mmmmm 001010 nnnnn ddddd" (z, m, n, d) => asrv {z=1} {z=0};
+    "RORV" "z 0 0 11010110 mmmmm 001011 nnnnn ddddd" (z, m, n, d) => rorv {z=1} {z=0};
     "CRC32"  "z 0 0 11010110 mmmmm 010 0 ss nnnnn ddddd" (z, m, s, n, d) if feat::CRC32 => crc32;
     "CRC32C" "z 0 0 11010110 mmmmm 010 1 ss nnnnn ddddd" (z, m, s, n, d) if feat::CRC32 => crc32c;
-    "MADD"   "z 00 11011 000 mmmmm 0 aaaaa nnnnn ddddd" (z, m, a, n, d) => madd;
-    "MSUB"   "z 00 11011 000 mmmmm 1 aaaaa nnnnn ddddd" (z, m, a, n, d) => msub;
+    "MADD"   "z 00 11011 000 mmmmm 0 aaaaa nnnnn ddddd" (z, m, a, n, d) => madd {z=1} {z=0};
+    "MSUB"   "z 00 11011 000 mmmmm 1 aaaaa nnnnn ddddd" (z, m, a, n, d) => msub {z=1} {z=0};
     "SMADDL" "1 00 11011 001 mmmmm 0 aaaaa nnnnn ddddd" (m, a, n, d) => smaddl;
     "SMSUBL" "1 00 11011 001 mmmmm 1 aaaaa nnnnn ddddd" (m, a, n, d) => smsubl;
     "UMADDL" "1 00 11011 101 mmmmm 0 aaaaa nnnnn ddddd" (m, a, n, d) => umaddl;
@@ -47,12 +47,14 @@ crate::rows! { Arm;
 }
 
 /// Whether the fields of a bit-field instruction are reserved.
+#[inline(always)]
 fn reserved(sf: u32, n: u32, r: u32, s: u32) -> bool {
     n != sf || (sf == 0 && (r >= 32 || s >= 32))
 }
 
 /// SBFM: a signed bit field, moved. [C6.2.303]
 #[expect(non_snake_case, reason = "N is the manual's name for the field")]
+#[inline(always)]
 fn sbfm<E: Arm>(e: &mut E, sf: u32, N: u32, r: u32, s: u32, n: u32, d: u32) -> Exec<E> {
     if reserved(sf, N, r, s) {
         return e.undefined();
@@ -73,6 +75,7 @@ fn sbfm<E: Arm>(e: &mut E, sf: u32, N: u32, r: u32, s: u32, n: u32, d: u32) -> E
 
 /// UBFM: an unsigned bit field, moved. [C6.2.426]
 #[expect(non_snake_case, reason = "N is the manual's name for the field")]
+#[inline(always)]
 fn ubfm<E: Arm>(e: &mut E, sf: u32, N: u32, r: u32, s: u32, n: u32, d: u32) -> Exec<E> {
     if reserved(sf, N, r, s) {
         return e.undefined();
@@ -101,6 +104,7 @@ fn ubfm<E: Arm>(e: &mut E, sf: u32, N: u32, r: u32, s: u32, n: u32, d: u32) -> E
 
 /// BFM: a bit field, inserted into Rd. [C6.2.36]
 #[expect(non_snake_case, reason = "N is the manual's name for the field")]
+#[inline(always)]
 fn bfm<E: Arm>(e: &mut E, sf: u32, N: u32, r: u32, s: u32, n: u32, d: u32) -> Exec<E> {
     if reserved(sf, N, r, s) {
         return e.undefined();
@@ -126,6 +130,7 @@ fn bfm<E: Arm>(e: &mut E, sf: u32, N: u32, r: u32, s: u32, n: u32, d: u32) -> Ex
 
 /// EXTR: bits `s` and up of the pair Rn:Rm. [C6.2.123]
 #[expect(non_snake_case, reason = "N is the manual's name for the field")]
+#[inline(always)]
 fn extr<E: Arm>(e: &mut E, sf: u32, N: u32, m: u32, s: u32, n: u32, d: u32) -> Exec<E> {
     if N != sf || (sf == 0 && s >= 32) {
         return e.undefined();

@@ -12,8 +12,8 @@ crate::rows! { Arm;
     "B"  "0 00101 iiiiiiiiiiiiiiiiiiiiiiiiii" (i) => b;
     "BL" "1 00101 iiiiiiiiiiiiiiiiiiiiiiiiii" (i) => bl;
     "B.cond" "0101010 0 iiiiiiiiiiiiiiiiiii 0 cccc" (i, c) => b_cond;
-    "CBZ"  "z 011010 0 iiiiiiiiiiiiiiiiiii ttttt" (z, i, t) => cbz;
-    "CBNZ" "z 011010 1 iiiiiiiiiiiiiiiiiii ttttt" (z, i, t) => cbnz;
+    "CBZ"  "z 011010 0 iiiiiiiiiiiiiiiiiii ttttt" (z, i, t) => cbz {z=1} {z=0};
+    "CBNZ" "z 011010 1 iiiiiiiiiiiiiiiiiii ttttt" (z, i, t) => cbnz {z=1} {z=0};
     "TBZ"  "h 011011 0 bbbbb iiiiiiiiiiiiii ttttt" (h, b, i, t) => tbz;
     "TBNZ" "h 011011 1 bbbbb iiiiiiiiiiiiii ttttt" (h, b, i, t) => tbnz;
     "BR"   "1101011 0000 11111 000000 nnnnn 00000" (n) => br;
@@ -57,6 +57,7 @@ fn b_cond<E: Arm>(e: &mut E, i: u32, c: u32) -> Exec<E> {
     e.branch(holds, offset(i, 19))
 }
 
+#[inline(always)]
 fn compare_branch<E: Arm>(e: &mut E, op: Cmp, sf: u32, i: u32, t: u32) -> Exec<E> {
     by_sf!(sf, W => {
         let (v, zero) = (e.x::<W>(t), e.lit::<W>(0));
@@ -66,15 +67,18 @@ fn compare_branch<E: Arm>(e: &mut E, op: Cmp, sf: u32, i: u32, t: u32) -> Exec<E
 }
 
 /// CBZ. [C6.2.56]
+#[inline(always)]
 fn cbz<E: Arm>(e: &mut E, sf: u32, i: u32, t: u32) -> Exec<E> {
     compare_branch(e, Cmp::Eq, sf, i, t)
 }
 
 /// CBNZ. [C6.2.55]
+#[inline(always)]
 fn cbnz<E: Arm>(e: &mut E, sf: u32, i: u32, t: u32) -> Exec<E> {
     compare_branch(e, Cmp::Ne, sf, i, t)
 }
 
+#[inline(always)]
 fn test_branch<E: Arm>(e: &mut E, op: Cmp, bit: u32, i: u32, t: u32) -> Exec<E> {
     let (v, mask, zero) = (e.x::<W64>(t), e.lit::<W64>(1 << bit), e.lit::<W64>(0));
     let v = e.bin(Bin::And, v, mask);
@@ -116,6 +120,7 @@ fn branch_to<E: Arm>(e: &mut E, to: E::Val<W64>, n: u32, kind: Transfer) -> Exec
 }
 
 /// `BranchAddr`: where the top byte is ignored, it is replaced by copies of bit 55.
+#[inline(always)]
 fn branch_addr<E: Arm>(e: &mut E, to: E::Val<W64>) -> E::Val<W64> {
     let (t0, t1) = (e.cx().mode & mode::TBI0 != 0, e.cx().mode & mode::TBI1 != 0);
     if !t0 && !t1 {

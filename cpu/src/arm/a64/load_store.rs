@@ -8,30 +8,30 @@ use crate::op::{Bin, Cmp, Un};
 use crate::width::{W8, W16, W32, W64};
 
 crate::rows! { Arm;
-    "STR (unsigned offset)"  "ss 111 0 01 00 iiiiiiiiiiii nnnnn ttttt" (s, i, n, t) => str_uimm;
-    "LDR (unsigned offset)"  "ss 111 0 01 01 iiiiiiiiiiii nnnnn ttttt" (s, i, n, t) => ldr_uimm;
-    "LDRS (unsigned offset)" "ss 111 0 01 1w iiiiiiiiiiii nnnnn ttttt" (s, w, i, n, t) => ldrs_uimm;
-    "STUR"  "ss 111 0 00 00 0 iiiiiiiii 00 nnnnn ttttt" (s, i, n, t) => stur;
-    "LDUR"  "ss 111 0 00 01 0 iiiiiiiii 00 nnnnn ttttt" (s, i, n, t) => ldur;
-    "LDURS" "ss 111 0 00 1w 0 iiiiiiiii 00 nnnnn ttttt" (s, w, i, n, t) => ldurs;
-    "STR (post-index)"  "ss 111 0 00 00 0 iiiiiiiii 01 nnnnn ttttt" (s, i, n, t) => str_post;
-    "LDR (post-index)"  "ss 111 0 00 01 0 iiiiiiiii 01 nnnnn ttttt" (s, i, n, t) => ldr_post;
-    "LDRS (post-index)" "ss 111 0 00 1w 0 iiiiiiiii 01 nnnnn ttttt" (s, w, i, n, t) => ldrs_post;
+    "STR (unsigned offset)"  "ss 111 0 01 00 iiiiiiiiiiii nnnnn ttttt" (s, i, n, t) => str_uimm {s=3} {s=2} {s=0} {s=1};
+    "LDR (unsigned offset)"  "ss 111 0 01 01 iiiiiiiiiiii nnnnn ttttt" (s, i, n, t) => ldr_uimm {s=3} {s=2} {s=0} {s=1};
+    "LDRS (unsigned offset)" "ss 111 0 01 1w iiiiiiiiiiii nnnnn ttttt" (s, w, i, n, t) => ldrs_uimm {s=2 w=0} {s=0 w=1} {s=1 w=1};
+    "STUR"  "ss 111 0 00 00 0 iiiiiiiii 00 nnnnn ttttt" (s, i, n, t) => stur {s=3} {s=2} {s=0} {s=1};
+    "LDUR"  "ss 111 0 00 01 0 iiiiiiiii 00 nnnnn ttttt" (s, i, n, t) => ldur {s=3} {s=2} {s=0} {s=1};
+    "LDURS" "ss 111 0 00 1w 0 iiiiiiiii 00 nnnnn ttttt" (s, w, i, n, t) => ldurs {s=2 w=0} {s=0 w=1} {s=1 w=1};
+    "STR (post-index)"  "ss 111 0 00 00 0 iiiiiiiii 01 nnnnn ttttt" (s, i, n, t) => str_post {s=3} {s=2} {s=0} {s=1};
+    "LDR (post-index)"  "ss 111 0 00 01 0 iiiiiiiii 01 nnnnn ttttt" (s, i, n, t) => ldr_post {s=3} {s=2} {s=0} {s=1};
+    "LDRS (post-index)" "ss 111 0 00 1w 0 iiiiiiiii 01 nnnnn ttttt" (s, w, i, n, t) => ldrs_post {s=2 w=0} {s=0 w=1} {s=1 w=1};
     "STTR"  "ss 111 0 00 00 0 iiiiiiiii 10 nnnnn ttttt" (s, i, n, t) => sttr;
     "LDTR"  "ss 111 0 00 01 0 iiiiiiiii 10 nnnnn ttttt" (s, i, n, t) => ldtr;
     "LDTRS" "ss 111 0 00 1w 0 iiiiiiiii 10 nnnnn ttttt" (s, w, i, n, t) => ldtrs;
-    "STR (pre-index)"  "ss 111 0 00 00 0 iiiiiiiii 11 nnnnn ttttt" (s, i, n, t) => str_pre;
-    "LDR (pre-index)"  "ss 111 0 00 01 0 iiiiiiiii 11 nnnnn ttttt" (s, i, n, t) => ldr_pre;
+    "STR (pre-index)"  "ss 111 0 00 00 0 iiiiiiiii 11 nnnnn ttttt" (s, i, n, t) => str_pre {s=3} {s=2} {s=0} {s=1};
+    "LDR (pre-index)"  "ss 111 0 00 01 0 iiiiiiiii 11 nnnnn ttttt" (s, i, n, t) => ldr_pre {s=3} {s=2} {s=0} {s=1};
     "LDRS (pre-index)" "ss 111 0 00 1w 0 iiiiiiiii 11 nnnnn ttttt" (s, w, i, n, t) => ldrs_pre;
-    "STR (register)"  "ss 111 0 00 00 1 mmmmm ooo h 10 nnnnn ttttt" (s, m, o, h, n, t) => str_reg;
-    "LDR (register)"  "ss 111 0 00 01 1 mmmmm ooo h 10 nnnnn ttttt" (s, m, o, h, n, t) => ldr_reg;
-    "LDRS (register)" "ss 111 0 00 1w 1 mmmmm ooo h 10 nnnnn ttttt" (s, w, m, o, h, n, t) => ldrs_reg;
+    "STR (register)"  "ss 111 0 00 00 1 mmmmm ooo h 10 nnnnn ttttt" (s, m, o, h, n, t) => str_reg {s=3 o=3} {s=2 o=3} {s=0 o=3} {s=3 o=2} {s=2 o=2} {s=0 o=2} {s=3} {s=2} {s=0} {s=1};
+    "LDR (register)"  "ss 111 0 00 01 1 mmmmm ooo h 10 nnnnn ttttt" (s, m, o, h, n, t) => ldr_reg {s=3 o=3} {s=2 o=3} {s=0 o=3} {s=3 o=2} {s=2 o=2} {s=0 o=2} {s=3} {s=2} {s=0} {s=1};
+    "LDRS (register)" "ss 111 0 00 1w 1 mmmmm ooo h 10 nnnnn ttttt" (s, w, m, o, h, n, t) => ldrs_reg {s=2 w=0} {s=0 w=1} {s=1 w=1};
     "LDR (literal, W)" "00 011 0 00 iiiiiiiiiiiiiiiiiii ttttt" (i, t) => ldr_lit_w;
     "LDR (literal, X)" "01 011 0 00 iiiiiiiiiiiiiiiiiii ttttt" (i, t) => ldr_lit_x;
     "LDRSW (literal)"  "10 011 0 00 iiiiiiiiiiiiiiiiiii ttttt" (i, t) => ldrsw_lit;
     "PRFM (literal)"   "11 011 0 00 iiiiiiiiiiiiiiiiiii ttttt" () => prefetch;
-    "STP"   "z0 101 0 0mm 0 iiiiiii uuuuu nnnnn ttttt" (z, m, i, u, n, t) => stp;
-    "LDP"   "z0 101 0 0mm 1 iiiiiii uuuuu nnnnn ttttt" (z, m, i, u, n, t) => ldp;
+    "STP"   "z0 101 0 0mm 0 iiiiiii uuuuu nnnnn ttttt" (z, m, i, u, n, t) => stp {z=1 m=2} {z=1 m=1} {z=1 m=3} {z=0 m=2};
+    "LDP"   "z0 101 0 0mm 1 iiiiiii uuuuu nnnnn ttttt" (z, m, i, u, n, t) => ldp {z=1 m=2} {z=1 m=1} {z=1 m=3} {z=0 m=2};
     "LDPSW" "01 101 0 0mm 1 iiiiiii uuuuu nnnnn ttttt" (m, i, u, n, t) => ldpsw;
     "LDRAA/LDRAB" "11 111 0 00 k s 1 iiiiiiiii w 1 nnnnn ttttt" (k, s, i, w, n, t) if feat::PAUTH => ldra;
     "STLUR"  "ss 011001 00 0 iiiiiiiii 00 nnnnn ttttt" (s, i, n, t) if feat::LRCPC2 => stlur;
@@ -40,6 +40,7 @@ crate::rows! { Arm;
 }
 
 /// A base address: `CheckSPAlignment` applies where it is the stack pointer.
+#[inline(always)]
 pub(crate) fn base<E: Arm>(e: &mut E, n: u32) -> Result<E::Val<W64>, E::Abort> {
     let at = e.x_or_sp::<W64>(n);
     if n == 31 && e.cx().mode & mode::SP_CHECK != 0 {
@@ -52,6 +53,7 @@ pub(crate) fn base<E: Arm>(e: &mut E, n: u32) -> Result<E::Val<W64>, E::Abort> {
 }
 
 /// Loads `1 << log2` bytes in the data endianness, zero extended.
+#[inline(always)]
 pub(crate) fn read<E: Arm>(
     e: &mut E,
     k: Access,
@@ -63,6 +65,7 @@ pub(crate) fn read<E: Arm>(
 }
 
 /// Stores the low `1 << log2` bytes in the data endianness.
+#[inline(always)]
 pub(crate) fn write<E: Arm>(
     e: &mut E,
     k: Access,
@@ -80,6 +83,7 @@ pub(crate) fn swap<E: Arm>(e: &mut E, log2: u32, v: E::Val<W64>) -> E::Val<W64> 
 }
 
 /// Sign extends the low `1 << log2` bytes into a W (`w` = 1) or X register and writes it.
+#[inline(always)]
 fn set_signed<E: Arm>(e: &mut E, log2: u32, w: u32, t: u32, v: E::Val<W64>) {
     macro_rules! put {
         ($From:ty) => {{
@@ -115,6 +119,7 @@ pub(crate) enum Index {
 
 impl Index {
     /// The address of the access, and the new base.
+    #[inline(always)]
     pub(crate) fn address<E: Arm>(
         self,
         e: &mut E,
@@ -127,6 +132,7 @@ impl Index {
     }
 
     /// Writes the new base back where the form asks for it.
+    #[inline(always)]
     pub(crate) fn write_back<E: Arm>(self, e: &mut E, n: u32, new: E::Val<W64>) {
         if self != Index::Offset {
             e.set_x_or_sp::<W64>(n, new);
@@ -134,6 +140,7 @@ impl Index {
     }
 }
 
+#[inline(always)]
 fn load_index<E: Arm>(e: &mut E, k: Access, log2: u32, ix: Index, offset: u64, n: u32, t: u32) -> Exec<E> {
     let (at, new) = ix.address(e, n, offset)?;
     let v = read(e, k, log2, at)?;
@@ -142,6 +149,7 @@ fn load_index<E: Arm>(e: &mut E, k: Access, log2: u32, ix: Index, offset: u64, n
     Ok(Flow::Next)
 }
 
+#[inline(always)]
 fn store_index<E: Arm>(e: &mut E, k: Access, log2: u32, ix: Index, offset: u64, n: u32, t: u32) -> Exec<E> {
     let (at, new) = ix.address(e, n, offset)?;
     let v = e.x::<W64>(t);
@@ -150,6 +158,7 @@ fn store_index<E: Arm>(e: &mut E, k: Access, log2: u32, ix: Index, offset: u64, 
     Ok(Flow::Next)
 }
 
+#[inline(always)]
 fn load_signed<E: Arm>(
     e: &mut E,
     k: Access,
@@ -176,14 +185,17 @@ fn load_signed<E: Arm>(
 
 macro_rules! indexed { ($($(#[$doc:meta])* $st:ident $ld:ident $lds:ident |$i:ident, $s:ident| $off:expr, $ix:ident, $k:expr;)*) => { $(
     $(#[$doc])*
+    #[inline(always)]
     fn $st<E: Arm>(e: &mut E, $s: u32, $i: u32, n: u32, t: u32) -> Exec<E> {
         store_index(e, $k, $s, Index::$ix, $off, n, t)
     }
     $(#[$doc])*
+    #[inline(always)]
     fn $ld<E: Arm>(e: &mut E, $s: u32, $i: u32, n: u32, t: u32) -> Exec<E> {
         load_index(e, $k, $s, Index::$ix, $off, n, t)
     }
     $(#[$doc])*
+    #[inline(always)]
     fn $lds<E: Arm>(e: &mut E, $s: u32, w: u32, $i: u32, n: u32, t: u32) -> Exec<E> {
         load_signed(e, $k, $s, w, Index::$ix, $off, n, t)
     }
@@ -202,6 +214,7 @@ indexed! {
 }
 
 /// The address of a register-offset access; options without bit 1 are reserved and give `None`.
+#[inline(always)]
 pub(crate) fn register_address<E: Arm>(
     e: &mut E,
     m: u32,
@@ -215,6 +228,7 @@ pub(crate) fn register_address<E: Arm>(
 }
 
 /// STR (register). [C6.2.389]
+#[inline(always)]
 fn str_reg<E: Arm>(e: &mut E, s: u32, m: u32, o: u32, h: u32, n: u32, t: u32) -> Exec<E> {
     if o & 2 == 0 {
         return e.undefined();
@@ -226,6 +240,7 @@ fn str_reg<E: Arm>(e: &mut E, s: u32, m: u32, o: u32, h: u32, n: u32, t: u32) ->
 }
 
 /// LDR (register). [C6.2.227]
+#[inline(always)]
 fn ldr_reg<E: Arm>(e: &mut E, s: u32, m: u32, o: u32, h: u32, n: u32, t: u32) -> Exec<E> {
     if o & 2 == 0 {
         return e.undefined();
@@ -237,6 +252,7 @@ fn ldr_reg<E: Arm>(e: &mut E, s: u32, m: u32, o: u32, h: u32, n: u32, t: u32) ->
 }
 
 /// LDRSB, LDRSH, LDRSW, PRFM (register). [C6.2.231]
+#[inline(always)]
 fn ldrs_reg<E: Arm>(e: &mut E, s: u32, w: u32, m: u32, o: u32, h: u32, n: u32, t: u32) -> Exec<E> {
     if s == 3 && w == 0 && o & 2 != 0 {
         return Ok(Flow::Next);
@@ -296,6 +312,7 @@ pub(crate) const fn imm7(i: u32, log2: u32) -> u64 {
 }
 
 /// STP, STNP. [C6.2.386]
+#[inline(always)]
 fn stp<E: Arm>(e: &mut E, sf: u32, m: u32, i: u32, t2: u32, n: u32, t: u32) -> Exec<E> {
     let log2 = 2 + sf;
     let ix = pair_index(m);
@@ -317,6 +334,7 @@ fn stp<E: Arm>(e: &mut E, sf: u32, m: u32, i: u32, t2: u32, n: u32, t: u32) -> E
 }
 
 /// Loads the two values of a pair, zero extended.
+#[inline(always)]
 fn load_two<E: Arm>(e: &mut E, log2: u32, at: E::Val<W64>) -> Result<(E::Val<W64>, E::Val<W64>), E::Abort> {
     if e.cx().mode & mode::BIG_ENDIAN != 0 {
         let a = read(e, Access::PLAIN, log2, at)?;
@@ -331,6 +349,7 @@ fn load_two<E: Arm>(e: &mut E, log2: u32, at: E::Val<W64>) -> Result<(E::Val<W64
 }
 
 /// LDP, LDNP. [C6.2.222]
+#[inline(always)]
 fn ldp<E: Arm>(e: &mut E, sf: u32, m: u32, i: u32, t2: u32, n: u32, t: u32) -> Exec<E> {
     let log2 = 2 + sf;
     let ix = pair_index(m);

@@ -95,4 +95,17 @@ mod tests {
     fn rows_do_not_overlap() {
         assert_eq!(super::interp_table().ambiguous(), []);
     }
+
+    #[test]
+    fn every_form_can_be_chosen() {
+        for row in super::interp_table().rows() {
+            for (i, form) in row.forms.iter().enumerate() {
+                assert_eq!(form.mask & row.mask, 0, "{} gives a value to fixed bits", row.name);
+                let wider = |f: &crate::table::Form<_>| {
+                    f.mask & form.mask == f.mask && form.value & f.mask == f.value
+                };
+                assert!(!row.forms[..i].iter().any(wider), "{}: form {i} hides behind a wider one", row.name);
+            }
+        }
+    }
 }
