@@ -125,6 +125,34 @@ pub trait Arch: Sized + Send + 'static {
     fn deliver(core: &mut Core<Self>);
     /// Takes a pending interrupt that the state admits. True if the state changed.
     fn interrupt(core: &mut Core<Self>) -> bool;
+    /// Whether the architecture wants to look at every instruction of a mode: [`Arch::before_fetch`], [`Arch::before`]
+    /// and [`Arch::after`] are called.
+    fn watched(mode: u32) -> bool;
+    /// Whether it wants to look at every access of a mode: no access hits the TLB, and [`Arch::access`] is called.
+    fn guarded(mode: u32) -> bool;
+    /// Before an instruction is fetched in a watched mode.
+    ///
+    /// # Errors
+    /// With the exception that comes before those of fetching.
+    fn before_fetch(core: &mut Core<Self>) -> Result<(), Raised>;
+    /// Before a fetched instruction runs in a watched mode.
+    ///
+    /// # Errors
+    /// With the exception that is taken instead.
+    fn before(core: &mut Core<Self>) -> Result<(), Raised>;
+    /// After an instruction in a watched mode, or its exception.
+    fn after(core: &mut Core<Self>);
+    /// An access in a guarded mode that translation admits: does it read, does it write?
+    ///
+    /// # Errors
+    /// With the exception that it takes.
+    fn access(
+        core: &mut Core<Self>,
+        at: u64,
+        size: u64,
+        how: [bool; 2],
+        unprivileged: bool,
+    ) -> Result<(), Raised>;
     /// The virtual counter, in guest ticks.
     fn clock(core: &Core<Self>) -> u64;
     /// The semantics of an instruction word in a mode.

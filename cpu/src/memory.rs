@@ -14,7 +14,7 @@ impl<A: Arch> Core<A> {
         let writable = m.write && rom_writable;
         let quiet = writable && !self.code.any(ram) && self.journal.is_none();
         let flags = if m.global { 0 } else { NONGLOBAL } | if writable { WRITABLE } else { 0 };
-        if !m.device {
+        if !m.device && !A::guarded(self.mode) {
             let entry = Entry {
                 read: if m.read { page } else { NEVER },
                 write: if quiet { page } else { NEVER },
@@ -40,6 +40,9 @@ impl<A: Arch> Core<A> {
         let m = A::translate(self, at, want, k.unprivileged)?;
         if misaligned && m.device {
             return Err(A::misaligned(self, at, want));
+        }
+        if A::guarded(self.mode) {
+            A::access(self, at, size, [want == Want::Read, want == Want::Write], k.unprivileged)?;
         }
         match self.enter(at, k.unprivileged, &m) {
             Some((ram, writable)) if want != Want::Write || writable => Ok(Place::Ram(ram | at & !PAGE_MASK)),
@@ -152,6 +155,9 @@ impl<A: Arch> Core<A> {
             // Both pages are checked before either is written.
             A::translate(self, at, Want::Write, k.unprivileged)?;
             A::translate(self, at.wrapping_add(room), Want::Write, k.unprivileged)?;
+            if A::guarded(self.mode) {
+                A::access(self, at, size, [false, true], k.unprivileged)?;
+            }
             for i in 0..size {
                 self.store_slow(at.wrapping_add(i), 1, k, value >> (8 * i) & 0xFF)?;
             }
@@ -216,6 +222,10 @@ impl<A: Arch> Core<A> {
             return Ok(Some(at.wrapping_add(e.addend).wrapping_sub(self.ram.host_base())));
         }
         let k = Access { aligned: true, ..k };
+        if A::guarded(self.mode) && at & (size - 1) == 0 {
+            A::translate(self, at, Want::Write, k.unprivileged)?;
+            A::access(self, at, size, [true, true], k.unprivileged)?;
+        }
         Ok(match self.place(at, size, k, Want::Write)? {
             Place::Ram(ram) => {
                 self.stored(ram, size);

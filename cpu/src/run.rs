@@ -133,6 +133,16 @@ impl<A: Arch> Core<A> {
         Ok(page)
     }
 
+    /// The same in a watched mode, unless something is to be done before the instruction.
+    #[cold]
+    #[inline(never)]
+    fn watched_page(&mut self, pc: u64) -> Result<usize, Raised> {
+        A::before_fetch(self)?;
+        let page = self.page(pc)?;
+        A::before(self)?;
+        Ok(page)
+    }
+
     fn decode_page(&mut self, ram: u64, version: u32) -> usize {
         let key = (ram, self.mode);
         let d = &mut self.decoded;
@@ -199,7 +209,7 @@ impl<A: Arch> Core<A> {
         exit
     }
 
-    /// Interprets up to the next taken branch, exception or change of mode, at most `budget` instructions.
+    /// Interprets up to the next taken branch, exception, interrupt or change of mode, at most `budget` instructions.
     pub fn run_to_branch(&mut self, budget: u64) -> Exit {
         let mut left = budget;
         let exit = self.run_inner::<true>(&mut left);
@@ -207,26 +217,53 @@ impl<A: Arch> Core<A> {
         exit
     }
 
+    /// Interprets one instruction, with its exception if it has one; interrupts wait until it is done, so that a
+    /// debugger's user sees the program and not the handlers.
+    pub fn step(&mut self) -> Exit {
+        let mask = std::mem::take(&mut self.poll_mask);
+        let exit = self.run_to_branch(1);
+        // The instruction may have changed what the state admits; the architecture then has set the mask anew.
+        if self.poll_mask == 0 {
+            self.poll_mask = mask;
+        }
+        exit
+    }
+
     fn run_inner<const BRANCH: bool>(&mut self, left: &mut u64) -> Exit {
         loop {
-            if self.requests() != 0 && !A::interrupt(self) && self.attention.bits() & Attention::STOP != 0 {
-                return Exit::Attention;
+            if self.requests() != 0 {
+                let taken = A::interrupt(self);
+                if !taken && self.attention.bits() & Attention::STOP != 0 {
+                    return Exit::Attention;
+                }
+                if BRANCH && taken {
+                    return Exit::Budget;
+                }
             }
             if *left == 0 {
                 return Exit::Budget;
             }
             let pc = self.pc();
-            match self.page(pc) {
+            // In watched modes one instruction at a time.
+            let watched = A::watched(self.mode);
+            match if watched { self.watched_page(pc) } else { self.page(pc) } {
                 Ok(page) => {
                     let mut ops = self.take_ops(page);
-                    *left = self.run_page::<BRANCH>(page, &mut ops, pc, *left);
+                    let most = if watched { 1 } else { *left };
+                    *left -= most - self.run_page::<BRANCH>(page, &mut ops, pc, most);
                     self.decoded.pages[page].ops = Some(ops);
                 }
                 Err(Raised) => {
                     A::deliver(self);
                     *left -= 1;
+                    if BRANCH {
+                        return Exit::Budget;
+                    }
                     continue;
                 }
+            }
+            if watched && !self.refused() {
+                A::after(self);
             }
             self.code_hit = false;
             if self.refused() {

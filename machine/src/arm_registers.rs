@@ -52,7 +52,7 @@ pub fn read(core: &mut Core<Arm64>, group: usize) -> Option<Vec<u128>> {
         }
         2 => readable()
             .map(|r| match r.read {
-                Action::Call(h) | Action::Sync(h) => (h.run)(core, 0, 0, 0).unwrap_or(0).into(),
+                Action::Call(h) | Action::Sync(h) => (h.run)(core, 0, r.code.into(), 0).unwrap_or(0).into(),
                 Action::Counter => core.arch.platform.counter().into(),
                 Action::Zero | Action::None => 0,
                 Action::Word | Action::Then(_) | Action::Masked(_) => core.reg(r.slot).into(),
@@ -90,7 +90,7 @@ pub fn write(core: &mut Core<Arm64>, group: usize, index: usize, value: u128) ->
             match r.write {
                 Action::Call(h) | Action::Sync(h) => {
                     // A debugger's write that the register refuses changes nothing.
-                    let _ = (h.run)(core, value as u64, 0, 0);
+                    let _ = (h.run)(core, value as u64, r.code.into(), 0);
                 }
                 Action::Then(h) => {
                     core.set(r.slot, value as u64);

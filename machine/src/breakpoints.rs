@@ -59,7 +59,8 @@ pub fn run(v: &mut Vcpu, points: &[(BreakpointId, Breakpoint)]) -> (Exit, Option
         }
         let ahead = executes(points).filter_map(|(_, b)| b.address.checked_sub(pc)).filter(|d| *d > 0).min();
         let most = ahead.map_or(left, |bytes| bytes.div_ceil(4).min(left));
-        let exit = if past || watching { v.core.run(1) } else { v.core.run_to_branch(most) };
+        // The instruction that has stopped the processor runs before an interrupt can come back to it.
+        let exit = if past { v.core.step() } else { v.core.run_to_branch(if watching { 1 } else { most }) };
         past = false;
         if exit != Exit::Budget {
             return (exit, None);

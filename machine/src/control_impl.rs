@@ -78,7 +78,7 @@ impl Control for Inner {
         }
     }
 
-    fn step(&self, cpu: CpuId, _others: Others) -> Result<(), ControlError> {
+    fn step(&self, cpu: CpuId, others: Others) -> Result<(), ControlError> {
         if cpu.0 as usize >= self.vcpus.len() {
             return Err(ControlError::NoCpu(cpu.0));
         }
@@ -90,7 +90,7 @@ impl Control for Inner {
             Status::Shutdown(_) => return Err(ControlError::State("the guest is at its end".into())),
             _ => {}
         }
-        *self.shared.stepping.lock() = Some(cpu);
+        *self.shared.stepping.lock() = Some((cpu, others));
         self.clock.start();
         self.shared.set_status(Status::Running);
         Ok(())

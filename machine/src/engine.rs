@@ -9,6 +9,10 @@ use lyrebird_jit::engine::Jit;
 pub trait Engine: Send {
     /// Runs up to `budget` instructions, fewer on a request for attention or a wait for interrupts.
     fn run(&mut self, core: &mut Core<Arm64>, budget: u64) -> Exit;
+    /// Runs one instruction, without interrupts.
+    fn step(&mut self, core: &mut Core<Arm64>) -> Exit {
+        core.step()
+    }
     /// Counters, for `info jit`.
     fn report(&self) -> String;
     /// What is worth saying at the end of the run.

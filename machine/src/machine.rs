@@ -250,7 +250,8 @@ impl Inner {
             socket.reset();
         }
         for cpu in 0..self.vcpus.len() {
-            for which in [lyrebird_cpu::arm::Timer::Physical, lyrebird_cpu::arm::Timer::Virtual] {
+            use lyrebird_cpu::arm::Timer::{Monitors, Physical, Virtual};
+            for which in [Physical, Virtual, Monitors] {
                 lyrebird_cpu::arm::Platform::timer(&*self.board.platform, cpu, which, 0, 0);
             }
         }

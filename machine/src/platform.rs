@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering;
 /// Nanoseconds of a tick of the system counter.
 const TICK: u64 = 1_000_000_000 / FREQUENCY;
 
-/// One generic timer: its output and the deadline that raises it.
+/// One generic timer, or the performance monitors: its output and the deadline that raises it.
 struct Output {
     wire: Wire,
     timer: Timer,
@@ -27,18 +27,23 @@ struct Output {
 pub struct Timers {
     physical: Output,
     virt: Output,
+    monitors: Output,
 }
 
 impl Timers {
     /// Timers that drive these wires.
-    pub fn new(clock: &Clock, cpu: usize, physical: Wire, virt: Wire) -> Self {
+    pub fn new(clock: &Clock, cpu: usize, physical: Wire, virt: Wire, monitors: Wire) -> Self {
         let output = |name: &str, wire: Wire| {
             let timer = clock.timer(format!("{name} timer {cpu}"));
             let up = wire.clone();
             timer.on_expiry(move |_| up.assert());
             Output { wire, timer }
         };
-        Self { physical: output("physical", physical), virt: output("virtual", virt) }
+        Self {
+            physical: output("physical", physical),
+            virt: output("virtual", virt),
+            monitors: output("performance monitors'", monitors),
+        }
     }
 }
 
@@ -130,12 +135,17 @@ impl Platform for VirtPlatform {
         self.clock.now().0 / TICK
     }
 
+    fn nanoseconds(&self) -> u64 {
+        self.clock.now().0
+    }
+
     fn timer(&self, cpu: usize, which: ArmTimer, control: u32, compare: u64) {
         let Some(timers) = self.timers.get(cpu) else { return };
         let timers = timers.lock();
         let output = match which {
             ArmTimer::Physical => &timers.physical,
             ArmTimer::Virtual => &timers.virt,
+            ArmTimer::Monitors => &timers.monitors,
         };
         // Disarmed first, so that an old deadline cannot raise the line after it is lowered.
         output.timer.cancel();

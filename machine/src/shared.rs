@@ -1,7 +1,7 @@
 //! What the threads of a machine share: the run state, each processor's gate, the events.
 
 use crate::breakpoints::Breakpoints;
-use crate::control::{CpuId, Event, Shutdown, Status, StopReason};
+use crate::control::{CpuId, Event, Others, Shutdown, Status, StopReason};
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use lyrebird_cpu::arm::maintenance::Forget;
 use lyrebird_cpu::core::Attention;
@@ -64,8 +64,8 @@ pub struct Shared {
     holders: AtomicUsize,
     /// vCPU threads end.
     over: AtomicBool,
-    /// Instructions that a processor may run in one go; 1 steps.
-    pub stepping: Mutex<Option<CpuId>>,
+    /// The processor that executes one instruction, and what the others do meanwhile.
+    pub stepping: Mutex<Option<(CpuId, Others)>>,
     /// Breakpoints and watchpoints of front ends.
     pub breakpoints: Mutex<Breakpoints>,
     /// There are any.
@@ -195,12 +195,13 @@ impl Shared {
             // Cleared before looking, so that a request that comes later is seen by the engine.
             gate.attention.clear(Attention::STOP);
             let held = self.holders.load(Ordering::SeqCst) != 0;
-            let stepped = self.stepping.lock().map(|c| c.0 as usize == cpu);
-            let mine = stepped.unwrap_or(true);
+            let stepping = *self.stepping.lock();
+            let stepped = stepping.is_some_and(|(c, _)| c.0 as usize == cpu);
+            let mine = stepped || stepping.is_none_or(|(_, others)| others == Others::Run);
             let on = *gate.power.lock() != Power::Off;
             // WFI may end at any time: it does when it is stepped over.
             let awake = !gate.halted.load(Ordering::SeqCst)
-                || stepped == Some(true)
+                || stepped
                 || gate.attention.bits() & (Attention::IRQ | Attention::FIQ | Attention::MAIL) != 0;
             if state.status.is_running() && !held && on && mine && awake && state.requests.is_empty() {
                 gate.halted.store(false, Ordering::SeqCst);

@@ -58,11 +58,11 @@ pub fn run(index: usize, vcpu: &Arc<Mutex<Vcpu>>, shared: &Arc<Shared>) {
         if !std::mem::replace(&mut begun, true) {
             log::debug!("Processor {index} begins at {:#x}", v.core.pc());
         }
-        let stepping = shared.stepping.lock().is_some();
+        let stepping = shared.stepping.lock().is_some_and(|(c, _)| c.0 as usize == index);
         let (exit, stop) = if stepping {
             v.past = None;
             // The supervisor ends the stepping together with the run, so that nobody else is admitted between.
-            (v.engine.run(&mut v.core, 1), Some(StopReason::StepDone))
+            (v.engine.step(&mut v.core), Some(StopReason::StepDone))
         } else if shared.armed.load(Ordering::SeqCst) {
             let points = shared.breakpoints.lock().all().to_vec();
             breakpoints::run(v, &points)

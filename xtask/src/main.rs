@@ -2,6 +2,7 @@
 
 mod bench;
 mod boots;
+mod checks;
 mod console;
 mod cpio;
 mod footprint;
@@ -32,6 +33,8 @@ enum Command {
     Bench(bench::Args),
     /// Boot Debian's kernels on every engine, interrupt controller, model and number of processors.
     Boots(boots::Args),
+    /// Run our programs that look at what a processor offers under Linux: debug, for example.
+    Checks(checks::Args),
     /// Measure memory, start and size of the program against their limits.
     Footprint(footprint::Args),
     /// Fail if a source file is longer than the house allows.
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Guests(args) => guests::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Boots(args) => boots::run(&args),
+        Command::Checks(args) => checks::run(&args),
         Command::Footprint(args) => footprint::run(&args),
         Command::Sizes => sizes::run(),
         Command::Check => check(),

@@ -21,14 +21,14 @@ pub static HALT: Helper<Arm64> = Helper { name: "halt", effects: Effects::ENDS, 
 fn mask_set(core: &mut Core<Arm64>, bits: u64, _: u64, _: u64) -> Result<u64, Raised> {
     let p = core.reg(state::PSTATE);
     core.set(state::PSTATE, p | bits as u32);
-    context::refresh_masks(core);
+    context::refresh_daif(core);
     Ok(0)
 }
 
 fn mask_clear(core: &mut Core<Arm64>, bits: u64, _: u64, _: u64) -> Result<u64, Raised> {
     let p = core.reg(state::PSTATE);
     core.set(state::PSTATE, p & !(bits as u32));
-    context::refresh_masks(core);
+    context::refresh_daif(core);
     Ok(0)
 }
 

@@ -120,6 +120,8 @@ const KEY_USER: BankKey = 1;
 const KEY_KERNEL: BankKey = 2;
 const KEY_KERNEL_PAN: BankKey = 3;
 const KEY_FLAT: BankKey = 4;
+/// Watched modes: nothing is ever entered.
+const KEY_WATCHED: BankKey = 5;
 
 /// Whether a bank belongs to the privileged level.
 pub fn is_kernel(key: BankKey) -> bool {
@@ -138,6 +140,7 @@ pub fn bank_name(key: BankKey) -> String {
         KEY_KERNEL => "EL1".into(),
         KEY_KERNEL_PAN => "EL1 PAN".into(),
         KEY_FLAT => "MMU off".into(),
+        KEY_WATCHED => "watched".into(),
         _ => "unused".into(),
     }
 }
@@ -155,14 +158,15 @@ pub fn refresh(core: &mut Core<Arm64>) {
     let s = core.reg(sr::SCTLR_EL1);
     let user = KEY_USER | (asid as u64) << 8;
     let kernel = if p >> pstate::PAN & 1 != 0 { KEY_KERNEL_PAN } else { KEY_KERNEL };
+    core.mode = mode_word(core, el, s);
     let (plain, unprivileged) = match (s & sctlr::M != 0, el) {
+        _ if core.mode & mode::WATCH != 0 => (KEY_WATCHED, KEY_WATCHED),
         (false, _) => (KEY_FLAT, KEY_FLAT),
         (true, 0) => (user, user),
         (true, _) if p >> pstate::UAO & 1 != 0 => (kernel, kernel),
         (true, _) => (kernel, user),
     };
     core.tlb.select(plain, unprivileged);
-    core.mode = mode_word(core, el, s);
     refresh_masks(core);
 }
 
@@ -177,12 +181,14 @@ fn mode_word(core: &Core<Arm64>, el: u32, s: u64) -> u32 {
     flag(s & if el == 0 { sctlr::SA0 } else { sctlr::SA } != 0, mode::SP_CHECK);
     flag(core.arch.guarded, mode::BTI);
     let tcr = core.reg(sr::TCR_EL1);
-    flag(tcr >> 37 & 1 != 0, mode::TBI0);
-    flag(tcr >> 38 & 1 != 0, mode::TBI1);
+    // TBID keeps the tags of branch targets.
+    flag(tcr >> 37 & 1 > tcr >> 51 & 1, mode::TBI0);
+    flag(tcr >> 38 & 1 > tcr >> 52 & 1, mode::TBI1);
     let fpcr = core.reg(state::FPCR);
     flag(fpcr & (1 << 26 | 1 << 24 | 1 << 19) != 0, mode::FP_ODD);
     flag(fpcr & 1 << 25 != 0, mode::FP_DN);
     flag(super::debug::step_active(core, el), mode::STEP);
+    flag(super::debug::watch_active(core, el), mode::WATCH);
     for (i, key) in [sctlr::ENIA, sctlr::ENIB, sctlr::ENDA, sctlr::ENDB].into_iter().enumerate() {
         flag(s & key != 0, 1 << (mode::PAUTH_LOW + i as u32));
     }
@@ -205,8 +211,22 @@ pub fn refresh_masks(core: &mut Core<Arm64>) {
     core.poll_mask = mask;
 }
 
+/// After PSTATE.D, A, I or F changed: with KDE set, D opens and closes debug exceptions.
+pub fn refresh_daif(core: &mut Core<Arm64>) {
+    if core.reg(sr::MDSCR_EL1) >> 13 & 1 != 0 {
+        refresh(core);
+    } else {
+        refresh_masks(core);
+    }
+}
+
 /// Changes PSTATE.M: swaps the stack pointers and recomputes.
 pub fn set_mode(core: &mut Core<Arm64>, m: u32) {
+    let levels =
+        core.reg(state::PMU_WANTS) & super::pmu::BY_LEVEL != 0 && core.reg(state::MODE) >> 2 != m >> 2;
+    if levels {
+        super::pmu::count(core);
+    }
     let bank = |m: u32| if m & 1 != 0 { sr::SP_EL1 } else { sr::SP_EL0 };
     let old = core.reg(state::MODE);
     if bank(old).offset() != bank(m).offset() {
@@ -217,18 +237,30 @@ pub fn set_mode(core: &mut Core<Arm64>, m: u32) {
     }
     core.set(state::MODE, m);
     refresh(core);
+    if levels {
+        super::pmu::plan(core);
+    }
 }
 
 /// Recomputes the masks of pointer-authentication codes after TCR_EL1 changed: bits between the address and bit 63,
 /// without bit 55, and without an ignored top byte (DDI 0487 D8.8.1).
 pub fn refresh_pac(core: &mut Core<Arm64>) {
     let tcr = core.reg(sr::TCR_EL1);
-    for (slot, size, tbi) in
-        [(state::PAC_MASK0, tcr & 63, tcr >> 37 & 1), (state::PAC_MASK1, tcr >> 16 & 63, tcr >> 38 & 1)]
-    {
+    let bit = |n: u32| tcr >> n & 1;
+    // With TBID, tags of code are part of the address.
+    let [data, code] = [[bit(37), bit(38)], [bit(37) & !bit(51), bit(38) & !bit(52)]];
+    for (slot, size, tbi) in [
+        (state::PAC_MASK0, tcr & 63, data[0]),
+        (state::PAC_MASK1, tcr >> 16 & 63, data[1]),
+        (state::PAC_MASK0_I, tcr & 63, code[0]),
+        (state::PAC_MASK1_I, tcr >> 16 & 63, code[1]),
+    ] {
         let bottom = 64 - size.clamp(16, 48);
         let top = if tbi != 0 { 55 } else { 64 };
         let field = if top == 64 { u64::MAX << bottom } else { (1 << top) - (1u64 << bottom) };
         core.set(slot, field & !(1 << 55));
+    }
+    for (slot, tbi) in [(state::PAC_SELECT, data), (state::PAC_SELECT_I, code)] {
+        core.set(slot, 1 << if tbi == [0, 0] { 63 } else { 55 });
     }
 }

@@ -19,6 +19,7 @@ pub mod class {
     pub const BTI: u64 = 0x0D;
     pub const ILLEGAL_STATE: u64 = 0x0E;
     pub const SVC: u64 = 0x15;
+    pub const PAC_FAIL: u64 = 0x1C;
     pub const INSTRUCTION_ABORT: u64 = 0x21;
     pub const PC_ALIGNMENT: u64 = 0x22;
     pub const DATA_ABORT: u64 = 0x25;
@@ -75,6 +76,7 @@ pub fn spsr(core: &Core<Arm64>) -> u32 {
 /// Enters EL1 at a vector.
 fn enter(core: &mut Core<Arm64>, kind: u64, return_to: u64) {
     let to = vector(core, kind);
+    debug::enter(core);
     let saved = spsr(core);
     core.set(sr::SPSR_EL1, saved as u64);
     core.set(sr::ELR_EL1, return_to);
@@ -130,6 +132,10 @@ pub fn deliver(core: &mut Core<Arm64>) {
         core.index, core.pc(), core.raised_va
     );
     core.set(sr::ESR_EL1, x);
+    if class == class::SVC {
+        // The instruction is done: it counts as stepped.
+        debug::advance(core);
+    }
     let pc = core.pc();
     count_stuck(core, vector(core, 0));
     enter(core, 0x000, if class == class::SVC { pc.wrapping_add(4) } else { pc });
@@ -183,6 +189,7 @@ fn leave(core: &mut Core<Arm64>, to: u64, _: u64, _: u64) -> Result<u64, Raised>
     core.set(state::NZCV, nzcv::from_psr(saved));
     core.set(state::PSTATE, p);
     core.set(state::EXCL_ADDR, state::NO_MONITOR);
+    debug::leave(core);
     let m = if legal { m } else { core.reg(state::MODE) };
     context::set_mode(core, m);
     core.set_pc(to);

@@ -57,6 +57,8 @@ features! {
     FRINTTS "FRINTTS";
     /// Pointer authentication.
     PAUTH "PAuth";
+    /// Pointer authentication by QARMA5 instead of the fast algorithm.
+    PACQARMA5 "PACQARMA5";
     /// Branch target identification.
     BTI "BTI";
     /// Speculation barrier.
@@ -87,6 +89,10 @@ features! {
     E0PD "E0PD";
     /// Performance monitors.
     PMUV3 "PMUv3";
+    /// Performance monitors of Armv8.1: a wider event space.
+    PMUV3P1 "PMUv3p1";
+    /// Performance monitors of Armv8.5: 64-bit event counters.
+    PMUV3P5 "PMUv3p5";
     /// Int8 matrix multiply.
     I8MM "I8MM";
     /// BFloat16.

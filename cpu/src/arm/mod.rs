@@ -13,6 +13,8 @@ pub mod maintenance;
 pub mod mode;
 pub mod model;
 pub mod pauth;
+pub mod pmu;
+pub mod qarma;
 pub mod regs;
 pub mod semihosting;
 pub mod state;
@@ -33,6 +35,8 @@ pub enum Timer {
     Physical,
     /// EL1 virtual timer
     Virtual,
+    /// performance monitors: the time of the next overflow that interrupts
+    Monitors,
 }
 
 /// Frequency of the system counter in Hz (CNTFRQ_EL0).
@@ -42,6 +46,10 @@ pub const FREQUENCY: u64 = 62_500_000;
 pub trait Platform: Send + Sync {
     /// The system counter, in ticks of [`FREQUENCY`].
     fn counter(&self) -> u64;
+    /// Nanoseconds of virtual time, at a finer grain than the counter's if there is one.
+    fn nanoseconds(&self) -> u64 {
+        self.counter().wrapping_mul(1_000_000_000 / FREQUENCY)
+    }
     /// A timer's control (ENABLE, IMASK) or compare value changed.
     fn timer(&self, cpu: usize, which: Timer, control: u32, compare: u64);
     /// Reads a register of the interrupt controller; `None` if there is none of that encoding.
@@ -125,6 +133,30 @@ impl Arch for Arm64 {
     }
     fn interrupt(core: &mut Core<Self>) -> bool {
         exception::interrupt(core)
+    }
+    fn watched(mode: u32) -> bool {
+        mode & (mode::STEP | mode::WATCH) != 0
+    }
+    fn guarded(mode: u32) -> bool {
+        mode & mode::WATCH != 0
+    }
+    fn before_fetch(core: &mut Core<Self>) -> Result<(), Raised> {
+        debug::before_fetch(core)
+    }
+    fn before(core: &mut Core<Self>) -> Result<(), Raised> {
+        debug::before(core)
+    }
+    fn after(core: &mut Core<Self>) {
+        debug::after(core);
+    }
+    fn access(
+        core: &mut Core<Self>,
+        at: u64,
+        size: u64,
+        how: [bool; 2],
+        unprivileged: bool,
+    ) -> Result<(), Raised> {
+        debug::access(core, at, size, how, unprivileged)
     }
     fn clock(core: &Core<Self>) -> u64 {
         core.arch.platform.counter()

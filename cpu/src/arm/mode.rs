@@ -10,7 +10,7 @@ pub const STRICT: u32 = 1 << 3;
 pub const BIG_ENDIAN: u32 = 1 << 4;
 /// More than one processor: exclusives must be seen by others.
 pub const SMP: u32 = 1 << 5;
-/// Software step is active and pending (MDSCR_EL1.SS).
+/// Software step is active (MDSCR_EL1.SS with debug exceptions enabled).
 pub const STEP: u32 = 1 << 6;
 /// FPCR asks for what host arithmetic cannot do in place: flush to zero, alternative half precision.
 pub const FP_ODD: u32 = 1 << 7;
@@ -20,7 +20,7 @@ pub const FP_DN: u32 = 1 << 8;
 pub const FP_RMODE_LOW: u32 = 9;
 /// Misaligned SP raises an exception at this level (SCTLR_EL1.SA, SA0).
 pub const SP_CHECK: u32 = 1 << 11;
-/// Watchpoints are armed: accesses take the slow path.
+/// Breakpoints or watchpoints are armed at this level, or PSTATE.IL is set: every instruction and access is looked at.
 pub const WATCH: u32 = 1 << 12;
 /// TBI: top byte ignored for user addresses, for branch targets.
 pub const TBI0: u32 = 1 << 13;

@@ -28,6 +28,7 @@ const V8_2: u64 = V8_0
     | f::DOTPROD
     | f::LRCPC
     | f::SSBS
+    | f::PMUV3P1
     | f::CSV3;
 const MAX: u64 = V8_2
     | f::LRCPC2
@@ -49,6 +50,7 @@ const MAX: u64 = V8_2
     | f::TLBIRANGE
     | f::E0PD
     | f::DIT
+    | f::PMUV3P5
     | f::I8MM
     | f::BF16;
 
@@ -98,8 +100,17 @@ fn identify(core: &mut Core<Arm64>, model: &Model, gicv3: bool) {
         | has(f::CSV3, 1, 60);
     core.set(sr::ID_AA64PFR0_EL1, pfr0);
     core.set(sr::ID_AA64PFR1_EL1, has(f::BTI, 1, 0) | has(f::SSBS, 2, 4));
+    // Six breakpoints, two of them for contexts, and four watchpoints, see `debug`; the architecture is that of Armv8.0
+    // or 8.2.
     let breakpoints = 5 << 12 | 3 << 20 | 1 << 28;
-    core.set(sr::ID_AA64DFR0_EL1, 6 | has(f::PMUV3, 1, 8) | breakpoints);
+    let architecture = if model.features & f::PMUV3P1 != 0 { 8 } else { 6 };
+    let monitors = match model.features {
+        x if x & f::PMUV3 == 0 => 0,
+        x if x & f::PMUV3P5 != 0 => 6,
+        x if x & f::PMUV3P1 != 0 => 4,
+        _ => 1,
+    };
+    core.set(sr::ID_AA64DFR0_EL1, architecture | monitors << 8 | breakpoints);
     let isar0 = has(f::AES, 1, 4)
         + has(f::PMULL, 1, 4)
         + has(f::SHA1, 1, 8)
@@ -118,14 +129,22 @@ fn identify(core: &mut Core<Arm64>, model: &Model, gicv3: bool) {
         + has(f::TLBIRANGE, 2, 56)
         + has(f::RNG, 1, 60);
     core.set(sr::ID_AA64ISAR0_EL1, isar0);
+    // APA, API: FEAT_FPACCOMBINE, the highest level; GPA, GPI: one algorithm.
+    let (qarma, fast) = (f::PAUTH | f::PACQARMA5, f::PAUTH);
+    let pauth = |which: u64, shift: u32| {
+        let this = model.features & (f::PAUTH | f::PACQARMA5) == which;
+        (if this { if shift < 24 { 5 } else { 1 } } else { 0 }) << shift
+    };
     let isar1 = has(f::DPB, 1, 0)
         + has(f::DPB2, 1, 0)
-        + has(f::PAUTH, 1, 8)
+        + pauth(qarma, 4)
+        + pauth(qarma, 24)
+        + pauth(fast, 8)
         + has(f::JSCVT, 1, 12)
         + has(f::FCMA, 1, 16)
         + has(f::LRCPC, 1, 20)
         + has(f::LRCPC2, 1, 20)
-        + has(f::PAUTH, 1, 28)
+        + pauth(fast, 28)
         + has(f::FRINTTS, 1, 32)
         + has(f::SB, 1, 36)
         + has(f::BF16, 1, 44)
@@ -137,11 +156,11 @@ fn identify(core: &mut Core<Arm64>, model: &Model, gicv3: bool) {
     let mmfr1 = has(f::HAF, 1, 0) + has(f::HDBS, 1, 0) + has(f::PAN, 1, 20) + has(f::PAN2, 1, 20);
     core.set(sr::ID_AA64MMFR1_EL1, mmfr1);
     core.set(sr::ID_AA64MMFR2_EL1, has(f::UAO, 1, 4) | has(f::LSE2, 1, 32) | has(f::E0PD, 1, 60));
-    // 64-byte lines, PIPT; DC ZVA writes 64 bytes; IDC and DIC: no maintenance is needed for coherence.
+    // 64-byte lines, PIPT; IDC and DIC are clear: guests maintain caches after they wrote code, as they do on the
+    // processors that the models are named after. DC ZVA writes 64 bytes.
     core.set(sr::CTR_EL0, 1 << 31 | 4 << 24 | 4 << 20 | 4 << 16 | 3 << 14 | 4);
     core.set(sr::DCZID_EL0, 4);
     core.set(sr::CLIDR_EL1, 0x0A00_0023);
     core.set(sr::CNTFRQ_EL0, FREQUENCY);
-    core.set(sr::PMCR_EL0, 0x4100_0000 | 1 << 6);
-    core.set(sr::PMCEID0_EL0, 1 << 0x11);
+    super::pmu::reset(core);
 }

@@ -1,11 +1,14 @@
-//! Pointer authentication (FEAT_PAuth) with an implementation-defined algorithm (DDI 0487 D8.8).
+//! Pointer authentication (FEAT_PAuth2 with FEAT_FPACCOMBINE; DDI 0487 D8.8).
 //!
-//! The algorithm is a keyed mix of multiplications and rotations, made of plain operations so that compiled code has
-//! it inline; it makes no cryptographic claim, which the architecture leaves to the implementation. A failed
-//! authentication corrupts the pointer with the error code, as without FEAT_FPAC. QARMA5 is left out here.
+//! The algorithm of a model without FEAT_PACQARMA5 is implementation defined: a keyed mix of multiplications and
+//! rotations, made of plain operations so that compiled code has it inline; it makes no cryptographic claim, which the
+//! architecture leaves to the implementation. Left out: QARMA3, FEAT_CONSTPACFIELD, and the forms before
+//! FEAT_PAuth2, which no model has.
 
 use super::emit::Arm;
-use super::{mode, state, sysreg};
+use super::exception::{class, esr};
+use super::{Arm64, features as feat, mode, qarma, state, sysreg};
+use crate::emit::{Effects, Emit, Helper};
 use crate::op::{Bin, Cmp};
 use crate::slot::Slot;
 use crate::width::W64;
@@ -23,6 +26,8 @@ pub enum Key {
 }
 
 impl Key {
+    const ALL: [Key; 5] = [Key::IA, Key::IB, Key::DA, Key::DB, Key::GA];
+
     /// The low and high halves.
     fn slots(self) -> (Slot<W64>, Slot<W64>) {
         match self {
@@ -38,10 +43,29 @@ impl Key {
     fn enabled(self, m: u32) -> bool {
         self == Key::GA || m >> (mode::PAUTH_LOW + self as u32) & 1 != 0
     }
+
+    /// It signs addresses of data, whose tags TCR_EL1.TBID has no say in.
+    fn data(self) -> bool {
+        matches!(self, Key::DA | Key::DB)
+    }
 }
 
+/// QARMA5: value, modifier, number of the key.
+static QARMA5: Helper<Arm64> = Helper {
+    name: "qarma5",
+    effects: Effects::READ,
+    run: |core, value, modifier, key| {
+        let (lo, hi) = Key::ALL.get(key as usize).unwrap_or(&Key::GA).slots();
+        Ok(qarma::qarma5(value, modifier, core.reg(hi), core.reg(lo)))
+    },
+};
+
 /// The 64-bit code of a value under a modifier.
-fn code<E: Arm>(e: &mut E, key: Key, value: E::Val<W64>, modifier: E::Val<W64>) -> E::Val<W64> {
+fn code<E: Arm>(e: &mut E, key: Key, value: E::Val<W64>, modifier: E::Val<W64>) -> Emit<E, W64> {
+    if e.cx().features & feat::PACQARMA5 != 0 {
+        let key = e.lit::<W64>(key as u64);
+        return e.call(&QARMA5, [value, modifier, key]);
+    }
     let (lo, hi) = key.slots();
     let (lo, hi) = (e.get(lo), e.get(hi));
     let (c1, c2) = (e.lit::<W64>(0x9E37_79B9_7F4A_7C15), e.lit::<W64>(0xD6E8_FEB8_6659_FD93));
@@ -53,71 +77,84 @@ fn code<E: Arm>(e: &mut E, key: Key, value: E::Val<W64>, modifier: E::Val<W64>) 
     let a = e.bin(Bin::Mul, a, c2);
     let r = e.shift(Bin::Shr, a, 32);
     let a = e.xor(a, r);
-    e.bin(Bin::Mul, a, c1)
+    Ok(e.bin(Bin::Mul, a, c1))
 }
 
-/// The mask of code bits for a pointer: by its bit 55, from the words that TCR_EL1 writes keep current.
-fn field<E: Arm>(e: &mut E, p: E::Val<W64>) -> (E::Val<W64>, E::Val<W64>) {
-    let (low, high) = (e.get(state::PAC_MASK0), e.get(state::PAC_MASK1));
-    let bit55 = e.lit::<W64>(1 << 55);
-    let zero = e.lit::<W64>(0);
-    let b = e.and(p, bit55);
+/// Where a pointer holds its code, and the pointer with copies of a bit there instead: of bit 55, or, where it is
+/// `given`, of bit 63 unless tags are in use. The words that TCR_EL1 writes keep current say which.
+fn field<E: Arm>(e: &mut E, p: E::Val<W64>, data: bool, given: bool) -> (E::Val<W64>, E::Val<W64>) {
+    let (low, high, select) = if data {
+        (state::PAC_MASK0, state::PAC_MASK1, state::PAC_SELECT)
+    } else {
+        (state::PAC_MASK0_I, state::PAC_MASK1_I, state::PAC_SELECT_I)
+    };
+    let (low, high) = (e.get(low), e.get(high));
+    let (bit55, zero) = (e.lit::<W64>(1 << 55), e.lit::<W64>(0));
+    let select = if given { e.get(select) } else { bit55 };
+    let b = e.and(p, select);
     let upper = e.cmp(Cmp::Ne, b, zero);
     let mask = e.select(upper, high, low);
-    // The original pointer has copies of bit 55 in the field.
     let ones = e.select(upper, high, zero);
     let kept = e.bin(Bin::AndNot, p, mask);
-    (mask, e.or(kept, ones))
+    let original = e.or(kept, ones);
+    if !given {
+        return (mask, original);
+    }
+    // Bit 55 says from now on which half the pointer belongs to.
+    let kept = e.bin(Bin::AndNot, original, bit55);
+    let bit = e.select(upper, bit55, zero);
+    (mask, e.or(kept, bit))
 }
 
-/// `AddPAC`: a pointer with its code.
-pub fn sign<E: Arm>(e: &mut E, key: Key, p: E::Val<W64>, modifier: E::Val<W64>) -> E::Val<W64> {
+/// `AddPAC`: a pointer with its code. One that is not canonical gets a code that cannot authenticate, since what is not
+/// canonical stays in it.
+///
+/// # Errors
+/// None; the helper's form admits some.
+pub fn sign<E: Arm>(e: &mut E, key: Key, p: E::Val<W64>, modifier: E::Val<W64>) -> Emit<E, W64> {
     if !key.enabled(e.cx().mode) {
-        return p;
+        return Ok(p);
     }
-    let (mask, original) = field(e, p);
-    let pac = code(e, key, original, modifier);
-    // A pointer that is not canonical gets a code that cannot authenticate: one bit is flipped.
-    let same = e.cmp(Cmp::Eq, original, p);
-    let (zero, flip) = (e.lit::<W64>(0), e.lit::<W64>(1 << 54));
-    let spoil = e.select(same, zero, flip);
-    let pac = e.xor(pac, spoil);
-    let pac = e.and(pac, mask);
-    let kept = e.bin(Bin::AndNot, p, mask);
-    e.or(kept, pac)
+    let (mask, original) = field(e, p, key.data(), true);
+    let pac = code(e, key, original, modifier)?;
+    let mixed = e.xor(p, pac);
+    let mixed = e.and(mixed, mask);
+    let kept = e.bin(Bin::AndNot, original, mask);
+    Ok(e.or(kept, mixed))
 }
 
-/// `Auth`: the pointer without its code, or with the error code of a failure: 0b01 for A keys, 0b10 for B keys.
-pub fn auth<E: Arm>(e: &mut E, key: Key, p: E::Val<W64>, modifier: E::Val<W64>) -> E::Val<W64> {
+/// `Auth`: the pointer without its code.
+///
+/// # Errors
+/// The PAC Fail exception, if the code is wrong.
+pub fn auth<E: Arm>(e: &mut E, key: Key, p: E::Val<W64>, modifier: E::Val<W64>) -> Emit<E, W64> {
     if !key.enabled(e.cx().mode) {
-        return p;
+        return Ok(p);
     }
-    let (mask, original) = field(e, p);
-    let pac = code(e, key, original, modifier);
-    let want = e.and(pac, mask);
-    let have = e.and(p, mask);
-    let good = e.cmp(Cmp::Eq, want, have);
-    let error = if matches!(key, Key::IA | Key::DA) { 1 } else { 2 };
-    // Bits 54:53 with an ignored top byte, else 62:61: whichever lies inside of the field.
-    let (e_high, e_low) = (e.lit::<W64>(error << 61), e.lit::<W64>(error << 53));
-    let (c_high, c_low) = (e.lit::<W64>(3 << 61), e.lit::<W64>(3 << 53));
-    let (top, zero) = (e.lit::<W64>(1 << 63), e.lit::<W64>(0));
-    let t = e.and(mask, top);
-    let full = e.cmp(Cmp::Ne, t, zero);
-    let (value, clear) = (e.select(full, e_high, e_low), e.select(full, c_high, c_low));
-    let bad = e.bin(Bin::AndNot, original, clear);
-    let bad = e.or(bad, value);
-    e.select(good, original, bad)
+    let (mask, original) = field(e, p, key.data(), false);
+    let pac = code(e, key, original, modifier)?;
+    // Taking the code out of the pointer has to leave the original.
+    let got = e.xor(p, pac);
+    let got = e.xor(got, original);
+    let got = e.and(got, mask);
+    let zero = e.lit::<W64>(0);
+    let bad = e.cmp(Cmp::Ne, got, zero);
+    let b_key = matches!(key, Key::IB | Key::DB);
+    e.raise_if(bad, esr(class::PAC_FAIL, (key.data() as u64) << 1 | b_key as u64))?;
+    Ok(original)
 }
 
 /// `Strip`: the pointer without its code, unchecked.
-pub fn strip<E: Arm>(e: &mut E, p: E::Val<W64>) -> E::Val<W64> {
-    field(e, p).1
+pub fn strip<E: Arm>(e: &mut E, p: E::Val<W64>, data: bool) -> E::Val<W64> {
+    field(e, p, data, false).1
 }
 
 /// PACGA: 32 bits of code in the high half.
-pub fn generic<E: Arm>(e: &mut E, value: E::Val<W64>, modifier: E::Val<W64>) -> E::Val<W64> {
-    let c = code(e, Key::GA, value, modifier);
+///
+/// # Errors
+/// None; the helper's form admits some.
+pub fn generic<E: Arm>(e: &mut E, value: E::Val<W64>, modifier: E::Val<W64>) -> Emit<E, W64> {
+    let c = code(e, Key::GA, value, modifier)?;
     let high = e.lit::<W64>(0xFFFF_FFFF_0000_0000);
-    e.and(c, high)
+    Ok(e.and(c, high))
 }

@@ -8,17 +8,23 @@ use crate::op::nzcv;
 use crate::slot::Slot;
 use crate::width::W64;
 
-type C = Core<Arm64>;
-type Done = Result<u64, Raised>;
+pub(super) type C = Core<Arm64>;
+pub(super) type Done = Result<u64, Raised>;
 
-macro_rules! helpers { ($($name:ident $effects:ident |$core:ident, $v:ident| $body:expr;)*) => { $(
+macro_rules! helpers { ($($name:ident $effects:ident |$core:ident, $v:ident $(, $code:ident)?| $body:expr;)*) => { $(
     #[doc = concat!("See the row of [`super::sysreg`] that names it: ", stringify!($name), ".")]
     pub static $name: Helper<Arm64> = Helper {
         name: stringify!($name),
         effects: Effects::$effects,
-        run: |$core: &mut C, $v: u64, _, _| -> Done { let _ = &$v; $body },
+        run: |$core: &mut C, $v: u64, code: u64, _| -> Done {
+            let _ = (&$core, &$v, code);
+            $(let $code = code as u32;)?
+            $body
+        },
     };
 )* } }
+
+pub(super) use helpers;
 
 /// Writes a word and lets the mode follow.
 fn control(core: &mut C, slot: Slot<W64>, v: u64) -> Done {
@@ -82,42 +88,13 @@ fn set_timer_value(core: &mut C, cval: Slot<W64>, v: u64) {
     core.set(cval, cval_new);
 }
 
-fn set_bits(core: &mut C, slot: Slot<W64>, v: u64) -> Done {
+pub(super) fn set_bits(core: &mut C, slot: Slot<W64>, v: u64) -> Done {
     core.set(slot, core.reg(slot) | v);
     Ok(0)
 }
 
-fn clear_bits(core: &mut C, slot: Slot<W64>, v: u64) -> Done {
+pub(super) fn clear_bits(core: &mut C, slot: Slot<W64>, v: u64) -> Done {
     core.set(slot, core.reg(slot) & !v);
-    Ok(0)
-}
-
-/// Whether the cycle counter runs: PMCR.E and its enable bit.
-fn counting(core: &C) -> bool {
-    core.reg(sr::PMCR_EL0) & 1 != 0 && core.reg(sr::PMCNTENSET_EL0) & 1 << 31 != 0
-}
-
-/// The cycle counter: its word is the value at the last write or stop minus the counter then, in nanosecond-like
-/// ticks of the system counter times 16, so that it looks like a clock of about 1 GHz.
-fn cycles(core: &C) -> u64 {
-    if counting(core) {
-        core.arch.platform.counter().wrapping_mul(16).wrapping_add(core.reg(sr::PMCCNTR_EL0))
-    } else {
-        core.reg(sr::PMCCNTR_EL0)
-    }
-}
-
-/// Sets the cycle counter to `v` under the current controls.
-fn set_cycles(core: &mut C, v: u64) {
-    let base = if counting(core) { core.arch.platform.counter().wrapping_mul(16) } else { 0 };
-    core.set(sr::PMCCNTR_EL0, v.wrapping_sub(base));
-}
-
-/// Changes a control of the monitors, keeping the cycle counter's value.
-fn monitors(core: &mut C, change: impl FnOnce(&mut C)) -> Done {
-    let now = cycles(core);
-    change(core);
-    set_cycles(core, now);
     Ok(0)
 }
 
@@ -190,7 +167,7 @@ helpers! {
     WRITE_DAIF ENDS |core, v| {
         let old = core.reg(state::PSTATE) & !pstate::DAIF;
         core.set(state::PSTATE, old | v as u32 & pstate::DAIF);
-        context::refresh_masks(core);
+        context::refresh_daif(core);
         Ok(0)
     };
     READ_FPCR READ |core, v| Ok(core.reg(state::FPCR) as u64);
@@ -234,41 +211,18 @@ helpers! {
         core.set(sr::CNTV_CVAL_EL0, v);
         write_timer(core, Timer::Virtual, sr::CNTV_CTL_EL0, sr::CNTV_CVAL_EL0)
     };
-    OSLAR STATE |core, v| {
+    OSLAR ENDS |core, v| {
         let old = core.reg(sr::OSLSR_EL1) & !2;
-        core.set(sr::OSLSR_EL1, old | (v & 1) << 1);
-        Ok(0)
+        control(core, sr::OSLSR_EL1, old | (v & 1) << 1)
     };
-    PMCR STATE |core, v| {
-        let done = monitors(core, |core| {
-            let fixed = core.reg(sr::PMCR_EL0) & !0x69;
-            core.set(sr::PMCR_EL0, fixed | v & 0x69);
-        });
-        if v & 4 != 0 {
-            set_cycles(core, 0);
-        }
-        done
-    };
-    PMCNTENSET STATE |core, v| monitors(core, |core| { let _ = set_bits(core, sr::PMCNTENSET_EL0, v & 1 << 31); });
-    PMCNTENCLR STATE |core, v| monitors(core, |core| { let _ = clear_bits(core, sr::PMCNTENSET_EL0, v); });
-    READ_PMCNTEN READ |core, v| Ok(core.reg(sr::PMCNTENSET_EL0));
-    PMOVSCLR STATE |core, v| clear_bits(core, sr::PMOVSCLR_EL0, v);
-    PMOVSSET STATE |core, v| set_bits(core, sr::PMOVSCLR_EL0, v & 1 << 31);
-    READ_PMOVS READ |core, v| Ok(core.reg(sr::PMOVSCLR_EL0));
-    READ_PMCCNTR READ |core, v| Ok(cycles(core));
-    WRITE_PMCCNTR STATE |core, v| { set_cycles(core, v); Ok(0) };
-    READ_PMXEVTYPER READ |core, v| {
-        Ok(if core.reg(sr::PMSELR_EL0) == 31 { core.reg(sr::PMCCFILTR_EL0) } else { 0 })
-    };
-    WRITE_PMXEVTYPER STATE |core, v| {
-        if core.reg(sr::PMSELR_EL0) == 31 {
-            core.set(sr::PMCCFILTR_EL0, v & 0xFC00_0000);
-        }
-        Ok(0)
-    };
-    PMINTENSET STATE |core, v| set_bits(core, sr::PMINTENSET_EL1, v & 1 << 31);
-    PMINTENCLR STATE |core, v| clear_bits(core, sr::PMINTENSET_EL1, v);
-    READ_PMINTEN READ |core, v| Ok(core.reg(sr::PMINTENSET_EL1));
     RNDR READ |core, v| Ok(core.arch.platform.random());
-    DEBUG ENDS |core, v| { context::refresh(core); Ok(0) };
+    DEBUG ENDS |core, v| {
+        super::debug::mask(core);
+        context::refresh(core);
+        Ok(0)
+    };
+    // DBGCLAIMSET reads as the claim tags that exist, DBGCLAIMCLR as those that are set.
+    CLAIMABLE READ |core, v| Ok(0xFF);
+    CLAIM STATE |core, v| set_bits(core, sr::DBGCLAIMCLR_EL1, v & 0xFF);
+    UNCLAIM STATE |core, v| clear_bits(core, sr::DBGCLAIMCLR_EL1, v);
 }

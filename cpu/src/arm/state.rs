@@ -32,10 +32,24 @@ pub const MODE: Slot<W32> = Slot::word(38);
 pub const EXCL_VERSION: Slot<W32> = Slot::word(42);
 /// High half of what a store-exclusive pair stores, on its way to the helper.
 pub const EXCL_NEW_HIGH: Slot<W64> = Slot::word(43);
-/// Bits of a user pointer that hold an authentication code; follows TCR_EL1.
+/// Bits of a user pointer to data that hold an authentication code; follows TCR_EL1, as the next five do.
 pub const PAC_MASK0: Slot<W64> = Slot::word(44);
 /// The same for kernel pointers.
 pub const PAC_MASK1: Slot<W64> = Slot::word(45);
+/// Bits of a user pointer to code that hold one.
+pub const PAC_MASK0_I: Slot<W64> = Slot::word(46);
+/// The same for kernel pointers.
+pub const PAC_MASK1_I: Slot<W64> = Slot::word(47);
+/// The bit of a pointer to data that says which half it belongs to when it is signed.
+pub const PAC_SELECT: Slot<W64> = Slot::word(48);
+/// The same for pointers to code.
+pub const PAC_SELECT_I: Slot<W64> = Slot::word(49);
+/// How far a stepped instruction is, see [`super::debug`].
+pub const STEP_PROGRESS: Slot<W32> = Slot::word(50);
+/// When the performance monitors last counted, see [`super::pmu`].
+pub const PMU_THEN: Slot<W64> = Slot::word(51);
+/// What they ask for.
+pub const PMU_WANTS: Slot<W32> = Slot::word(52);
 /// FPCR.
 pub const FPCR: Slot<W32> = Slot::word(40);
 /// FPSR.

@@ -4,7 +4,7 @@
 //! and writes with effects are helpers. Registers of EL2 and EL3 are left out and undefined.
 
 use super::emit::{Arm, UNDEFINED};
-use super::{Arm64, features as feat, mode, regs, state};
+use super::{Arm64, features as feat, mode, pmu, regs, state};
 use crate::core::{Core, Raised};
 use crate::emit::{Effects, Exception, Exec, Flow, Helper};
 use crate::slot::Slot;
@@ -19,7 +19,8 @@ pub enum Action {
     Zero,
     /// Not accessible in this direction.
     None,
-    /// A helper: a read's arguments are unused and its result is the value; a write's first argument is the value.
+    /// A helper: a read's result is the value; a write's first argument is the value. The second argument is the
+    /// register's encoding.
     Call(&'static Helper<Arm64>),
     /// As `Call`, for a write that may change mode or translation: the block ends.
     Sync(&'static Helper<Arm64>),
@@ -59,6 +60,8 @@ pub enum Gate {
     PhysicalTimer,
     /// CNTKCTL_EL1: virtual timer
     VirtualTimer,
+    /// MDSCR_EL1.TDCC: debug communication channel
+    DebugChannel,
     /// PMUSERENR_EL0: performance monitors
     Monitors,
 }
@@ -224,18 +227,19 @@ sysregs! {
     // ---- debug ----
     MDCCINT_EL1      2 0 0 2 0 No, Word, Word;
     MDSCR_EL1        2 0 0 2 2 No, Word, Then(&regs::DEBUG);
-    MDCCSR_EL0       2 3 0 1 0 Read, Zero, NoAccess;
-    DBGDTR_EL0       2 3 0 4 0 Read, Zero, Zero;
+    MDCCSR_EL0       2 3 0 1 0 Asked(Gate::DebugChannel), Zero, NoAccess;
+    DBGDTR_EL0       2 3 0 4 0 Asked(Gate::DebugChannel), Zero, Zero;
+    DBGDTRRX_EL0     2 3 0 5 0 Asked(Gate::DebugChannel), Zero, Zero;
     OSDTRRX_EL1      2 0 0 0 2 No, Word, Word;
     OSDTRTX_EL1      2 0 0 3 2 No, Word, Word;
     OSECCR_EL1       2 0 0 6 2 No, Word, Word;
     MDRAR_EL1        2 0 1 0 0 No, Zero, NoAccess;
-    OSLAR_EL1        2 0 1 0 4 No, NoAccess, Call(&regs::OSLAR);
+    OSLAR_EL1        2 0 1 0 4 No, NoAccess, Sync(&regs::OSLAR);
     OSLSR_EL1        2 0 1 1 4 No, Word, NoAccess;
-    OSDLR_EL1        2 0 1 3 4 No, Word, Word;
-    DBGPRCR_EL1      2 0 1 4 4 No, Word, Word;
-    DBGCLAIMSET_EL1  2 0 7 8 6 No, Word, Word;
-    DBGCLAIMCLR_EL1  2 0 7 9 6 No, Word, Word;
+    OSDLR_EL1        2 0 1 3 4 No, Word, Then(&regs::DEBUG);
+    DBGPRCR_EL1      2 0 1 4 4 No, Word, Then(&regs::DEBUG);
+    DBGCLAIMSET_EL1  2 0 7 8 6 No, Call(&regs::CLAIMABLE), Call(&regs::CLAIM);
+    DBGCLAIMCLR_EL1  2 0 7 9 6 No, Word, Call(&regs::UNCLAIM);
     DBGAUTHSTATUS_EL1 2 0 7 14 6 No, Zero, NoAccess;
     DBGBVR0_EL1      2 0 0 0 4 No, Word, Then(&regs::DEBUG);
     DBGBCR0_EL1      2 0 0 0 5 No, Word, Then(&regs::DEBUG);
@@ -258,23 +262,35 @@ sysregs! {
     DBGBVR5_EL1      2 0 0 5 4 No, Word, Then(&regs::DEBUG);
     DBGBCR5_EL1      2 0 0 5 5 No, Word, Then(&regs::DEBUG);
     // ---- performance monitors ----
-    PMCR_EL0         3 3 9 12 0 Asked(Gate::Monitors), Word, Call(&regs::PMCR), if feat::PMUV3;
-    PMCNTENSET_EL0   3 3 9 12 1 Asked(Gate::Monitors), Word, Call(&regs::PMCNTENSET), if feat::PMUV3;
-    PMCNTENCLR_EL0   3 3 9 12 2 Asked(Gate::Monitors), Call(&regs::READ_PMCNTEN), Call(&regs::PMCNTENCLR), if feat::PMUV3;
-    PMOVSCLR_EL0     3 3 9 12 3 Asked(Gate::Monitors), Word, Call(&regs::PMOVSCLR), if feat::PMUV3;
-    PMSWINC_EL0      3 3 9 12 4 Asked(Gate::Monitors), NoAccess, Zero, if feat::PMUV3;
+    PMCR_EL0         3 3 9 12 0 Asked(Gate::Monitors), Word, Sync(&pmu::WRITE_PMCR), if feat::PMUV3;
+    PMCNTENSET_EL0   3 3 9 12 1 Asked(Gate::Monitors), Word, Sync(&pmu::WRITE_PMCNTENSET), if feat::PMUV3;
+    PMCNTENCLR_EL0   3 3 9 12 2 Asked(Gate::Monitors), Call(&pmu::READ_PMCNTEN), Sync(&pmu::WRITE_PMCNTENCLR), if feat::PMUV3;
+    PMOVSCLR_EL0     3 3 9 12 3 Asked(Gate::Monitors), Call(&pmu::READ_PMOVS), Sync(&pmu::WRITE_PMOVSCLR), if feat::PMUV3;
+    PMSWINC_EL0      3 3 9 12 4 Asked(Gate::Monitors), NoAccess, Sync(&pmu::WRITE_PMSWINC), if feat::PMUV3;
     PMSELR_EL0       3 3 9 12 5 Asked(Gate::Monitors), Word, Masked(31), if feat::PMUV3;
     PMCEID0_EL0      3 3 9 12 6 Asked(Gate::Monitors), Word, NoAccess, if feat::PMUV3;
     PMCEID1_EL0      3 3 9 12 7 Asked(Gate::Monitors), Word, NoAccess, if feat::PMUV3;
-    PMCCNTR_EL0      3 3 9 13 0 Asked(Gate::Monitors), Call(&regs::READ_PMCCNTR), Call(&regs::WRITE_PMCCNTR), if feat::PMUV3;
-    PMXEVTYPER_EL0   3 3 9 13 1 Asked(Gate::Monitors), Call(&regs::READ_PMXEVTYPER), Call(&regs::WRITE_PMXEVTYPER), if feat::PMUV3;
-    PMXEVCNTR_EL0    3 3 9 13 2 Asked(Gate::Monitors), Zero, Zero, if feat::PMUV3;
+    PMCCNTR_EL0      3 3 9 13 0 Asked(Gate::Monitors), Call(&pmu::READ_COUNT), Sync(&pmu::WRITE_COUNT), if feat::PMUV3;
+    PMXEVTYPER_EL0   3 3 9 13 1 Asked(Gate::Monitors), Call(&pmu::READ_TYPE), Sync(&pmu::WRITE_TYPE), if feat::PMUV3;
+    PMXEVCNTR_EL0    3 3 9 13 2 Asked(Gate::Monitors), Call(&pmu::READ_COUNT), Sync(&pmu::WRITE_COUNT), if feat::PMUV3;
     PMUSERENR_EL0    3 3 9 14 0 Read, Word, Masked(0xF), if feat::PMUV3;
-    PMINTENSET_EL1   3 0 9 14 1 No, Word, Call(&regs::PMINTENSET), if feat::PMUV3;
-    PMINTENCLR_EL1   3 0 9 14 2 No, Call(&regs::READ_PMINTEN), Call(&regs::PMINTENCLR), if feat::PMUV3;
-    PMOVSSET_EL0     3 3 9 14 3 Asked(Gate::Monitors), Call(&regs::READ_PMOVS), Call(&regs::PMOVSSET), if feat::PMUV3;
-    PMMIR_EL1        3 0 9 14 6 No, Zero, NoAccess, if feat::PMUV3;
-    PMCCFILTR_EL0    3 3 14 15 7 Asked(Gate::Monitors), Word, Masked(0xFC00_0000), if feat::PMUV3;
+    PMINTENSET_EL1   3 0 9 14 1 No, Word, Sync(&pmu::WRITE_PMINTENSET), if feat::PMUV3;
+    PMINTENCLR_EL1   3 0 9 14 2 No, Call(&pmu::READ_PMINTEN), Sync(&pmu::WRITE_PMINTENCLR), if feat::PMUV3;
+    PMOVSSET_EL0     3 3 9 14 3 Asked(Gate::Monitors), Call(&pmu::READ_PMOVS), Sync(&pmu::WRITE_PMOVSSET), if feat::PMUV3;
+    PMMIR_EL1        3 0 9 14 6 No, Zero, NoAccess, if feat::PMUV3P5;
+    PMEVCNTR0_EL0    3 3 14 8 0 Asked(Gate::Monitors), Call(&pmu::READ_COUNT), Sync(&pmu::WRITE_COUNT), if feat::PMUV3;
+    PMEVCNTR1_EL0    3 3 14 8 1 Asked(Gate::Monitors), Call(&pmu::READ_COUNT), Sync(&pmu::WRITE_COUNT), if feat::PMUV3;
+    PMEVCNTR2_EL0    3 3 14 8 2 Asked(Gate::Monitors), Call(&pmu::READ_COUNT), Sync(&pmu::WRITE_COUNT), if feat::PMUV3;
+    PMEVCNTR3_EL0    3 3 14 8 3 Asked(Gate::Monitors), Call(&pmu::READ_COUNT), Sync(&pmu::WRITE_COUNT), if feat::PMUV3;
+    PMEVCNTR4_EL0    3 3 14 8 4 Asked(Gate::Monitors), Call(&pmu::READ_COUNT), Sync(&pmu::WRITE_COUNT), if feat::PMUV3;
+    PMEVCNTR5_EL0    3 3 14 8 5 Asked(Gate::Monitors), Call(&pmu::READ_COUNT), Sync(&pmu::WRITE_COUNT), if feat::PMUV3;
+    PMEVTYPER0_EL0   3 3 14 12 0 Asked(Gate::Monitors), Call(&pmu::READ_TYPE), Sync(&pmu::WRITE_TYPE), if feat::PMUV3;
+    PMEVTYPER1_EL0   3 3 14 12 1 Asked(Gate::Monitors), Call(&pmu::READ_TYPE), Sync(&pmu::WRITE_TYPE), if feat::PMUV3;
+    PMEVTYPER2_EL0   3 3 14 12 2 Asked(Gate::Monitors), Call(&pmu::READ_TYPE), Sync(&pmu::WRITE_TYPE), if feat::PMUV3;
+    PMEVTYPER3_EL0   3 3 14 12 3 Asked(Gate::Monitors), Call(&pmu::READ_TYPE), Sync(&pmu::WRITE_TYPE), if feat::PMUV3;
+    PMEVTYPER4_EL0   3 3 14 12 4 Asked(Gate::Monitors), Call(&pmu::READ_TYPE), Sync(&pmu::WRITE_TYPE), if feat::PMUV3;
+    PMEVTYPER5_EL0   3 3 14 12 5 Asked(Gate::Monitors), Call(&pmu::READ_TYPE), Sync(&pmu::WRITE_TYPE), if feat::PMUV3;
+    PMCCFILTR_EL0    3 3 14 15 7 Asked(Gate::Monitors), Call(&pmu::READ_TYPE), Sync(&pmu::WRITE_TYPE), if feat::PMUV3;
     // ---- random numbers ----
     RNDR             3 3 2 4 0 Read, Call(&regs::RNDR), NoAccess, if feat::RNG;
     RNDRRS           3 3 2 4 1 Read, Call(&regs::RNDR), NoAccess, if feat::RNG;
@@ -317,15 +333,21 @@ fn check(core: &mut Core<Arm64>, gate: u64, code: u64, t_read: u64) -> Result<u6
         3 => bit(CNTKCTL_EL1, if code as u32 == code_of_frequency() { 3 } else { 2 }),
         4 => bit(CNTKCTL_EL1, 1 << 9),
         5 => bit(CNTKCTL_EL1, 1 << 8),
+        6 => !bit(MDSCR_EL1, 1 << 12),
         _ => {
-            let crm_op2 = code as u32 & 0x7F;
-            let cycle = code as u32 >> 7 & 15 == 9 && crm_op2 == 13 << 3;
-            let software = crm_op2 == 12 << 3 | 4;
-            let event = crm_op2 == 13 << 3 | 2 || crm_op2 == 12 << 3 | 5;
-            bit(PMUSERENR_EL0, 1)
-                || (cycle && read && bit(PMUSERENR_EL0, 4))
-                || (software && bit(PMUSERENR_EL0, 2))
-                || (event && (read || crm_op2 == 12 << 3 | 5) && bit(PMUSERENR_EL0, 8))
+            // EN opens all; SW the software increment; CR reads of the cycle counter; ER reads of event counters and
+            // the selection of one.
+            let user = core.reg(PMUSERENR_EL0);
+            let (crn, crm, op2) = (code >> 7 & 15, code >> 3 & 15, code & 7);
+            let on = |bit: u64| user & bit != 0;
+            on(1)
+                || match (crn, crm, op2) {
+                    (9, 12, 4) => on(2),
+                    (9, 13, 0) => read && on(4),
+                    (9, 13, 2) | (14, 8, _) => read && on(8),
+                    (9, 12, 5) => on(8),
+                    _ => false,
+                }
         }
     };
     if open { Ok(0) } else { Err(core.raise_now(trapped(code as u32, (t_read >> 1) as u32, read), 0)) }
@@ -366,7 +388,10 @@ pub fn mrs<E: Arm>(e: &mut E, code: u32, t: u32) -> Exec<E> {
     let v = match r.read {
         Action::Word | Action::Masked(_) | Action::Then(_) => e.get(r.slot),
         Action::Zero | Action::None => zero,
-        Action::Call(h) | Action::Sync(h) => e.call(h, [zero, zero, zero])?,
+        Action::Call(h) | Action::Sync(h) => {
+            let code = e.lit::<W64>(r.code as u64);
+            e.call(h, [zero, code, zero])?
+        }
         Action::Counter => e.clock(),
     };
     if matches!(r.code, RNDR_CODE | RNDRRS_CODE) {
@@ -403,10 +428,12 @@ pub fn msr<E: Arm>(e: &mut E, code: u32, t: u32) -> Exec<E> {
         }
         Action::Zero | Action::None | Action::Counter => {}
         Action::Call(h) => {
-            e.call(h, [v, zero, zero])?;
+            let code = e.lit::<W64>(r.code as u64);
+            e.call(h, [v, code, zero])?;
         }
         Action::Sync(h) => {
-            e.call(h, [v, zero, zero])?;
+            let code = e.lit::<W64>(r.code as u64);
+            e.call(h, [v, code, zero])?;
             return Ok(Flow::Sync);
         }
         Action::Then(h) => {

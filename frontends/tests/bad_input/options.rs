@@ -21,7 +21,7 @@ const CASES: &[Case] = &[
     case("-kernel k -m -5", 2, &["-m"]),
     case("-kernel k -cpu cortex-a15", 2, &["-cpu", "cortex-a15", "cortex-a53"]),
     case("-kernel k -cpu cortex-a53,pauth=on", 5, &["-cpu", "pauth", "max"]),
-    case("-kernel k -cpu max,pauth-qarma5=on", 5, &["-cpu", "QARMA5"]),
+    case("-kernel k -cpu max,pauth-qarma5=on,pauth-impdef=on", 5, &["-cpu", "QARMA5"]),
     case("-kernel k -cpu max,aarch64=off", 5, &["-cpu", "AArch32"]),
     case("-kernel k -cpu max,sve=on", 2, &["-cpu", "sve"]),
     case("-kernel k -cpu max,pmu=maybe", 2, &["-cpu", "maybe"]),

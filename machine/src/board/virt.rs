@@ -65,7 +65,7 @@ pub mod spi {
     pub const COUNT: u32 = 256;
 }
 
-/// Private peripheral interrupt numbers of the timers.
+/// Private peripheral interrupt numbers of the timers and the performance monitors.
 pub mod ppi {
     #![expect(missing_docs, reason = "named after the timer")]
     pub const HYPERVISOR: u32 = 10;
@@ -193,7 +193,8 @@ pub fn build(
     let timers = (0..cpus)
         .map(|i| {
             let physical = private(i, ppi::PHYSICAL, "physical timer");
-            Mutex::new(Timers::new(clock, i, physical, private(i, ppi::VIRTUAL, "virtual timer")))
+            let virt = private(i, ppi::VIRTUAL, "virtual timer");
+            Mutex::new(Timers::new(clock, i, physical, virt, private(i, ppi::PMU, "performance monitors")))
         })
         .collect();
     let platform = Arc::new(VirtPlatform {

@@ -97,9 +97,11 @@ pub(super) fn build(f: &Facts<'_>) -> FdtWriterResult<Vec<u8>> {
     w.property_array_u64("reg", &[map::UART, 0x1000])?;
     w.property_string_list("compatible", vec!["arm,pl011".into(), "arm,primecell".into()])?;
     w.end_node(node)?;
+    // GICv2 encodes the processors of a private interrupt in bits 15:8 of the flags.
+    let mask = if f.gicv3 { 0 } else { ((1u32 << f.cpus) - 1) << 8 };
     if f.pmu {
         let node = w.begin_node("pmu")?;
-        w.property_array_u32("interrupts", &[PPI, ppi::PMU, LEVEL])?;
+        w.property_array_u32("interrupts", &[PPI, ppi::PMU, mask | LEVEL])?;
         w.property_string("compatible", "arm,armv8-pmuv3")?;
         w.end_node(node)?;
     }
@@ -107,8 +109,6 @@ pub(super) fn build(f: &Facts<'_>) -> FdtWriterResult<Vec<u8>> {
     cpus(&mut w, f)?;
     let node = w.begin_node("timer")?;
     let timers = [ppi::SECURE, ppi::PHYSICAL, ppi::VIRTUAL, ppi::HYPERVISOR];
-    // GICv2 encodes the processors of a private interrupt in bits 15:8 of the flags.
-    let mask = if f.gicv3 { 0 } else { ((1u32 << f.cpus) - 1) << 8 };
     let cells: Vec<u32> = timers.into_iter().flat_map(|n| [PPI, n, mask | LEVEL]).collect();
     w.property_array_u32("interrupts", &cells)?;
     w.property_null("always-on")?;

@@ -196,6 +196,10 @@ fn fresh_name() -> PathBuf {
 }
 
 impl Engine for Verify {
+    fn step(&mut self, core: &mut Core<Arm64>) -> Exit {
+        self.run(core, 1)
+    }
+
     fn run(&mut self, core: &mut Core<Arm64>, budget: u64) -> Exit {
         let outside = self.isolate(core);
         let memory = Arc::clone(&self.memory);

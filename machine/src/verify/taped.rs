@@ -22,6 +22,9 @@ impl Platform for Taped {
     fn counter(&self) -> u64 {
         self.ask([2, 0, 0, 0], || Some(self.board.counter())).unwrap_or(0)
     }
+    fn nanoseconds(&self) -> u64 {
+        self.ask([10, 0, 0, 0], || Some(self.board.nanoseconds())).unwrap_or(0)
+    }
     fn timer(&self, cpu: usize, which: Timer, control: u32, compare: u64) {
         self.ask([3, which as u64, control as u64, compare], || {
             self.board.timer(cpu, which, control, compare);

@@ -156,7 +156,7 @@ fn ret<E: Arm>(e: &mut E, n: u32) -> Exec<E> {
 /// Authenticates Xn with key A or B and a modifier, and goes there.
 fn authenticated<E: Arm>(e: &mut E, k: u32, n: u32, modifier: E::Val<W64>, kind: Transfer) -> Exec<E> {
     let to = e.x::<W64>(n);
-    let to = pauth::auth(e, if k == 0 { pauth::Key::IA } else { pauth::Key::IB }, to, modifier);
+    let to = pauth::auth(e, if k == 0 { pauth::Key::IA } else { pauth::Key::IB }, to, modifier)?;
     branch_to(e, to, n, kind)
 }
 

@@ -379,7 +379,7 @@ fn ldpsw<E: Arm>(e: &mut E, m: u32, i: u32, t2: u32, n: u32, t: u32) -> Exec<E> 
 fn ldra<E: Arm>(e: &mut E, k: u32, s: u32, i: u32, w: u32, n: u32, t: u32) -> Exec<E> {
     let at = base(e, n)?;
     let zero = e.lit::<W64>(0);
-    let at = pauth::auth(e, if k == 0 { pauth::Key::DA } else { pauth::Key::DB }, at, zero);
+    let at = pauth::auth(e, if k == 0 { pauth::Key::DA } else { pauth::Key::DB }, at, zero)?;
     let offset = (((((s << 9 | i) << 22) as i32) >> 22) as i64 * 8) as u64;
     let at = e.add_lit(at, offset);
     let v = read(e, Access::PLAIN, 3, at)?;

@@ -7,7 +7,7 @@ use crate::arm::exception::{class, esr};
 use crate::arm::pauth::{self, Key};
 use crate::arm::regs::pstate;
 use crate::arm::{calls, exception, features as feat, maintenance, mode, regs, state, sysreg};
-use crate::emit::{Access, Exec, Fence, Flow, Helper};
+use crate::emit::{Access, Emit, Exec, Fence, Flow, Helper};
 use crate::op::Bin;
 use crate::width::{W64, W128};
 
@@ -41,7 +41,7 @@ crate::rows! { Arm;
     "PACDZA/PACDZB" "1 1 0 11010110 00001 0 0 101 k 11111 ddddd" (k, d) if feat::PAUTH => pacdz;
     "AUTIZA/AUTIZB" "1 1 0 11010110 00001 0 0 110 k 11111 ddddd" (k, d) if feat::PAUTH => autiz;
     "AUTDZA/AUTDZB" "1 1 0 11010110 00001 0 0 111 k 11111 ddddd" (k, d) if feat::PAUTH => autdz;
-    "XPACI/XPACD" "1 1 0 11010110 00001 0 1 000 k 11111 ddddd" (d) if feat::PAUTH => xpac;
+    "XPACI/XPACD" "1 1 0 11010110 00001 0 1 000 k 11111 ddddd" (k, d) if feat::PAUTH => xpac;
     "PACGA" "1 0 0 11010110 mmmmm 001100 nnnnn ddddd" (m, n, d) if feat::PAUTH => pacga;
 }
 
@@ -101,7 +101,7 @@ fn hint<E: Arm>(e: &mut E, m: u32, q: u32) -> Exec<E> {
             call(e, &calls::WAIT, 0)?;
             Ok(Flow::Sync)
         }
-        7 if pauth => in_place(e, 30, |e, p| pauth::strip(e, p)),
+        7 if pauth => in_place(e, 30, |e, p| Ok(pauth::strip(e, p, false))),
         // PACIA1716, PACIB1716, AUTIA1716, AUTIB1716
         8 if pauth => with_1716(e, |e, p, m| pauth::sign(e, Key::IA, p, m)),
         10 if pauth => with_1716(e, |e, p, m| pauth::sign(e, Key::IB, p, m)),
@@ -119,14 +119,14 @@ fn hint<E: Arm>(e: &mut E, m: u32, q: u32) -> Exec<E> {
     }
 }
 
-fn in_place<E: Arm>(e: &mut E, n: u32, f: impl FnOnce(&mut E, E::Val<W64>) -> E::Val<W64>) -> Exec<E> {
+fn in_place<E: Arm>(e: &mut E, n: u32, f: impl FnOnce(&mut E, E::Val<W64>) -> Emit<E, W64>) -> Exec<E> {
     let p = e.x::<W64>(n);
-    let r = f(e, p);
+    let r = f(e, p)?;
     e.set_x::<W64>(n, r);
     Ok(Flow::Next)
 }
 
-fn with_1716<E: Arm>(e: &mut E, f: impl FnOnce(&mut E, E::Val<W64>, E::Val<W64>) -> E::Val<W64>) -> Exec<E> {
+fn with_1716<E: Arm>(e: &mut E, f: impl FnOnce(&mut E, E::Val<W64>, E::Val<W64>) -> Emit<E, W64>) -> Exec<E> {
     let modifier = e.x::<W64>(16);
     in_place(e, 17, |e, p| f(e, p, modifier))
 }
@@ -234,7 +234,7 @@ fn return_to<E: Arm>(e: &mut E, to: E::Val<W64>) -> Exec<E> {
 /// ERETAA, ERETAB. [C6.2.119]
 fn ereta<E: Arm>(e: &mut E, k: u32) -> Exec<E> {
     let (to, sp) = (e.get(sysreg::ELR_EL1), e.get(state::SP));
-    let to = pauth::auth(e, if k == 0 { Key::IA } else { Key::IB }, to, sp);
+    let to = pauth::auth(e, if k == 0 { Key::IA } else { Key::IB }, to, sp)?;
     return_to(e, to)
 }
 
@@ -262,14 +262,14 @@ pac! {
 }
 
 /// XPACI, XPACD. [C6.2.454]
-fn xpac<E: Arm>(e: &mut E, d: u32) -> Exec<E> {
-    in_place(e, d, |e, p| pauth::strip(e, p))
+fn xpac<E: Arm>(e: &mut E, k: u32, d: u32) -> Exec<E> {
+    in_place(e, d, |e, p| Ok(pauth::strip(e, p, k != 0)))
 }
 
 /// PACGA. [C6.2.261]
 fn pacga<E: Arm>(e: &mut E, m: u32, n: u32, d: u32) -> Exec<E> {
     let (value, modifier) = (e.x::<W64>(n), e.x_or_sp::<W64>(m));
-    let r = pauth::generic(e, value, modifier);
+    let r = pauth::generic(e, value, modifier)?;
     e.set_x::<W64>(d, r);
     Ok(Flow::Next)
 }
