@@ -110,7 +110,7 @@ pub struct Journal {
     undo: Vec<Undo>,
     /// The tape.
     pub tape: SharedTape,
-    /// A recorded run must not reach devices: it ends before the first instruction that does.
+    /// A recorded run must not reach devices and firmware: it ends before the first instruction that does.
     pub sealed: bool,
     /// It ended so.
     pub refused: bool,

@@ -111,8 +111,8 @@ impl<A: Arch> Core<A> {
         Ok(())
     }
 
-    /// Whether the run may reach devices. If not, the instruction does not happen: the engine returns before it.
-    fn reach_out(&mut self) -> Result<(), Raised> {
+    /// Whether the run may reach the outside. If not, the instruction does not happen: the engine returns before it.
+    pub(crate) fn reach_out(&mut self) -> Result<(), Raised> {
         match &mut self.journal {
             Some(j) if j.sealed && !journal::lock(&j.tape).replaying() => {
                 j.refused = true;

@@ -46,7 +46,7 @@ impl ExitClass {
         ),
         (ExitClass::Host, "the host lacks something: memory, a permission, a system call"),
         (ExitClass::GuestPanic, "the guest cannot go on: it faults for ever, or all its CPUs are off"),
-        (ExitClass::Divergence, "`-accel verify` found engines that disagree"),
+        (ExitClass::Divergence, "`-accel verify` or `replay` found engines that disagree"),
         (ExitClass::Internal, "a defect of Lyrebird itself; the message says where"),
     ];
 

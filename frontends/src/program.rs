@@ -54,6 +54,7 @@ fn dispatch(words: Vec<OsString>, build: Build<'_>) -> Result<u8, Failure> {
             let _keep = demo(&mut args)?;
             machine(interpret(&args, true)?, build)
         }
+        Command::Replay { file } => replay(&file),
         Command::Doctor => {
             let (text, code) = doctor::report();
             say(&text)?;
@@ -84,6 +85,16 @@ fn machine(outcome: Outcome, build: Build<'_>) -> Result<u8, Failure> {
         Outcome::Help(text) => say(&text).map(|()| 0),
         Outcome::Run(invocation) => run(&invocation, build),
     }
+}
+
+/// Runs a report of `-accel verify` again: the code says whether the engines still disagree.
+fn replay(file: &Path) -> Result<u8, Failure> {
+    let unusable =
+        |why: String| Failure::new(ExitClass::Runtime, format!("replay {}: {why}", file.display()));
+    let text = std::fs::read(file).map_err(|e| unusable(format!("cannot read it: {e}")))?;
+    let done = lyrebird_machine::verify::replay::replay(&String::from_utf8_lossy(&text)).map_err(unusable)?;
+    say(&done.text)?;
+    Ok(if done.differs { ExitClass::Divergence } else { ExitClass::Success }.code())
 }
 
 /// Puts the built-in guest where a kernel is looked for. The file lives as long as what is returned.

@@ -215,3 +215,33 @@ fn gdb_breaks_and_watches_the_guest() {
         );
     }
 }
+
+/// The demo under verification with a seeded fault: exit code 8, a report, and `replay` agrees with it.
+#[test]
+fn reports_of_verification_run_again() {
+    let path = std::env::temp_dir().join(format!("lyrebird-report-{}.txt", std::process::id()));
+    let accel = format!("verify,fault=link-target,report={}", path.display());
+    let (code, _, errors) = said(&["demo", "-nographic", "-accel", &accel]);
+    assert!(code == 8 && errors.contains(" bl #"), "{code}: {errors}");
+    let file = path.to_str().expect("a plain name");
+    let (code, out, _) = said(&["replay", file]);
+    assert!(code == 8 && out.contains("the engines disagree"), "{code}: {out}");
+    let healed = std::fs::read_to_string(&path).expect("the report").replace("\nfault link-target\n", "\n");
+    std::fs::write(&path, healed).expect("the report again");
+    let (code, out, _) = said(&["replay", file]);
+    assert!(code == 0 && out.contains("the engines agree"), "{code}: {out}");
+    std::fs::write(&path, "nothing").expect("another file");
+    let (code, _, errors) = said(&["replay", file]);
+    assert!(code == 1 && errors.contains("no report of -accel verify"), "{code}: {errors}");
+    let _ = std::fs::remove_file(&path);
+    let (code, _, errors) = said(&["demo", "-accel", "verify,fault=none-such"]);
+    assert!(code != 0 && errors.contains("udiv-by-zero"), "{code}: {errors}");
+}
+
+/// What the program does with these words and no input: exit code, output, errors.
+fn said(words: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lyrebird"));
+    let done = command.args(words).stdin(Stdio::null()).output().expect("starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (done.status.code().unwrap_or(-1), text(&done.stdout), text(&done.stderr))
+}

@@ -133,6 +133,8 @@ pub struct Options {
     pub size: usize,
     /// Count instructions against the budget.
     pub counting: bool,
+    /// Return when the budget does not cover a block, rather than interpret what is left.
+    pub whole: bool,
     /// How often a place is interpreted before it is compiled.
     pub threshold: u32,
     /// How large regions grow.
@@ -148,6 +150,7 @@ impl Default for Options {
         Self {
             size: 64 << 20,
             counting: false,
+            whole: false,
             threshold: 20,
             limits: Limits::default(),
             perf: false,

@@ -38,6 +38,7 @@ pub struct Shared<A: Guest> {
     generation: AtomicU64,
     threshold: u32,
     counting: bool,
+    whole: bool,
 }
 
 #[derive(Default)]
@@ -55,7 +56,7 @@ impl<A: Guest> Shared<A> {
     /// # Errors
     /// When the host refuses the memory for code.
     pub fn new(options: Options, features: u64) -> std::io::Result<Arc<Self>> {
-        let (threshold, counting) = (options.threshold, options.counting);
+        let (threshold, counting, whole) = (options.threshold, options.counting, options.whole);
         Ok(Arc::new(Self {
             cache: Mutex::new(Cache::new(options, features)?),
             gate: Mutex::default(),
@@ -63,6 +64,7 @@ impl<A: Guest> Shared<A> {
             generation: AtomicU64::new(0),
             threshold,
             counting,
+            whole,
         }))
     }
 
@@ -441,6 +443,7 @@ impl<A: Guest> Jit<A> {
                 self.recover(core, 0);
                 self.interpret(core, 1)
             }
+            Why::Budget if self.shared.whole => Some(Exit::Budget),
             Why::Budget => {
                 // What is left does not cover a block.
                 let left = core.reg(words::BUDGET).min(budget);

@@ -45,6 +45,7 @@ fn give_way(core: &mut Core<Arm64>, _: u64, _: u64, _: u64) -> Result<u64, Raise
 }
 
 fn firmware(core: &mut Core<Arm64>, conduit: u64, _: u64, _: u64) -> Result<u64, Raised> {
+    core.reach_out()?;
     let args = [0, 1, 2, 3].map(|n| core.reg(state::x(n)));
     let platform = std::sync::Arc::clone(&core.arch.platform);
     match platform.firmware(core.index, conduit == 1, args) {
@@ -59,6 +60,7 @@ fn firmware(core: &mut Core<Arm64>, conduit: u64, _: u64, _: u64) -> Result<u64,
 fn halt(core: &mut Core<Arm64>, imm: u64, _: u64, _: u64) -> Result<u64, Raised> {
     let platform = std::sync::Arc::clone(&core.arch.platform);
     if imm == 0xF000 && platform.semihosting() {
+        core.reach_out()?;
         let (op, arg) = (core.reg(state::x(0)), core.reg(state::x(1)));
         if let Some(result) = super::semihosting::call(core, &*platform, op, arg) {
             core.set(state::x(0), result);

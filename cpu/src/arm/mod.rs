@@ -65,6 +65,10 @@ pub trait Platform: Send + Sync {
     fn mail(&self, cpu: usize) -> Vec<maintenance::Forget>;
     /// 64 random bits.
     fn random(&self) -> u64;
+    /// Seconds since 1970-01-01T00:00:00Z.
+    fn time(&self) -> u64 {
+        std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_secs())
+    }
     /// Whether semihosting calls are served.
     fn semihosting(&self) -> bool;
     /// Prints what semihosting prints.

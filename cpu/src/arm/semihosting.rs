@@ -54,7 +54,7 @@ pub fn call(core: &mut Core<Arm64>, platform: &dyn Platform, op: u64, arg: u64) 
         // SYS_CLOCK in centiseconds
         0x10 => Some(platform.counter() / (super::FREQUENCY / 100)),
         // SYS_TIME
-        0x11 => Some(std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_secs())),
+        0x11 => Some(platform.time()),
         // SYS_ERRNO
         0x13 => Some(0),
         // SYS_EXIT with a block of reason and code, and SYS_EXIT_EXTENDED

@@ -41,6 +41,11 @@ pub enum Command {
     /// Run the demo guest that is built in
     #[command(args_override_self = true, display_name = "lyrebird")]
     Demo(Box<MachineArgs>),
+    /// Run the instructions of a report of -accel verify again, on both engines
+    Replay {
+        /// The report
+        file: PathBuf,
+    },
     /// Say what this host can do and what is missing for optional things
     Doctor,
     /// Print a completion script for a shell

@@ -254,6 +254,7 @@ const ACCEL_PROPERTIES: &[(&str, &str)] = &[
     ("thread", "multi: a host thread for each processor (default with jit); single: one for all"),
     ("one-insn-per-tb", "blocks of one instruction, for traces"),
     ("perfmap", "write /tmp/perf-PID.map for the perf tool"),
+    ("report", "verify: file for the report of a divergence (default lyrebird-verify-N.txt)"),
 ];
 
 /// Picks the engine of one name or of a list `a:b`, the first that can be.

@@ -252,8 +252,12 @@ faults! {
     };
     "compare-width" "a 32-bit register is compared with zero at 64 bits" |d, i| {
         need!(i.op == Op::Cmp && matches!(cmp_of(i.sub), Cmp::Eq | Cmp::Ne) && d.known(i.b) == Some(0));
-        let get = *d.of(i.a).filter(|a| a.op == Op::Get && a.ty == Ty::I32)?;
-        let (a, b) = (d.push(Inst { ty: Ty::I64, ..get }), d.lit(Ty::I64, 0));
+        let narrow = *d.of(i.a).filter(|a| matches!(a.op, Op::Get | Op::Zext) && a.ty == Ty::I32)?;
+        let a = match narrow.op {
+            Op::Get => d.push(Inst { ty: Ty::I64, ..narrow }),
+            _ => d.of(narrow.a).is_some_and(|x| x.ty == Ty::I64).then_some(narrow.a)?,
+        };
+        let b = d.lit(Ty::I64, 0);
         Some(d.push(Inst { a, b, ..i }))
     };
     "upper-half-kept" "a 32-bit subtraction leaves the upper half of its register" |d, i| {
@@ -285,19 +289,6 @@ faults! {
         let x = d.known(i.b)?;
         let b = d.lit(i.ty, x >> 16);
         Some(d.push(Inst { b, ..i }))
-    };
-    "exclusive-status" "a store-exclusive reports the opposite" |d, i| {
-        need!(i.op == Op::Cmp && cmp_of(i.sub) == Cmp::Ne && d.of(i.a).is_some_and(|a| a.op == Op::Cas));
-        Some(d.push(Inst { sub: Cmp::Eq as u16, ..i }))
-    };
-    "cas-swapped" "compare-and-swap compares with the new value" |d, i| {
-        need!(i.op == Op::Cas && !d.did(&[Op::If]));
-        Some(d.push(Inst { b: i.c, c: i.b, ..i }))
-    };
-    "atomic-new-value" "an atomic addition gives the new value" |d, i| {
-        need!(i.op == Op::Rmw && i.imm == lyrebird_ram::AtomicOp::Add as u64);
-        let old = d.push(i);
-        Some(d.bin(Bin::Add, i.ty, old, i.b))
     };
     "link-target" "a direct call is linked to the instruction behind its target" |d, i| {
         need!(i.op == Op::Jump && i.sub == crate::ir::pack_transfer(Transfer::Call));

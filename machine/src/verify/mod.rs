@@ -38,6 +38,25 @@ const RUN: u64 = 4096;
 /// Blocks of one instruction.
 const ONE: Limits = Limits { blocks: 1, instructions: 1, overlap: false };
 
+/// Compiled code for all of a run: what is left at its end in blocks of one instruction, since an engine with longer
+/// ones would interpret it.
+struct Chain<'a>(&'a mut Jit<Arm64>, &'a mut Jit<Arm64>);
+
+impl Engine for Chain<'_> {
+    fn run(&mut self, core: &mut Core<Arm64>, budget: u64) -> Exit {
+        let icount = core.icount;
+        let exit = self.0.run(core, budget);
+        match budget - (core.icount - icount).min(budget) {
+            left @ 1.. if exit == Exit::Budget => self.1.run(core, left),
+            _ => exit,
+        }
+    }
+
+    fn report(&self) -> String {
+        self.0.report()
+    }
+}
+
 /// Compiled code that counts its instructions exactly.
 fn translator(options: &Options, limits: Limits, features: u64) -> std::io::Result<Jit<Arm64>> {
     let options = Options { counting: true, threshold: 1, limits, ..options.clone() };
@@ -92,6 +111,7 @@ pub struct Verify {
     outside: Option<Arc<Attention>>,
     instructions: u64,
     runs: u64,
+    diverged: bool,
 }
 
 impl Verify {
@@ -108,7 +128,7 @@ impl Verify {
         memory: Arc<Memory>,
     ) -> std::io::Result<Self> {
         Ok(Self {
-            compiled: translator(&options, options.limits, features)?,
+            compiled: translator(&Options { whole: true, ..options.clone() }, options.limits, features)?,
             single: translator(&Options { size: 16 << 20, ..options.clone() }, ONE, features)?,
             options,
             report,
@@ -118,6 +138,7 @@ impl Verify {
             outside: None,
             instructions: 0,
             runs: 0,
+            diverged: false,
         })
     }
 
@@ -163,15 +184,15 @@ impl Verify {
             context::new_spaces(core);
         }
         journal::lock(&self.tape).replay(0);
-        // A run of one instruction would be interpreted by an engine with longer blocks.
-        let engine = if sealed { &mut self.compiled } else { &mut self.single };
-        let b = go(core, Some(engine), before, 0, count);
+        let mut chain = Chain(&mut self.compiled, &mut self.single);
+        let b = go(core, Some(&mut chain), before, 0, count);
         core.icount = icount + count;
         (count, differences(&a, &b, &journal::lock(&self.tape)))
     }
 
     /// Finds the instruction that makes the difference, reports it, and ends the machine.
     fn diverged(&mut self, core: &mut Core<Arm64>, before: &RegFile, count: u64, first: Vec<String>) {
+        self.diverged = true;
         take_back(core, 0);
         let culprit = narrow::find(self, core, before, count, first);
         let report = report::write(&culprit, core, before, &self.options, self.instructions);
@@ -251,6 +272,7 @@ impl Engine for Verify {
     }
 
     fn summary(&self) -> Option<String> {
-        Some(format!("verify: {} instructions compared, no divergence", self.instructions))
+        let end = if self.diverged { "then a divergence" } else { "no divergence" };
+        Some(format!("verify: {} instructions compared, {end}", self.instructions))
     }
 }

@@ -2,8 +2,8 @@
 //! found, with blocks of one instruction if the difference shows with those, else with the fewest that have to be
 //! compiled together.
 
-use super::lockstep::{Place, advance, probe};
-use super::{ONE, Verify, translator};
+use super::lockstep::{Place, advance, probe, take_back};
+use super::{Chain, ONE, Verify, translator};
 use lyrebird_cpu::arm::Arm64;
 use lyrebird_cpu::core::Core;
 use lyrebird_cpu::slot::RegFile;
@@ -40,15 +40,20 @@ pub(super) fn find(
     let options = Options { size: 4 << 20, ..verify.options.clone() };
     let start = Place { file: before.clone(), stores: 0, asked: 0 };
     let single = !probe(core, &mut verify.single, &start, count).is_empty();
-    if !single && probe(core, &mut verify.compiled, &start, count).is_empty() {
+    let mut chain = Chain(&mut verify.compiled, &mut verify.single);
+    if !single && probe(core, &mut chain, &start, count).is_empty() {
         let limits = verify.options.limits;
         return Culprit { skipped: 0, needed: count, limits, repeats: false, found: first };
     }
     let (mut same, mut differ) = (0, count);
     while differ - same > 1 {
         let middle = (same + differ) / 2;
-        let engine = if single { &mut verify.single } else { &mut verify.compiled };
-        if probe(core, engine, &start, middle).is_empty() { same = middle } else { differ = middle }
+        let found = if single {
+            probe(core, &mut verify.single, &start, middle)
+        } else {
+            probe(core, &mut Chain(&mut verify.compiled, &mut verify.single), &start, middle)
+        };
+        if found.is_empty() { same = middle } else { differ = middle }
     }
     // What differs when a run of `count` from a place is compiled afresh.
     let afresh = |core: &mut Core<Arm64>, limits: Limits, place: &Place, count: u64| {
@@ -85,10 +90,12 @@ pub(super) fn find(
         return Culprit { skipped, needed, limits, repeats: true, found };
     }
     // It takes what was compiled before the run: links, or a region's other blocks.
-    let engine = if single { &mut verify.single } else { &mut verify.compiled };
-    let place = Place { file: before.clone(), stores: 0, asked: 0 };
-    super::lockstep::take_back(core, 0);
-    let found = probe(core, engine, &place, differ);
+    take_back(core, 0);
+    let found = if single {
+        probe(core, &mut verify.single, &start, differ)
+    } else {
+        probe(core, &mut Chain(&mut verify.compiled, &mut verify.single), &start, differ)
+    };
     let limits = if single { ONE } else { verify.options.limits };
     let repeats = !found.is_empty();
     Culprit { skipped: 0, needed: differ, limits, repeats, found: if repeats { found } else { first } }

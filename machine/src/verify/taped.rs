@@ -48,6 +48,9 @@ impl Platform for Taped {
     fn random(&self) -> u64 {
         self.ask([7, 0, 0, 0], || Some(self.board.random())).unwrap_or(0)
     }
+    fn time(&self) -> u64 {
+        self.ask([10, 0, 0, 0], || Some(self.board.time())).unwrap_or(0)
+    }
     fn semihosting(&self) -> bool {
         self.board.semihosting()
     }
