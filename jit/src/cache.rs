@@ -50,6 +50,15 @@ pub struct Key {
     pub mode: u32,
 }
 
+/// Where a region is.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    /// Its number.
+    pub region: u32,
+    /// Executable address of its code; known here so that finding it touches no second place in memory.
+    pub start: u64,
+}
+
 /// A direct jump out of a region.
 #[derive(Clone, Copy, Debug)]
 struct Link {
@@ -119,7 +128,7 @@ pub struct Counters {
 /// What compiling gave.
 pub enum Outcome {
     /// A region, by number.
-    Region(u32),
+    Region(Found),
     /// The code cannot be compiled; interpret it.
     Refused,
     /// The buffer is full: it must be flushed first.
@@ -165,7 +174,7 @@ pub struct Cache<A: Guest> {
     /// Where the fixed routines are.
     pub stubs: Stubs,
     keep: usize,
-    map: Map<Key, u32>,
+    map: Map<Key, Found>,
     refused: Map<Key, u32>,
     regions: Vec<Region>,
     pages: Map<u64, Page>,
@@ -224,7 +233,7 @@ impl<A: Guest> Cache<A> {
 
     /// The region compiled for `key`.
     #[inline]
-    pub fn find(&self, key: Key) -> Option<u32> {
+    pub fn find(&self, key: Key) -> Option<Found> {
         self.map.get(&key).copied()
     }
 
@@ -285,11 +294,11 @@ impl<A: Guest> Cache<A> {
             return Outcome::Full;
         }
         self.dump.after(&self.lift.ir, code, base, page);
-        let n = self.install(key, base, len, version, &compiled);
+        let found = self.install(key, base, len, version, &compiled);
         self.counters.regions += 1;
         self.counters.instructions += count as u64;
         self.counters.nanoseconds += started.elapsed().as_nanos() as u64;
-        Outcome::Region(n)
+        Outcome::Region(found)
     }
 
     /// What the region at `key` would be compiled to, if it were now: its IR and its host code, as text.
@@ -326,7 +335,7 @@ impl<A: Guest> Cache<A> {
         self.lower.region(&mut self.lift.ir, config)
     }
 
-    fn install(&mut self, key: Key, start: u64, len: usize, version: u32, compiled: &Compiled) -> u32 {
+    fn install(&mut self, key: Key, start: u64, len: usize, version: u32, compiled: &Compiled) -> Found {
         // What is left of an older version of the page must not pass for this one's.
         self.invalidate_page(key.ram & !0xFFF, version);
         let n = self.regions.len() as u32;
@@ -357,8 +366,9 @@ impl<A: Guest> Cache<A> {
         let page = self.pages.entry(key.ram & !0xFFF).or_default();
         page.version = version;
         page.regions.push(n);
-        self.map.insert(key, n);
-        n
+        let found = Found { region: n, start };
+        self.map.insert(key, found);
+        found
     }
 
     /// The byte of the page that exit `number` of the region at `from` goes to.

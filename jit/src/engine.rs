@@ -348,7 +348,7 @@ impl<A: Guest> Jit<A> {
         let mut found = cache.find(key);
         if found.is_none() && self.warm(key, &cache) {
             match cache.compile(key, core) {
-                Outcome::Region(n) => found = Some(n),
+                Outcome::Region(new) => found = Some(new),
                 Outcome::Refused => {}
                 Outcome::Full => {
                     drop(cache);
@@ -357,10 +357,9 @@ impl<A: Guest> Jit<A> {
                 }
             }
         }
-        let Some(n) = found else { return 0 };
-        let code = cache.region(n).start;
-        self.contexts[self.current].table.put(pc, code);
-        code
+        let Some(found) = found else { return 0 };
+        self.contexts[self.current].table.put(pc, found.start);
+        found.start
     }
 
     /// After a flush: addresses of code that were kept mean nothing any more. Flushes happen while this processor is
@@ -475,7 +474,7 @@ impl<A: Guest> Jit<A> {
         core.set_pc(pc);
         let key = Key { ram: cache.region(n).key.ram & !0xFFF | target, mode: core.mode };
         if let Some(to) = cache.find(key) {
-            cache.link(n, number, to);
+            cache.link(n, number, to.region);
         }
     }
 
