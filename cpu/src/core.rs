@@ -79,6 +79,8 @@ impl Attention {
     pub const MAIL: u32 = 8;
     /// The translator wants every processor out of compiled code.
     pub const FLUSH: u32 = 16;
+    /// Code that was decoded or translated has changed, see [`CodeMap::listen`].
+    pub const CODE: u32 = 32;
 
     /// Sets bits.
     pub fn set(&self, bits: u32) {
@@ -153,6 +155,8 @@ pub trait Arch: Sized + Send + 'static {
         how: [bool; 2],
         unprivileged: bool,
     ) -> Result<(), Raised>;
+    /// Does what other processors asked for by mail; engines call it wherever they wait for another processor.
+    fn mail(core: &mut Core<Self>);
     /// The virtual counter, in guest ticks.
     fn clock(core: &Core<Self>) -> u64;
     /// The semantics of an instruction word in a mode.

@@ -188,10 +188,11 @@ impl<A: Arch> Core<A> {
     fn decode_at(&mut self, page: usize, i: usize) -> Result<Op<A>, Raised> {
         let Page { ram, mode, .. } = self.decoded.pages[page];
         let at = ram + i as u64 * 4;
-        let Ok(word) = self.ram.read::<u32>(at) else { return Err(A::unanswered(self, at, Want::Exec)) };
+        // The mark comes before the look, see `code`.
         if self.code.mark(at, granules(at, 4)) {
             self.tlb.watch(ram);
         }
+        let Ok(word) = self.ram.read::<u32>(at) else { return Err(A::unanswered(self, at, Want::Exec)) };
         let run = A::decode(word, crate::emit::Cx { mode, features: self.features });
         Ok(Op { run, word })
     }
@@ -232,6 +233,8 @@ impl<A: Arch> Core<A> {
     fn run_inner<const BRANCH: bool>(&mut self, left: &mut u64) -> Exit {
         loop {
             if self.requests() != 0 {
+                // The page's version is looked at below.
+                self.attention.clear(Attention::CODE);
                 let taken = A::interrupt(self);
                 if !taken && self.attention.bits() & Attention::STOP != 0 {
                     return Exit::Attention;

@@ -14,6 +14,7 @@ use crate::ir::lift::Lift;
 use crate::opt::Passes;
 use crate::opt::seeded::Fault;
 use crate::region::{self, Limits};
+use lyrebird_cpu::code::{CodeMap, Hits, granules};
 use lyrebird_cpu::core::Core;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -183,8 +184,8 @@ pub struct Cache<A: Guest> {
     lower: Lower,
     options: Options,
     dump: Dump,
-    /// Its number among the translators of the code map, once it has compiled.
-    number: Option<usize>,
+    /// Up to which epoch of the code map pages were invalidated.
+    epoch: u64,
     /// Raised when everything was forgotten.
     pub generation: u64,
     /// Counters.
@@ -220,7 +221,7 @@ impl<A: Guest> Cache<A> {
             lower: Lower::default(),
             dump: Dump::new(options.perf),
             options,
-            number: None,
+            epoch: 0,
             generation: 0,
             counters: Counters::default(),
         })
@@ -254,17 +255,17 @@ impl<A: Guest> Cache<A> {
     /// Compiles the region at `key`.
     pub fn compile(&mut self, key: Key, core: &mut Core<A>) -> Outcome {
         let page = key.ram & !0xFFF;
-        self.number.get_or_insert_with(|| core.code.subscribe());
         let version = core.code.version(page);
         if self.refused.get(&key) == Some(&version) {
             return Outcome::Refused;
         }
         let started = std::time::Instant::now();
+        // Regions of an older version must not be taken for ones of this.
+        self.invalidate_page(page, version);
         let (map, pages) = (&self.map, &self.pages);
         let fresh = pages.get(&page).is_some_and(|p| p.version == version);
         let elsewhere = |at: u64| fresh && map.contains_key(&Key { ram: page + at, mode: key.mode });
-        // The marks come first: a store from another processor while the code is read is then noticed.
-        let first = core.code.mark(page, lyrebird_cpu::code::granules(key.ram, 4));
+        let first = core.code.mark(page, granules(key.ram, 4));
         let mut built =
             region::build(&mut self.lift, &core.ram, key.ram, key.mode, self.options.limits, elsewhere);
         if let Some(marks) = built {
@@ -272,7 +273,9 @@ impl<A: Guest> Cache<A> {
             if first {
                 core.tlb.watch(page);
             }
-            if core.code.version(page) != version {
+            // What the code is made of is only known now, and marks come before the look: so it is looked at again.
+            // A store from another processor that comes later is noticed.
+            if core.code.version(page) != version || !self.lift.unchanged(&core.ram, page) {
                 built = None;
             }
         }
@@ -390,10 +393,13 @@ impl<A: Guest> Cache<A> {
     }
 
     /// Forgets the regions of pages that were stored to.
-    pub fn invalidate(&mut self, core: &Core<A>) {
-        let Some(number) = self.number else { return };
-        for page in core.code.take_hits(number) {
-            self.invalidate_page(page, core.code.version(page));
+    pub fn invalidate(&mut self, code: &CodeMap) {
+        let pages = match code.hits_since(&mut self.epoch) {
+            Hits::Pages(pages) => pages,
+            Hits::Any => self.pages.keys().copied().collect(),
+        };
+        for page in pages {
+            self.invalidate_page(page, code.version(page));
         }
     }
 

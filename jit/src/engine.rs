@@ -17,6 +17,7 @@ use lyrebird_cpu::slot::Slot;
 use lyrebird_cpu::width::{W64, W128};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Contexts a processor keeps tables for.
 const CONTEXTS: usize = 12;
@@ -26,6 +27,8 @@ const FETCHES: usize = 256;
 const PLACES: usize = 8192;
 /// Pages of decoded code that the interpreter keeps: it only runs what is cold.
 const DECODED: usize = 96;
+/// How long a processor waits for others before it looks for mail.
+const LOOK: Duration = Duration::from_micros(100);
 /// Budgets below this are interpreted: compiled code does not count.
 const EXACT: u64 = 4096;
 
@@ -76,11 +79,28 @@ impl<A: Guest> Shared<A> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(&self) {
-        let mut gate = self.gate();
-        while gate.flushing {
-            gate = self.moved.wait(gate).unwrap_or_else(PoisonError::into_inner);
+    /// Waits while `more` says so. Whom this processor waits for may be waiting for it to read its mail.
+    fn wait<'a>(
+        &'a self,
+        mut gate: MutexGuard<'a, Gate>,
+        core: &mut Core<A>,
+        more: impl Fn(&Gate) -> bool,
+    ) -> MutexGuard<'a, Gate> {
+        while more(&gate) {
+            if core.attention.bits() & Attention::MAIL != 0 {
+                drop(gate);
+                A::mail(core);
+                gate = self.gate();
+            } else {
+                let woken = self.moved.wait_timeout(gate, LOOK);
+                gate = woken.unwrap_or_else(PoisonError::into_inner).0;
+            }
         }
+        gate
+    }
+
+    fn enter(&self, core: &mut Core<A>) {
+        let mut gate = self.wait(self.gate(), core, |gate| gate.flushing);
         gate.inside += 1;
     }
 
@@ -90,19 +110,19 @@ impl<A: Guest> Shared<A> {
     }
 
     /// Steps aside for another processor's flush.
-    fn give_way(&self) {
+    fn give_way(&self, core: &mut Core<A>) {
         if self.gate().flushing {
             self.leave();
-            self.enter();
+            self.enter(core);
         }
     }
 
     /// Forgets all code, once every other processor has left it.
-    fn flush(&self) {
+    fn flush(&self, core: &mut Core<A>) {
         let mut gate = self.gate();
         if gate.flushing {
             drop(gate);
-            self.give_way();
+            self.give_way(core);
             return;
         }
         gate.flushing = true;
@@ -110,9 +130,7 @@ impl<A: Guest> Shared<A> {
             a.set(Attention::FLUSH);
         }
         gate.inside -= 1;
-        while gate.inside > 0 {
-            gate = self.moved.wait(gate).unwrap_or_else(PoisonError::into_inner);
-        }
+        gate = self.wait(gate, core, |gate| gate.inside > 0);
         {
             let mut cache = self.cache();
             cache.flush();
@@ -240,7 +258,7 @@ impl<A: Guest> Jit<A> {
             core.set(Slot::<W128>::word(words::CONSTANTS.offset() / 8 + 2 * n), x);
         }
         core.set(words::BUDGET, budget.min(i64::MAX as u64));
-        self.shared.enter();
+        self.shared.enter(core);
         let exit = self.run_inside(core, budget);
         self.shared.leave();
         if self.shared.counting {
@@ -253,9 +271,9 @@ impl<A: Guest> Jit<A> {
         loop {
             let bits = core.attention.bits();
             if bits != 0 {
-                if bits & Attention::FLUSH != 0 {
-                    core.attention.clear(Attention::FLUSH);
-                    self.shared.give_way();
+                if bits & (Attention::FLUSH | Attention::CODE) != 0 {
+                    core.attention.clear(Attention::FLUSH | Attention::CODE);
+                    self.shared.give_way(core);
                 }
                 if !A::interrupt(core) && bits & Attention::STOP != 0 {
                     return Exit::Attention;
@@ -270,7 +288,7 @@ impl<A: Guest> Jit<A> {
             self.catch_up();
             if core.code.epoch() != self.epoch {
                 self.epoch = core.code.epoch();
-                self.shared.cache().invalidate(core);
+                self.shared.cache().invalidate(&core.code);
             }
             core.code_hit = false;
             if A::interpret_only(core.mode) {
@@ -352,7 +370,7 @@ impl<A: Guest> Jit<A> {
                 Outcome::Refused => {}
                 Outcome::Full => {
                     drop(cache);
-                    shared.flush();
+                    shared.flush(core);
                     return 0;
                 }
             }

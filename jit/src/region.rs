@@ -35,7 +35,7 @@ pub fn build<A: Guest>(
     limits: Limits,
     elsewhere: impl Fn(u64) -> bool,
 ) -> Option<u64> {
-    lift.ir.clear(mode);
+    lift.begin(mode);
     let page = entry & !0xFFF;
     let mut left = limits.instructions;
     let mut waiting = vec![(entry & 0xFFF) as i64];

@@ -121,19 +121,20 @@ impl Machine {
             vcpus.push(Arc::new(Mutex::new(vcpu)));
         }
         let ram = board.space.memory();
-        let (dma_code, dma_shared) = (Arc::clone(&code), Arc::clone(&shared));
+        for gate in &shared.gates {
+            code.listen(&gate.attention);
+        }
+        let dma_code = Arc::clone(&code);
         ram.on_dma_write(move |gpa, len| {
             // Devices write to RAM only; a page at a time, since marks are by page.
             let Some(offset) = gpa.checked_sub(virt::map::RAM) else { return };
             let (mut at, end) = (offset, offset.saturating_add(len));
-            let mut hit = false;
+            // Either a processor that marks code sees what was written, or its mark is seen here.
+            std::sync::atomic::fence(Ordering::SeqCst);
             while at < end {
                 let next = (at | 0xFFF) + 1;
-                hit |= dma_code.stored(at, next.min(end) - at);
+                dma_code.stored(at, next.min(end) - at);
                 at = next;
-            }
-            if hit {
-                dma_shared.kick();
             }
         });
         let inner = Arc::new(Inner {
@@ -256,11 +257,7 @@ impl Inner {
             }
         }
         self.load(&plan)?;
-        for page in (0..self.board.ram.len()).step_by(4096) {
-            if self.code.any(page) {
-                self.code.stored(page, 4096);
-            }
-        }
+        self.code.stored_anywhere();
         drop(held);
         self.shared.tell(&Event::Reset);
         Ok(())

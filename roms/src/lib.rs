@@ -1,7 +1,8 @@
 //! Our own guests, built from the sources in this crate by its build script.
 //!
 //! `demo/` is a bare-metal program for the `virt` board: it turns on the MMU, the interrupt controller, the timer and
-//! the UART, says what machine it finds, and takes commands on the serial console.
+//! the UART, says what machine it finds, and takes commands on the serial console. `stress/` makes all processors work
+//! on the same memory at once, and checks that they do so as the architecture says.
 
 /// The arm64 demo as a Linux `Image`: 0x80000 bytes above the base of RAM, DTB address in x0.
 pub fn demo_arm64() -> &'static [u8] {
@@ -12,6 +13,17 @@ pub fn demo_arm64() -> &'static [u8] {
 /// if x0 does not point at one.
 pub fn demo_arm64_elf() -> &'static [u8] {
     include_bytes!(concat!(env!("OUT_DIR"), "/demo-arm64.elf"))
+}
+
+/// The stress guest for arm64 as a Linux `Image`. It runs `rounds` rounds of all tests but those whose bits are set in
+/// `skip`, no more after `seconds`. Each test does its work `times` times on each processor. The end comes by
+/// semihosting: with code 0, or with 1 after saying what went wrong.
+pub fn stress_arm64(rounds: u32, seconds: u32, times: u32, skip: u32) -> Vec<u8> {
+    let mut image = include_bytes!(concat!(env!("OUT_DIR"), "/stress-arm64.Image")).to_vec();
+    for (at, x) in (64..).step_by(4).zip([rounds, times, skip, seconds]) {
+        image[at..at + 4].copy_from_slice(&x.to_le_bytes());
+    }
+    image
 }
 
 /// What the demo's `bench` prints on every machine that computes right: loop, checksum.

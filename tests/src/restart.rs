@@ -69,6 +69,8 @@ fn engine_only(at: u16) -> bool {
         state::EXCL_HIGH.offset(),
         state::EXCL_VERSION.offset(),
         state::EXCL_NEW_HIGH.offset(),
+        state::SWAP_LOW.offset(),
+        state::SWAP_HIGH.offset(),
     ];
     monitor.contains(&at) || at >= state::ENGINE * 8
 }

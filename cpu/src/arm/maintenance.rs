@@ -90,14 +90,26 @@ fn tlbi(core: &mut Core<Arm64>, code: u64, v: u64, _: u64) -> Result<u64, Raised
     Ok(0)
 }
 
-/// IC IVAU, DC CVAU and the others by address: the address must translate; arguments are the address and whether it
-/// is a store for permissions.
+/// Bytes that one IC IVAU is about: CTR_EL0.IminLine.
+const LINE: u64 = 64;
+
+/// IC IVAU, DC CVAU and the others by address: the address must translate; arguments are the address, whether it
+/// is a store for permissions, and whether it is IC IVAU.
 pub static CACHE_BY_VA: Helper<Arm64> =
     Helper { name: "cache_by_va", effects: Effects::FAULTS, run: cache_by_va };
 
-fn cache_by_va(core: &mut Core<Arm64>, va: u64, store: u64, _: u64) -> Result<u64, Raised> {
+fn cache_by_va(core: &mut Core<Arm64>, va: u64, store: u64, instructions: u64) -> Result<u64, Raised> {
     let want = if store != 0 { Want::Write } else { Want::Read };
     match walk::translate(core, va, want, false) {
+        // What one processor stores to code is noticed when it does; with several see `code`.
+        Ok(m) if instructions != 0 && core.arch.smp => {
+            if let Some((ram, _)) = core.bus.ram(m.pa)
+                && core.code.stored(ram | va & !PAGE_MASK & !(LINE - 1), LINE)
+            {
+                core.code_hit = true;
+            }
+            Ok(0)
+        }
         Ok(_) => Ok(0),
         Err(Raised) => {
             // CM and WnR are set for cache maintenance.
@@ -105,6 +117,16 @@ fn cache_by_va(core: &mut Core<Arm64>, va: u64, store: u64, _: u64) -> Result<u6
             Err(Raised)
         }
     }
+}
+
+/// IC IALLU, IC IALLUIS: all code may have changed.
+pub static ALL_CODE: Helper<Arm64> = Helper { name: "all_code", effects: Effects::NONE, run: all_code };
+
+fn all_code(core: &mut Core<Arm64>, _: u64, _: u64, _: u64) -> Result<u64, Raised> {
+    if core.arch.smp && core.code.stored_anywhere() {
+        core.code_hit = true;
+    }
+    Ok(0)
 }
 
 /// AT S1E1R, S1E1W, S1E0R, S1E0W and the PAN forms: arguments are address, and bits write, user, PAN.

@@ -162,6 +162,9 @@ impl Arch for Arm64 {
     ) -> Result<(), Raised> {
         debug::access(core, at, size, how, unprivileged)
     }
+    fn mail(core: &mut Core<Self>) {
+        maintenance::receive(core);
+    }
     fn clock(core: &Core<Self>) -> u64 {
         core.arch.platform.counter()
     }

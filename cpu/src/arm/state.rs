@@ -29,9 +29,13 @@ pub const PSTATE: Slot<W32> = Slot::word(37);
 /// `PSTATE.M[3:0]` as in SPSR: the exception level in bits 3:2, SPSel in bit 0.
 pub const MODE: Slot<W32> = Slot::word(38);
 /// Version of the monitored granule, see [`super::exclusive`].
-pub const EXCL_VERSION: Slot<W32> = Slot::word(42);
-/// High half of what a store-exclusive pair stores, on its way to the helper.
+pub const EXCL_VERSION: Slot<W64> = Slot::word(42);
+/// High half of what a store-exclusive pair or an atomic exchange stores, on its way to the helper.
 pub const EXCL_NEW_HIGH: Slot<W64> = Slot::word(43);
+/// Low half of what an atomic exchange stores, on its way to the helper.
+pub const SWAP_LOW: Slot<W64> = Slot::word(53);
+/// High half of what an atomic exchange expects, and of what it found.
+pub const SWAP_HIGH: Slot<W64> = Slot::word(54);
 /// Bits of a user pointer to data that hold an authentication code; follows TCR_EL1, as the next five do.
 pub const PAC_MASK0: Slot<W64> = Slot::word(44);
 /// The same for kernel pointers.

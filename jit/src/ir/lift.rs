@@ -9,7 +9,7 @@ use lyrebird_cpu::op::{Bin, Cmp, Cond, FlagOp, Un};
 use lyrebird_cpu::slot::Slot;
 use lyrebird_cpu::vec::{Lanes, VecOp};
 use lyrebird_cpu::width::{Int, W1, W32, W64, W128, Width};
-use lyrebird_ram::AtomicOp;
+use lyrebird_ram::{AtomicOp, GuestRam};
 use std::convert::Infallible;
 use std::marker::PhantomData;
 
@@ -29,6 +29,8 @@ pub struct Lift<A: Arch> {
     pub ir: Ir<A>,
     /// Features of the model.
     pub features: u64,
+    /// The instructions, each with its byte of the page.
+    words: Vec<(u32, u32)>,
     /// Byte of the page where the current instruction is.
     at: i64,
     /// The rest of the instruction is unreachable: nothing is recorded.
@@ -41,14 +43,34 @@ pub struct Lift<A: Arch> {
 
 impl<A: Arch> Default for Lift<A> {
     fn default() -> Self {
-        Self { ir: Ir::default(), features: 0, at: 0, dead: false, ended: false, inside: false }
+        Self {
+            ir: Ir::default(),
+            features: 0,
+            words: Vec::new(),
+            at: 0,
+            dead: false,
+            ended: false,
+            inside: false,
+        }
     }
 }
 
 impl<A: Arch> Lift<A> {
+    /// Begins a recording for code that runs in `mode`.
+    pub fn begin(&mut self, mode: u32) {
+        self.ir.clear(mode);
+        self.words.clear();
+    }
+
+    /// Whether the page at RAM offset `page` still holds the instructions that were recorded.
+    pub fn unchanged(&self, ram: &GuestRam, page: u64) -> bool {
+        self.words.iter().all(|&(at, word)| ram.read::<u32>(page + at as u64) == Ok(word))
+    }
+
     /// Records one instruction at byte `at` of the page with its semantics. True if it ended the block.
     pub fn instruction(&mut self, at: i64, word: u32, run: fn(&mut Self, u32) -> Exec<Self>) -> bool {
         (self.at, self.dead, self.ended) = (at, false, false);
+        self.words.push((at as u32, word));
         self.push(Op::At, Ty::I64, 0, [NONE; 3], at as u64);
         let Ok(flow) = run(self, word);
         match flow {

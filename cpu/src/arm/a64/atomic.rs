@@ -1,14 +1,14 @@
 //! Exclusives, ordered accesses, compare-and-swap, and the atomics of FEAT_LSE (DDI 0487 C4.1.94).
 //!
 //! The exclusive monitor is an address with the value that was loaded from it: a store-exclusive compares and
-//! exchanges. With several processors a value can go away and come back in between (ABA), so the monitor then also
-//! holds the version of the address's granule in a table that all exclusives and atomics of all processors advance.
+//! exchanges. With several processors a value can go away and come back in between (ABA): then exclusives and atomics
+//! are the helpers of [`exclusive`], which notice each other.
 
 use super::load_store::{base, read, released, write};
 use crate::arm::emit::Arm;
 use crate::arm::features as feat;
 use crate::arm::{exclusive, mode, state};
-use crate::emit::{Access, Exec, Flow};
+use crate::emit::{Access, Emit, Exec, Flow};
 use crate::op::{Cmp, Un};
 use crate::width::{W1, W8, W16, W32, W64, W128};
 use lyrebird_ram::AtomicOp;
@@ -163,13 +163,23 @@ fn ldapr<E: Arm>(e: &mut E, s: u32, n: u32, t: u32) -> Exec<E> {
     ldar(e, s, 1, n, t)
 }
 
-/// Advances the granule's version, so that exclusives of other processors notice.
-fn noticed<E: Arm>(e: &mut E, at: E::Val<W64>) -> Result<(), E::Abort> {
-    if e.cx().mode & mode::SMP != 0 {
-        let zero = e.lit::<W64>(0);
-        e.call(&exclusive::NOTICE, [at, zero, zero])?;
-    }
-    Ok(())
+fn several<E: Arm>(e: &E) -> bool {
+    e.cx().mode & mode::SMP != 0
+}
+
+/// [`exclusive::EXCHANGE`] of `1 << size` bytes without a high half.
+fn swap<E: Arm>(
+    e: &mut E,
+    size: u32,
+    at: E::Val<W64>,
+    expected: E::Val<W64>,
+    new: E::Val<W64>,
+) -> Emit<E, W64> {
+    let (size, zero) = (e.lit::<W64>(size as u64), e.lit::<W64>(0));
+    e.put(state::SWAP_LOW, new);
+    e.put(state::SWAP_HIGH, zero);
+    e.put(state::EXCL_NEW_HIGH, zero);
+    e.call(&exclusive::EXCHANGE, [at, expected, size])
 }
 
 /// CAS and its forms. [C6.2.45]
@@ -178,9 +188,14 @@ fn cas<E: Arm>(e: &mut E, s: u32, a: u32, x: u32, r: u32, n: u32, t: u32) -> Exe
     macro_rules! exchange {
         ($W:ty) => {{
             let (expected, new) = (e.x::<$W>(x), e.x::<$W>(t));
-            let old = e.cas::<$W>(order(a, r), at, expected, new)?;
-            noticed(e, at)?;
-            e.set_x::<$W>(x, old);
+            if several(e) {
+                let (expected, new) = (e.zext::<$W, W64>(expected), e.zext::<$W, W64>(new));
+                let old = swap(e, s, at, expected, new)?;
+                e.set_x::<W64>(x, old);
+            } else {
+                let old = e.cas::<$W>(order(a, r), at, expected, new)?;
+                e.set_x::<$W>(x, old);
+            }
         }};
     }
     match s {
@@ -206,12 +221,25 @@ fn casp<E: Arm>(e: &mut E, s: u32, a: u32, x: u32, r: u32, n: u32, t: u32) -> Ex
             e.or(lo, hi)
         };
         let (expected, new) = (join(e, x), join(e, t));
-        let old = e.cas::<W64>(order(a, r), at, expected, new)?;
-        noticed(e, at)?;
+        let old = if several(e) {
+            swap(e, 3, at, expected, new)?
+        } else {
+            e.cas::<W64>(order(a, r), at, expected, new)?
+        };
         let high = e.shift(crate::op::Bin::Shr, old, 32);
         let (low, high) = (e.zext::<W64, W32>(old), e.zext::<W64, W32>(high));
         e.set_x::<W32>(x, low);
         e.set_x::<W32>(x + 1, high);
+    } else if several(e) {
+        let [expected, expected_high, new, new_high] = [x, x + 1, t, t + 1].map(|n| e.x::<W64>(n));
+        e.put(state::SWAP_LOW, new);
+        e.put(state::SWAP_HIGH, expected_high);
+        e.put(state::EXCL_NEW_HIGH, new_high);
+        let size = e.lit::<W64>(4);
+        let low = e.call(&exclusive::EXCHANGE, [at, expected, size])?;
+        let high = e.get(state::SWAP_HIGH);
+        e.set_x::<W64>(x, low);
+        e.set_x::<W64>(x + 1, high);
     } else {
         let join = |e: &mut E, n: u32| {
             let (lo, hi) = (e.x::<W64>(n), e.x::<W64>(n + 1));
@@ -220,7 +248,6 @@ fn casp<E: Arm>(e: &mut E, s: u32, a: u32, x: u32, r: u32, n: u32, t: u32) -> Ex
         };
         let (expected, new) = (join(e, x), join(e, t));
         let old = e.cas::<W128>(order(a, r), at, expected, new)?;
-        noticed(e, at)?;
         let (low, high) = (e.lane::<W64>(old, 0), e.lane::<W64>(old, 1));
         e.set_x::<W64>(x, low);
         e.set_x::<W64>(x + 1, high);
@@ -243,9 +270,14 @@ fn atomic<E: Arm>(
         ($W:ty) => {{
             let v = e.x::<$W>(x);
             let v = if invert { e.un(Un::Not, v) } else { v };
-            let old = e.rmw::<$W>(k, op, at, v)?;
-            noticed(e, at)?;
-            e.set_x::<$W>(t, old);
+            if several(e) {
+                let (v, code) = (e.zext::<$W, W64>(v), e.lit::<W64>(exclusive::update_code(op, s)));
+                let old = e.call(&exclusive::UPDATE, [at, v, code])?;
+                e.set_x::<W64>(t, old);
+            } else {
+                let old = e.rmw::<$W>(k, op, at, v)?;
+                e.set_x::<$W>(t, old);
+            }
         }};
     }
     match s {

@@ -22,7 +22,7 @@ crate::rows! { Arm;
     "DSB"  "1101010100 0 00 011 0011 mmmm 100 11111" (m) => dsb;
     "DMB"  "1101010100 0 00 011 0011 mmmm 101 11111" (m) => dmb;
     "ISB"  "1101010100 0 00 011 0011 mmmm 110 11111" () => isb;
-    "SB"   "1101010100 0 00 011 0011 0000 111 11111" () if feat::SB => isb;
+    "SB"   "1101010100 0 00 011 0011 0000 111 11111" () if feat::SB => sb;
     "WFET" "1101010100 0 00 011 0001 0000 000 ttttt" () if feat::WFXT => wfet;
     "WFIT" "1101010100 0 00 011 0001 0000 001 ttttt" () if feat::WFXT => wfit;
     "SVC" "11010100 000 iiiiiiiiiiiiiiii 000 01" (i) => svc;
@@ -161,8 +161,14 @@ fn dmb<E: Arm>(e: &mut E, m: u32) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-/// ISB, SB: every change of context already ends the block, so nothing is left to synchronise. [C6.2.139]
-fn isb<E: Arm>(_: &mut E) -> Exec<E> {
+/// ISB: every change of context already ends the block, and what this processor stores to code is noticed at once.
+/// What others changed is looked for here. [C6.2.139]
+fn isb<E: Arm>(e: &mut E) -> Exec<E> {
+    Ok(if e.cx().mode & mode::SMP != 0 { Flow::Sync } else { Flow::Next })
+}
+
+/// SB: nothing is speculated. [C6.2.306]
+fn sb<E: Arm>(_: &mut E) -> Exec<E> {
     Ok(Flow::Next)
 }
 
@@ -287,28 +293,33 @@ fn sys<E: Arm>(e: &mut E, op1: u32, crn: u32, crm: u32, op2: u32, t: u32) -> Exe
     let trap = |e: &mut E| e.raise(sysreg::trapped(code, t, false));
     let has = |e: &E, f: u64| e.cx().features & f != 0;
     match (op1, crn, crm, op2) {
-        // IC IALLUIS, IALLU; DC ISW, CSW, CISW: nothing is cached.
-        (0, 7, 1 | 5, 0) | (0, 7, 6 | 10 | 14, 2) if el != 0 => Ok(Flow::Next),
+        // IC IALLUIS, IALLU.
+        (0, 7, 1 | 5, 0) if el != 0 => {
+            call(e, &maintenance::ALL_CODE, 0)?;
+            Ok(Flow::Next)
+        }
+        // DC ISW, CSW, CISW: nothing is cached.
+        (0, 7, 6 | 10 | 14, 2) if el != 0 => Ok(Flow::Next),
         // DC IVAC needs write permission.
-        (0, 7, 6, 1) if el != 0 => by_address(e, t, 1),
+        (0, 7, 6, 1) if el != 0 => by_address(e, t, 1, 0),
         // IC IVAU; DC CVAC, CVAU, CIVAC, CVAP, CVADP.
         (3, 7, 5, 1) | (3, 7, 10 | 11 | 14, 1) => {
             if open(e, 0) {
-                by_address(e, t, 0)
+                by_address(e, t, 0, (crm == 5) as u64)
             } else {
                 trap(e)
             }
         }
         (3, 7, 12, 1) if has(e, feat::DPB) => {
             if open(e, 0) {
-                by_address(e, t, 0)
+                by_address(e, t, 0, 0)
             } else {
                 trap(e)
             }
         }
         (3, 7, 13, 1) if has(e, feat::DPB2) => {
             if open(e, 0) {
-                by_address(e, t, 0)
+                by_address(e, t, 0, 0)
             } else {
                 trap(e)
             }
@@ -340,9 +351,9 @@ fn tlbi<E: Arm>(e: &mut E, code: u32, t: u32) -> Exec<E> {
     Ok(Flow::Sync)
 }
 
-fn by_address<E: Arm>(e: &mut E, t: u32, store: u64) -> Exec<E> {
-    let (at, store, zero) = (e.x::<W64>(t), e.lit::<W64>(store), e.lit::<W64>(0));
-    e.call(&maintenance::CACHE_BY_VA, [at, store, zero])?;
+fn by_address<E: Arm>(e: &mut E, t: u32, store: u64, instructions: u64) -> Exec<E> {
+    let (at, store, instructions) = (e.x::<W64>(t), e.lit::<W64>(store), e.lit::<W64>(instructions));
+    e.call(&maintenance::CACHE_BY_VA, [at, store, instructions])?;
     Ok(Flow::Next)
 }
 
