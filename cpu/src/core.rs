@@ -107,6 +107,8 @@ pub trait Arch: Sized + Send + 'static {
     const PC: Slot<W64>;
     /// Alignment of instructions in bytes.
     const ALIGN: u64;
+    /// Which requests interrupt the guest now: the architecture masks interrupt lines that the state does not admit.
+    const POLL_MASK: Slot<W32>;
     /// Floating-point control, as [`FpEnv::control`].
     const FP_CONTROL: Slot<W32>;
     /// Floating-point status, as [`FpEnv::status`].
@@ -190,8 +192,6 @@ pub struct Core<A: Arch> {
     pub attention: Arc<Attention>,
     /// This processor's number.
     pub index: usize,
-    /// Which requests interrupt the guest now; the architecture masks interrupt lines that the state does not admit.
-    pub poll_mask: u32,
     /// Names of the current fetch translations of the lower and the upper half of the address space: while a name
     /// stays, so do the translations of all code that was fetched under it.
     pub fetch_space: [u64; 2],
@@ -218,7 +218,7 @@ impl<A: Arch> Core<A> {
         bus: Arc<dyn Physical>,
         code: Arc<CodeMap>,
     ) -> Self {
-        Self {
+        let mut core = Self {
             file: RegFile::default(),
             mode: 0,
             features,
@@ -231,7 +231,6 @@ impl<A: Arch> Core<A> {
             code,
             attention: Arc::default(),
             index,
-            poll_mask: u32::MAX,
             fetch_space: [1, 2],
             halted: false,
             code_hit: false,
@@ -239,7 +238,9 @@ impl<A: Arch> Core<A> {
             journal: None,
             arch,
             decoded: DecodeCache::default(),
-        }
+        };
+        core.set(A::POLL_MASK, u32::MAX);
+        core
     }
 
     /// The program counter.
@@ -257,7 +258,7 @@ impl<A: Arch> Core<A> {
     /// Requests that the engine must look at.
     #[inline(always)]
     pub fn requests(&self) -> u32 {
-        self.attention.bits() & self.poll_mask
+        self.attention.bits() & self.reg(A::POLL_MASK)
     }
 
     /// The name of the fetch translations that apply to `pc`.

@@ -75,6 +75,8 @@ pub enum Transfer {
     Call,
     /// a return
     Return,
+    /// a plain jump at which engines look at requests, because more may interrupt the guest now
+    Poll,
 }
 
 /// What a [`Helper`] may do, besides computing its result.

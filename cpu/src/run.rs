@@ -221,11 +221,12 @@ impl<A: Arch> Core<A> {
     /// Interprets one instruction, with its exception if it has one; interrupts wait until it is done, so that a
     /// debugger's user sees the program and not the handlers.
     pub fn step(&mut self) -> Exit {
-        let mask = std::mem::take(&mut self.poll_mask);
+        let mask = self.reg(A::POLL_MASK);
+        self.set(A::POLL_MASK, 0);
         let exit = self.run_to_branch(1);
         // The instruction may have changed what the state admits; the architecture then has set the mask anew.
-        if self.poll_mask == 0 {
-            self.poll_mask = mask;
+        if self.reg(A::POLL_MASK) == 0 {
+            self.set(A::POLL_MASK, mask);
         }
         exit
     }

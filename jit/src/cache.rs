@@ -331,7 +331,7 @@ impl<A: Guest> Cache<A> {
             flags: A::FLAGS.offset(),
             status: A::FP_STATUS.offset(),
             pinnable: A::PINNABLE,
-            poll_mask: std::mem::offset_of!(Core<A>, poll_mask) as i32,
+            poll_mask: A::POLL_MASK.offset(),
             fp_plain: A::plain_fp(mode),
             fma: std::arch::is_x86_feature_detected!("fma"),
         };

@@ -165,6 +165,8 @@ pub struct Jit<A: Guest> {
     shared: Arc<Shared<A>>,
     contexts: Vec<Context>,
     current: usize,
+    /// The context before the current one.
+    last: usize,
     clock: u64,
     fetches: Vec<Fetch>,
     places: Vec<u16>,
@@ -174,8 +176,10 @@ pub struct Jit<A: Guest> {
     entry: u64,
     /// Times that compiled code was entered.
     pub entries: u64,
+    /// Times that it went on in another context by itself.
+    pub resumed: u64,
     /// Why it came back, by number.
-    pub reasons: [u64; 9],
+    pub reasons: [u64; 8],
 }
 
 impl<A: Guest> Jit<A> {
@@ -186,6 +190,7 @@ impl<A: Guest> Jit<A> {
             shared: Arc::clone(shared),
             contexts: Vec::new(),
             current: 0,
+            last: 0,
             clock: 0,
             fetches: vec![nowhere; FETCHES],
             places: vec![0; PLACES],
@@ -194,7 +199,8 @@ impl<A: Guest> Jit<A> {
             registered: false,
             entry: shared.cache().stubs.entry,
             entries: 0,
-            reasons: [0; 9],
+            resumed: 0,
+            reasons: [0; 8],
         }
     }
 
@@ -219,8 +225,8 @@ impl<A: Guest> Jit<A> {
         let per = |x: u64, n: u64| x.checked_div(n).unwrap_or(0);
         format!(
             "Code buffer: {} KiB in {regions} regions\nCompiled: {} regions, {} guest instructions, {} ns each\n\
-             Refused: {}; links: {}; invalidated: {}; flushes: {}\nThis processor: entered {} times; left for \
-             dispatch {}, link {}, fault {}, exception {}, poll {}, budget {}, interpretation {}, helper {}, stale {}\n",
+             Refused: {}; links: {}; invalidated: {}; flushes: {}\nThis processor: entered {} times, resumed {}; left for \
+             dispatch {}, link {}, fault {}, poll {}, budget {}, interpretation {}, helper {}, stale {}\n",
             bytes >> 10,
             c.regions,
             c.instructions,
@@ -230,6 +236,7 @@ impl<A: Guest> Jit<A> {
             c.invalidated,
             c.flushes,
             self.entries,
+            self.resumed,
             self.reasons[0],
             self.reasons[1],
             self.reasons[2],
@@ -238,7 +245,6 @@ impl<A: Guest> Jit<A> {
             self.reasons[5],
             self.reasons[6],
             self.reasons[7],
-            self.reasons[8],
         )
     }
 
@@ -332,11 +338,16 @@ impl<A: Guest> Jit<A> {
         let fits = |c: &Context| c.space == space && c.mode == mode;
         if !self.contexts.get(self.current).is_some_and(fits) {
             self.clock += 1;
-            self.current = match self.contexts.iter().position(fits) {
-                Some(i) => i,
-                None => self.new_context(mode, space),
+            // System calls and interrupts go forth and back between two contexts.
+            let next = match self.contexts.get(self.last) {
+                Some(c) if fits(c) => self.last,
+                _ => match self.contexts.iter().position(fits) {
+                    Some(i) => i,
+                    None => self.new_context(mode, space),
+                },
             };
-            self.contexts[self.current].used = self.clock;
+            self.last = std::mem::replace(&mut self.current, next);
+            self.contexts[next].used = self.clock;
         }
         core.set(words::TABLE, self.contexts[self.current].table.address());
         core.set(words::BANK, core.tlb.bank_address(false));
@@ -431,8 +442,10 @@ impl<A: Guest> Jit<A> {
     fn execute(&mut self, core: &mut Core<A>, pc: u64, code: u64, budget: u64) -> Option<Exit> {
         core.set(words::PAGE, pc & !0xFFF);
         self.entries += 1;
+        let engine = std::ptr::from_mut(self).expose_provenance();
+        core.set(words::ENGINE, engine as u64);
         let why = run::enter(core, self.entry, code);
-        self.reasons[why as usize % 9] += 1;
+        self.reasons[why as usize % 8] += 1;
         match why {
             Why::Dispatch | Why::Poll => None,
             Why::Link => {
@@ -441,13 +454,6 @@ impl<A: Guest> Jit<A> {
             }
             Why::Fault => {
                 self.recover(core, 1);
-                A::deliver(core);
-                None
-            }
-            Why::Raise => {
-                let x = core.reg(words::VALUE);
-                self.recover(core, 1);
-                let Raised = core.raise_now(Exception(x), 0);
                 A::deliver(core);
                 None
             }
@@ -479,6 +485,33 @@ impl<A: Guest> Jit<A> {
                 None
             }
         }
+    }
+
+    /// Goes on after the mode or the translation may have changed. Gives the code at the PC, or 0 if there is none or
+    /// something else is to be looked at.
+    pub(crate) fn resume(&mut self, core: &mut Core<A>) -> u64 {
+        let ready = core.attention.bits() == 0
+            && !core.halted
+            && core.code.epoch() == self.epoch
+            && !A::interpret_only(core.mode)
+            && !(self.shared.counting && core.reg(words::BUDGET) as i64 <= 0);
+        if !ready {
+            return 0;
+        }
+        let pc = core.pc();
+        self.select(core, pc);
+        core.set(words::PAGE, pc & !0xFFF);
+        let code = self.contexts[self.current].table.get(pc).unwrap_or(0);
+        self.resumed += (code != 0) as u64;
+        code
+    }
+
+    /// Takes an exception of the instruction at the PC and goes on as [`Jit::resume`] does.
+    pub(crate) fn raise(&mut self, core: &mut Core<A>, x: Exception) -> u64 {
+        self.refund(core, 1);
+        let Raised = core.raise_now(x, 0);
+        A::deliver(core);
+        self.resume(core)
     }
 
     /// A direct jump that is not linked: links it if its target is compiled.

@@ -1,13 +1,14 @@
 //! The seam between Rust and compiled code: entering it, and the functions that it calls.
 #![allow(unsafe_code, reason = "the entry thunk, and pointers that compiled code passes")]
 
+use crate::engine::Jit;
 use crate::guest::Guest;
 use crate::host::x64::asm::BIAS;
 use crate::host::{Site, Why};
 use crate::ir::{VecForm, access};
 use crate::words;
 use lyrebird_cpu::core::{Core, Raised};
-use lyrebird_cpu::emit::{Access, Emitter, Helper};
+use lyrebird_cpu::emit::{Access, Emitter, Exception, Helper};
 use lyrebird_cpu::width::W128;
 
 /// Enters compiled code at `code` through the entry routine at `entry`.
@@ -78,6 +79,24 @@ pub(crate) extern "sysv64" fn helper<A: Guest>(core: &mut Core<A>, helper: u64) 
         }
         Err(Raised) => Why::Raised as u64,
     }
+}
+
+/// The translator that runs `core`; none runs code that a test compiled by itself.
+fn engine<A: Guest>(core: &Core<A>) -> Option<&'static mut Jit<A>> {
+    let engine = std::ptr::with_exposed_provenance_mut::<Jit<A>>(core.reg(words::ENGINE) as usize);
+    // SAFETY: `Jit::execute` sets the word to itself, enters compiled code, and does nothing with itself until that
+    // comes back; each function here that asks for it is called by compiled code and drops it before it returns.
+    unsafe { engine.as_mut() }
+}
+
+/// Goes on where the PC slot says, mode and translation having changed. Gives the code to go to, or 0 to leave.
+pub(crate) extern "sysv64" fn resume<A: Guest>(core: &mut Core<A>, _: u64) -> u64 {
+    engine(core).map_or(0, |jit| jit.resume(core))
+}
+
+/// Takes exception `x` of the instruction at the PC slot, and goes on as [`resume`] does.
+pub(crate) extern "sysv64" fn raise<A: Guest>(core: &mut Core<A>, x: u64) -> u64 {
+    engine(core).map_or(0, |jit| jit.raise(core, Exception(x)))
 }
 
 /// Evaluates a vector operation.

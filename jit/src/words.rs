@@ -22,6 +22,8 @@ words! {
     USER_BANK = 2;
     /// Host address of the indirect-branch table.
     TABLE = 3;
+    /// Host address of the processor's translator while compiled code runs.
+    ENGINE = 4;
     /// Host address of the word that asks for attention.
     ATTENTION = 5;
     /// Instructions left, where they are counted.

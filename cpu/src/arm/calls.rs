@@ -1,14 +1,10 @@
 //! Helpers of system instructions that reach the board: waiting, firmware calls, semihosting, interrupt masks.
 
 use super::emit::UNDEFINED;
-use super::{Arm64, context, state};
+use super::{Arm64, state};
 use crate::core::{Attention, Core, Raised};
 use crate::emit::{Effects, Helper};
 
-/// MSR DAIFSet: the bits to set, in SPSR positions.
-pub static MASK_SET: Helper<Arm64> = Helper { name: "mask_set", effects: Effects::ENDS, run: mask_set };
-/// MSR DAIFClr.
-pub static MASK_CLEAR: Helper<Arm64> = Helper { name: "mask_clear", effects: Effects::ENDS, run: mask_clear };
 /// WFI: halts unless an interrupt is pending, masked or not.
 pub static WAIT: Helper<Arm64> = Helper { name: "wait_for_interrupt", effects: Effects::ENDS, run: wait };
 /// WFE, YIELD: lets other processors run.
@@ -17,20 +13,6 @@ pub static YIELD: Helper<Arm64> = Helper { name: "yield", effects: Effects::NONE
 pub static FIRMWARE: Helper<Arm64> = Helper { name: "firmware_call", effects: Effects::ENDS, run: firmware };
 /// HLT with its immediate.
 pub static HALT: Helper<Arm64> = Helper { name: "halt", effects: Effects::ENDS, run: halt };
-
-fn mask_set(core: &mut Core<Arm64>, bits: u64, _: u64, _: u64) -> Result<u64, Raised> {
-    let p = core.reg(state::PSTATE);
-    core.set(state::PSTATE, p | bits as u32);
-    context::refresh_daif(core);
-    Ok(0)
-}
-
-fn mask_clear(core: &mut Core<Arm64>, bits: u64, _: u64, _: u64) -> Result<u64, Raised> {
-    let p = core.reg(state::PSTATE);
-    core.set(state::PSTATE, p & !(bits as u32));
-    context::refresh_daif(core);
-    Ok(0)
-}
 
 fn wait(core: &mut Core<Arm64>, _: u64, _: u64, _: u64) -> Result<u64, Raised> {
     core.halted = core.attention.bits() & (Attention::IRQ | Attention::FIQ) == 0;

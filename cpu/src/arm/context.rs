@@ -1,5 +1,6 @@
 //! What follows from system registers and PSTATE: the mode word, the TLB banks, the fetch spaces, the interrupt mask.
 
+use super::debug::mdscr;
 use super::regs::pstate;
 use super::{Arm64, features as feat, mode, state, sysreg as sr};
 use crate::core::{Attention, Core};
@@ -187,6 +188,7 @@ fn mode_word(core: &Core<Arm64>, el: u32, s: u64) -> u32 {
     let fpcr = core.reg(state::FPCR);
     flag(fpcr & (1 << 26 | 1 << 24 | 1 << 19) != 0, mode::FP_ODD);
     flag(fpcr & 1 << 25 != 0, mode::FP_DN);
+    flag(core.reg(sr::MDSCR_EL1) & mdscr::KDE != 0, mode::KDE);
     flag(super::debug::step_active(core, el), mode::STEP);
     flag(super::debug::watch_active(core, el), mode::WATCH);
     for (i, key) in [sctlr::ENIA, sctlr::ENIB, sctlr::ENDA, sctlr::ENDB].into_iter().enumerate() {
@@ -208,16 +210,7 @@ pub fn refresh_masks(core: &mut Core<Arm64>) {
     if p & 1 << 6 != 0 {
         mask &= !Attention::FIQ;
     }
-    core.poll_mask = mask;
-}
-
-/// After PSTATE.D, A, I or F changed: with KDE set, D opens and closes debug exceptions.
-pub fn refresh_daif(core: &mut Core<Arm64>) {
-    if core.reg(sr::MDSCR_EL1) >> 13 & 1 != 0 {
-        refresh(core);
-    } else {
-        refresh_masks(core);
-    }
+    core.set(state::POLL_MASK, mask);
 }
 
 /// Changes PSTATE.M: swaps the stack pointers and recomputes.

@@ -33,10 +33,10 @@ pub const WATCHPOINTS: [(Slot<W64>, Slot<W64>); 4] = [
 ];
 
 /// MDSCR_EL1 bits (DDI 0487 D19.3.20).
-mod mdscr {
-    pub(super) const SS: u64 = 1;
-    pub(super) const KDE: u64 = 1 << 13;
-    pub(super) const MDE: u64 = 1 << 15;
+pub(super) mod mdscr {
+    pub(in crate::arm) const SS: u64 = 1;
+    pub(in crate::arm) const KDE: u64 = 1 << 13;
+    pub(in crate::arm) const MDE: u64 = 1 << 15;
 }
 
 /// Bits of [`state::STEP_PROGRESS`].

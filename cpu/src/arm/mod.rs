@@ -10,6 +10,7 @@ pub mod exception;
 pub mod exclusive;
 pub mod features;
 pub mod maintenance;
+pub mod masks;
 pub mod mode;
 pub mod model;
 pub mod pauth;
@@ -117,6 +118,7 @@ impl Arm64 {
 impl Arch for Arm64 {
     const PC: Slot<W64> = state::PC;
     const ALIGN: u64 = 4;
+    const POLL_MASK: Slot<W32> = state::POLL_MASK;
     const FP_CONTROL: Slot<W32> = state::FPCR;
     const FP_STATUS: Slot<W32> = state::FPSR;
 

@@ -33,6 +33,9 @@ pub const EL0_OPEN_LOW: u32 = 19;
 /// BTI checks apply (the model has it).
 pub const BTI: u32 = 1 << 23;
 
+/// Debug exceptions are taken at EL1, where PSTATE.D admits them (MDSCR_EL1.KDE).
+pub const KDE: u32 = 1 << 24;
+
 /// Whether the mode is privileged.
 #[inline(always)]
 pub const fn el(mode: u32) -> u32 {

@@ -167,7 +167,7 @@ helpers! {
     WRITE_DAIF ENDS |core, v| {
         let old = core.reg(state::PSTATE) & !pstate::DAIF;
         core.set(state::PSTATE, old | v as u32 & pstate::DAIF);
-        context::refresh_daif(core);
+        context::refresh(core);
         Ok(0)
     };
     READ_FPCR READ |core, v| Ok(core.reg(state::FPCR) as u64);

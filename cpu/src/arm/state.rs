@@ -54,6 +54,8 @@ pub const STEP_PROGRESS: Slot<W32> = Slot::word(50);
 pub const PMU_THEN: Slot<W64> = Slot::word(51);
 /// What they ask for.
 pub const PMU_WANTS: Slot<W32> = Slot::word(52);
+/// Which requests interrupt the guest, see [`crate::core::Arch::POLL_MASK`]; follows PSTATE.I and F.
+pub const POLL_MASK: Slot<W32> = Slot::word(53);
 /// FPCR.
 pub const FPCR: Slot<W32> = Slot::word(40);
 /// FPSR.

@@ -4,7 +4,7 @@
 //! and writes with effects are helpers. Registers of EL2 and EL3 are left out and undefined.
 
 use super::emit::{Arm, UNDEFINED};
-use super::{Arm64, features as feat, mode, pmu, regs, state};
+use super::{Arm64, features as feat, masks, mode, pmu, regs, state};
 use crate::core::{Core, Raised};
 use crate::emit::{Effects, Exception, Exec, Flow, Helper};
 use crate::slot::Slot;
@@ -404,6 +404,7 @@ pub fn mrs<E: Arm>(e: &mut E, code: u32, t: u32) -> Exec<E> {
 }
 
 const FPCR_CODE: u32 = code(3, 3, 4, 4, 0);
+const DAIF_CODE: u32 = code(3, 3, 4, 2, 1);
 const FPSR_CODE: u32 = code(3, 3, 4, 4, 1);
 const RNDR_CODE: u32 = code(3, 3, 2, 4, 0);
 const RNDRRS_CODE: u32 = code(3, 3, 2, 4, 1);
@@ -418,6 +419,9 @@ pub fn msr<E: Arm>(e: &mut E, code: u32, t: u32) -> Exec<E> {
         e.check_fp()?;
     }
     let v = e.x::<W64>(t);
+    if r.code == DAIF_CODE {
+        return masks::write(e, v);
+    }
     let zero = e.lit::<W64>(0);
     match r.write {
         Action::Word => e.put(r.slot, v),

@@ -49,8 +49,6 @@ pub enum Why {
     Link,
     /// An access raised: `raised` is set, the site says how to recover the state.
     Fault,
-    /// An instruction raises the exception in the value word; the site says how to recover the state.
-    Raise,
     /// Attention is asked for, at the address in the PC slot.
     Poll,
     /// The counted budget does not cover the block at the PC slot's address.
@@ -67,7 +65,7 @@ impl Why {
     /// From the number that compiled code returns.
     pub fn of(x: u64) -> Why {
         use Why::*;
-        [Dispatch, Link, Fault, Raise, Poll, Budget, Interpret, Raised, Stale]
+        [Dispatch, Link, Fault, Poll, Budget, Interpret, Raised, Stale]
             .get(x as usize)
             .copied()
             .unwrap_or(Dispatch)

@@ -215,6 +215,7 @@ pub const fn transfer(sub: u16) -> Transfer {
     match sub {
         1 => Transfer::Call,
         2 => Transfer::Return,
+        3 => Transfer::Poll,
         _ => Transfer::Jump,
     }
 }
@@ -225,6 +226,7 @@ pub const fn pack_transfer(t: Transfer) -> u16 {
         Transfer::Jump => 0,
         Transfer::Call => 1,
         Transfer::Return => 2,
+        Transfer::Poll => 3,
     }
 }
 

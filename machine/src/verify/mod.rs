@@ -230,7 +230,11 @@ impl Engine for Verify {
             if bits & Attention::STOP != 0 {
                 return Exit::Attention;
             }
-            if bits & core.poll_mask & (Attention::IRQ | Attention::FIQ) != 0 {
+            if bits
+                & core.reg(<Arm64 as lyrebird_cpu::core::Arch>::POLL_MASK)
+                & (Attention::IRQ | Attention::FIQ)
+                != 0
+            {
                 let inside = std::mem::replace(&mut core.attention, Arc::clone(&outside));
                 exception::interrupt(core);
                 core.attention = inside;

@@ -6,7 +6,7 @@ use crate::arm::emit::{Arm, UNDEFINED};
 use crate::arm::exception::{class, esr};
 use crate::arm::pauth::{self, Key};
 use crate::arm::regs::pstate;
-use crate::arm::{calls, exception, features as feat, maintenance, mode, regs, state, sysreg};
+use crate::arm::{calls, exception, features as feat, maintenance, masks, mode, regs, state, sysreg};
 use crate::emit::{Access, Emit, Exec, Fence, Flow, Helper};
 use crate::op::Bin;
 use crate::width::{W64, W128};
@@ -81,8 +81,7 @@ fn msr_imm<E: Arm>(e: &mut E, op1: u32, imm: u32, op2: u32) -> Exec<E> {
                 let code = sysreg::code(0, op1, 4, imm, op2);
                 return e.raise(sysreg::trapped(code, 31, false));
             }
-            let h = if op2 == 6 { &calls::MASK_SET } else { &calls::MASK_CLEAR };
-            call(e, h, imm64 << 6)?;
+            return if op2 == 6 { masks::set(e, imm) } else { masks::clear(e, imm) };
         }
         _ => return e.undefined(),
     }

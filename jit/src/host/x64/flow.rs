@@ -1,7 +1,7 @@
 //! Lowering of control flow: exceptions, helper calls, exits from the region, and the slow paths at its end.
 
 use super::alloc::Loc;
-use super::asm::{Alu, BIAS, Cc, Mem, Shift, file, reg};
+use super::asm::{Alu, Cc, Mem, Shift, file, reg};
 use super::{Cold, Lower};
 use crate::host::Exit;
 use crate::ir::{Inst, Op, Val, transfer};
@@ -147,7 +147,10 @@ impl Lower {
                     self.asm.jmp(self.labels[t]);
                 }
             }
-            None => self.leave_to(target, self.dirty, target <= self.blocks[b].at as i64),
+            None => {
+                let poll = transfer(inst.sub) == Transfer::Poll || target <= self.blocks[b].at as i64;
+                self.leave_to(target, self.dirty, poll);
+            }
         }
     }
 
@@ -193,8 +196,7 @@ impl Lower {
         let here = |base| Mem { base, index: None, disp: 0 };
         self.asm.load(8, t, file(words::ATTENTION.offset()));
         self.asm.load(4, t, here(t));
-        let mask = Mem { base: reg::RBP, index: None, disp: self.config.poll_mask - BIAS };
-        self.asm.test_mem(mask, t);
+        self.asm.test_mem(file(self.config.poll_mask), t);
     }
 
     /// Leaves for byte `target` if somebody asks for attention.
@@ -259,12 +261,12 @@ impl Lower {
     pub(super) fn sync(&mut self, inst: &Inst) {
         self.store_dirty(self.dirty);
         self.set_pc(inst.imm as i64);
-        self.asm.jmp_to(self.config.stubs.dispatch);
+        self.asm.jmp_to(self.config.stubs.resume);
     }
 
     pub(super) fn leave(&mut self) {
         self.store_dirty(self.dirty);
-        self.asm.jmp_to(self.config.stubs.dispatch);
+        self.asm.jmp_to(self.config.stubs.resume);
     }
 
     // ---- out of line ----
@@ -290,9 +292,9 @@ impl Lower {
                     }
                     Cold::Raise { from, site, exception } => {
                         self.asm.bind(*from);
-                        self.name_site(site.pack());
+                        self.store_dirty(site.dirty);
+                        self.set_pc(site.at as i64);
                         self.asm.mov_imm(reg::RAX, *exception);
-                        self.asm.store(8, file(words::VALUE.offset()), reg::RAX);
                         self.asm.call_to(stubs.raise);
                     }
                     Cold::Interpret { from, site, probe } => {

@@ -59,7 +59,7 @@ pub struct Config {
     /// How many words from 0 may be pinned.
     pub pinnable: u16,
     /// Byte of the request mask, from the start of the register file.
-    pub poll_mask: i32,
+    pub poll_mask: u16,
     /// The mode rounds to nearest and flushes nothing.
     pub fp_plain: bool,
     /// The host fuses multiplication and addition.

@@ -29,14 +29,14 @@ pub struct Stubs {
     pub vec: u64,
     /// The clock.
     pub clock: u64,
-    /// An exception.
+    /// An exception, in RAX; the state but the return word is in the register file.
     pub raise: u64,
     /// An instruction to interpret.
     pub interpret: u64,
     /// An unlinked jump.
     pub link: u64,
-    /// Back to the engine; the PC slot is set.
-    pub dispatch: u64,
+    /// Mode or translation may have changed; the PC slot says where to go on.
+    pub resume: u64,
     /// An address, in RAX, that the first way of its set in the table, at RDX, does not know.
     pub miss: u64,
     /// Attention before going to RAX.
@@ -151,10 +151,27 @@ impl Emit<'_> {
         at
     }
 
-    fn leave(&mut self, why: Why) -> u64 {
+    /// A routine that goes to the code that `function(core, RAX)` gives, or leaves if that is 0, which is
+    /// [`Why::Dispatch`]. `called` ones note where they were called.
+    fn go(&mut self, function: u64, called: bool) -> u64 {
         let at = self.here();
+        if called {
+            dynasm!(self.asm; .arch x64; pop rcx);
+            self.asm.store(8, file(words::RETURN.offset()), reg::RCX);
+        }
         let asm = &mut *self.asm;
-        dynasm!(asm; .arch x64; mov eax, why as i32);
+        dynasm!(asm; .arch x64
+            ; mov rsi, rax
+            ; lea rdi, [rbp - BIAS]
+            ; mov rax, QWORD function as i64
+            ; call rax
+            ; test rax, rax
+        );
+        let leave = asm.label();
+        asm.jcc(super::Cc::E, leave);
+        asm.load(8, reg::R15, file(words::BANK.offset()));
+        dynasm!(asm; .arch x64; jmp rax);
+        asm.bind(leave);
         asm.jmp_to(self.exit);
         at
     }
@@ -199,11 +216,11 @@ pub fn emit<A: Guest>(asm: &mut Asm, base: u64) -> Stubs {
         helper: e.call(run::helper::<A> as *const () as u64),
         vec: e.call(run::vec::<A> as *const () as u64),
         clock: e.call(run::clock::<A> as *const () as u64),
-        raise: e.site(Why::Raise),
+        raise: e.go(run::raise::<A> as *const () as u64, true),
         interpret: e.site(Why::Interpret),
         link: e.site(Why::Link),
         stale: e.site(Why::Stale),
-        dispatch: e.leave(Why::Dispatch),
+        resume: e.go(run::resume::<A> as *const () as u64, false),
         miss: e.miss(pc),
         poll: e.place(Why::Poll, pc),
         budget: e.place(Why::Budget, pc),
