@@ -1,7 +1,8 @@
 //! Output that never blocks the machine: a bounded queue and a thread that empties it.
 //!
 //! When the queue is full the device keeps its bytes and is told once there is room again, so that nothing is lost to
-//! a slow reader; without a reader at all (no connection, closed pipe) output is discarded.
+//! a slow reader; without a reader at all (no connection, closed pipe) output is discarded. The kernel would keep what
+//! is written to a pseudo terminal that nobody has open, and block once that is much: a terminal is asked first.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Bytes that wait at most.
 const CAPACITY: usize = 64 << 10;
@@ -28,6 +29,8 @@ pub struct Output {
 struct State {
     bytes: VecDeque<u8>,
     sink: Option<Arc<File>>,
+    /// The sink is a pseudo terminal, which may be left and opened again.
+    terminal: bool,
     /// Bytes were refused and whoever sent them waits for room.
     refused: bool,
     /// The writer has taken bytes that are not out yet.
@@ -52,6 +55,12 @@ impl Output {
     /// Replaces the sink; `None` discards from now on.
     pub fn set_sink(&self, sink: Option<Arc<File>>) {
         self.state.lock().sink = sink;
+    }
+
+    /// Makes the master of a pseudo terminal, which must not block, the sink for good.
+    pub fn set_terminal(&self, master: Arc<File>) {
+        let mut state = self.state.lock();
+        (state.sink, state.terminal) = (Some(master), true);
     }
 
     /// Queues what there is room for and says how much that was. Never blocks.
@@ -118,7 +127,7 @@ impl Output {
     fn run(&self, on_room: &dyn Fn()) {
         let mut chunk = Vec::with_capacity(CHUNK);
         loop {
-            let sink = {
+            let (sink, terminal) = {
                 let mut state = self.state.lock();
                 while state.bytes.is_empty() && !state.closed {
                     self.changed.wait(&mut state);
@@ -130,9 +139,9 @@ impl Output {
                 chunk.clear();
                 chunk.extend(state.bytes.drain(..count));
                 state.writing = true;
-                state.sink.clone()
+                (state.sink.clone(), state.terminal)
             };
-            let lost = sink.filter(|sink| write_all(sink, &chunk).is_err());
+            let lost = sink.filter(|sink| write_all(sink, &chunk, terminal).is_err());
             let told = {
                 let mut state = self.state.lock();
                 state.writing = false;
@@ -152,9 +161,17 @@ impl Output {
     }
 }
 
-/// Writes all of `bytes`, also when somebody made the descriptor non-blocking.
-fn write_all(mut sink: &File, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
+/// Whether nobody has the other side of the pseudo terminal with this `master` open: it is hung up then.
+pub fn is_left(master: &File) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(master.as_fd(), PollFlags::OUT)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut fds, Some(&now)).is_err() || fds[0].revents().contains(PollFlags::HUP)
+}
+
+/// Writes all of `bytes`, also when somebody made the descriptor non-blocking. A `terminal` loses what it is not
+/// there for.
+fn write_all(mut sink: &File, mut bytes: &[u8], terminal: bool) -> io::Result<()> {
+    while !bytes.is_empty() && !(terminal && is_left(sink)) {
         match sink.write(bytes) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(count) => bytes = &bytes[count..],
@@ -221,6 +238,38 @@ mod tests {
         }
         output.flush(Duration::from_secs(10));
         assert_eq!(output.push(b"more"), 4);
+        output.close();
+    }
+
+    #[test]
+    fn a_pseudo_terminal_may_be_left_and_opened_again() {
+        use rustix::fs::{Mode, OFlags};
+        let patience = Duration::from_secs(10);
+        let (master, name) = crate::chardev::pty::pair().expect("a terminal");
+        let output = Output::start("t", None, || {}).expect("starts");
+        output.set_terminal(Arc::new(master));
+        for word in *b"12" {
+            // More than the kernel keeps.
+            for _ in 0..16 {
+                output.push_waiting(&[b'x'; 4096], patience);
+            }
+            output.flush(patience);
+            let side = rustix::fs::open(name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
+            let mut side = File::from(side.expect("opens"));
+            output.push_waiting(&[word], patience);
+            let mut bytes = [0];
+            side.read_exact(&mut bytes).expect("read");
+            assert_eq!(bytes, [word]);
+            // Nor does one who leaves without reading stop anybody.
+            for _ in 0..16 {
+                output.push(&[word; 4096]);
+            }
+            drop(side);
+            output.flush(patience);
+            let side = rustix::fs::open(name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
+            rustix::termios::tcflush(side.expect("opens"), rustix::termios::QueueSelector::IFlush)
+                .expect("flushes");
+        }
         output.close();
     }
 }
