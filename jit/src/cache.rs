@@ -333,7 +333,9 @@ impl<A: Guest> Cache<A> {
             pinnable: A::PINNABLE,
             poll_mask: A::POLL_MASK.offset(),
             fp_plain: A::plain_fp(mode),
-            fma: std::arch::is_x86_feature_detected!("fma"),
+            fma: std::arch::is_x86_feature_detected!("fma") && std::arch::is_x86_feature_detected!("avx2"),
+            avx512: std::arch::is_x86_feature_detected!("avx512dq")
+                && std::arch::is_x86_feature_detected!("avx512vl"),
         };
         self.lower.region(&mut self.lift.ir, config)
     }

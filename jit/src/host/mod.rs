@@ -7,7 +7,8 @@ pub mod x64;
 pub struct Site {
     /// Byte of the page where its guest instruction is.
     pub at: u32,
-    /// Which of the region's pins hold values that the register file does not: one bit each, at most 10.
+    /// Which of the region's pins hold values that the register file does not: one bit each, at most 10. Those of
+    /// vectors have bits above, for the back end alone: they are stored before anybody else sees the site.
     pub dirty: u32,
     /// log2 of the access's size in bytes, 0 to 4.
     pub log2: u32,
@@ -21,7 +22,7 @@ impl Site {
     /// In 32 bits.
     pub const fn pack(self) -> u32 {
         self.at >> 2
-            | self.dirty << 10
+            | (self.dirty & 0x3FF) << 10
             | self.log2 << 20
             | (self.pair as u32) << 23
             | (self.access as u32) << 24

@@ -4,10 +4,10 @@
 //! pinned slot, which still holds it), a temporary, a home in the register file, a spill slot, a constant, or deferred:
 //! not computed until its only user asks. RAX and XMM0, XMM1 are never allocated: every lowering may use them.
 
-use super::asm::{Mem, file, reg};
+use super::asm::{Label, Mem, file, reg};
 use super::condition::Again;
 use super::{Lower, SPILLS};
-use crate::ir::{NONE, Op, Ty, Val};
+use crate::ir::{NONE, Ty, Val};
 
 /// Where a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Loc {
     Pin(u8),
     /// in an xmm register
     Xmm(u8),
+    /// in the xmm register of a pinned slot
+    XPin(u8),
     /// in a spill slot
     Spill(u8),
     /// in the register file, at this byte
@@ -75,6 +77,7 @@ impl Lower {
             Loc::Reg(h) => self.owner[h as usize] = NONE,
             Loc::Xmm(x) => self.xowner[x as usize] = NONE,
             Loc::Pin(h) => self.aliases[h as usize].retain(|&v| v != r),
+            Loc::XPin(x) => self.aliases[16 + x as usize].retain(|&v| v != r),
             Loc::Home(_) => self.homes.retain(|&v| v != r),
             Loc::Spill(s) => {
                 if !self.kept.iter().any(|&(_, k)| k == s) {
@@ -184,10 +187,10 @@ impl Lower {
 
     /// A free xmm register, evicting a value if need be; locked until the end of the operation.
     pub fn xtemp(&mut self) -> u8 {
-        let free = (2..16u8).find(|&x| self.xlocked >> x & 1 == 0 && self.xowner[x as usize] == NONE);
+        let taken = self.xlocked | self.xpinned;
+        let free = (2..16u8).find(|&x| taken >> x & 1 == 0 && self.xowner[x as usize] == NONE);
         let x = free.unwrap_or_else(|| {
-            let victim =
-                (2..16u8).filter(|&x| self.xlocked >> x & 1 == 0).min_by_key(|&x| self.xowner[x as usize]);
+            let victim = (2..16u8).filter(|&x| taken >> x & 1 == 0).min_by_key(|&x| self.xowner[x as usize]);
             match victim {
                 Some(x) => {
                     self.xevict(x);
@@ -256,7 +259,7 @@ impl Lower {
                         self.homes.retain(|&v| v != r);
                         h
                     }
-                    Loc::Xmm(_) | Loc::Reg(_) | Loc::Pin(_) => {
+                    Loc::Xmm(_) | Loc::XPin(_) | Loc::Reg(_) | Loc::Pin(_) => {
                         self.fail();
                         reg::RCX
                     }
@@ -303,7 +306,7 @@ impl Lower {
     pub fn xmm(&mut self, v: Val) -> u8 {
         let r = self.root(v);
         let x = match self.loc[r as usize] {
-            Loc::Xmm(x) => x,
+            Loc::Xmm(x) | Loc::XPin(x) => x,
             loc => {
                 let x = self.xtemp();
                 match loc {
@@ -331,7 +334,6 @@ impl Lower {
 
     /// A 128-bit constant in an xmm register; leaves flags alone.
     pub fn wide_literal(&mut self, x: u8, value: u128) {
-        let (lo, hi) = (value as u64, (value >> 64) as u64);
         if value == 0 {
             self.asm.sse(0x66, &[0xEF], x, x);
             return;
@@ -340,15 +342,18 @@ impl Lower {
             self.asm.sse(0x66, &[0x76], x, x);
             return;
         }
-        self.asm.mov_imm(reg::RAX, lo);
-        self.asm.movq_to_xmm(true, x, reg::RAX);
-        if lo == hi {
-            self.asm.sse(0x66, &[0x6C], x, x);
-        } else if hi != 0 {
-            self.asm.mov_imm(reg::RAX, hi);
-            self.asm.movq_to_xmm(true, 0, reg::RAX);
-            self.asm.sse(0x66, &[0x6C], x, 0);
+        let l = self.pooled(value);
+        self.asm.movups_label(x, l);
+    }
+
+    /// Where the region's code holds `value`.
+    pub fn pooled(&mut self, value: u128) -> Label {
+        if let Some(&(_, l)) = self.pool.iter().find(|&&(v, _)| v == value) {
+            return l;
         }
+        let l = self.asm.label();
+        self.pool.push((value, l));
+        l
     }
 
     /// Where the result of `v` goes: the pin it is about to be put to if nobody needs what is there, else `prefer` if
@@ -380,7 +385,14 @@ impl Lower {
 
     /// A new xmm register for `v`, or `prefer` if that is free now.
     pub fn xdef(&mut self, v: Val, prefer: Option<u8>) -> u8 {
-        let reusable = prefer.filter(|&x| x >= 2 && self.xowner[x as usize] == NONE);
+        let hint = self.hint[v as usize];
+        if (16..32).contains(&hint) && self.aliases[hint as usize].is_empty() {
+            self.loc[v as usize] = Loc::XPin(hint - 16);
+            self.aliases[hint as usize].push(v);
+            return hint - 16;
+        }
+        let free = |x: u8| x >= 2 && self.xpinned >> x & 1 == 0 && self.xowner[x as usize] == NONE;
+        let reusable = prefer.filter(|&x| free(x));
         let x = reusable.unwrap_or_else(|| self.xtemp());
         self.xlocked |= 1 << x;
         if self.uses[v as usize] > 0 {
@@ -409,6 +421,20 @@ impl Lower {
                 let to = self.temp();
                 self.asm.mov(true, to, h);
                 self.set_reg(v, to);
+            } else {
+                self.loc[v as usize] = Loc::Nowhere;
+            }
+        }
+    }
+
+    /// Moves values that still alias pinned vector `x` to temporaries: the pin is about to change.
+    pub fn evacuate_vector(&mut self, x: u8) {
+        while let Some(v) = self.aliases[16 + x as usize].pop() {
+            if self.uses[v as usize] > 0 {
+                let to = self.xtemp();
+                self.asm.movaps(to, x);
+                self.xowner[to as usize] = v;
+                self.loc[v as usize] = Loc::Xmm(to);
             } else {
                 self.loc[v as usize] = Loc::Nowhere;
             }
@@ -456,6 +482,17 @@ impl Lower {
                 }
             }
         }
+        for x in 2..16 {
+            while let Some(v) = self.aliases[16 + x as usize].pop() {
+                if self.uses[v as usize] > 0 {
+                    let s = self.new_spill();
+                    self.asm.movups_store(Self::spill_slot(s), x);
+                    self.loc[v as usize] = Loc::Spill(s);
+                } else {
+                    self.loc[v as usize] = Loc::Nowhere;
+                }
+            }
+        }
         while let Some(v) = self.homes.pop() {
             let Loc::Home(offset) = self.loc[v as usize] else { continue };
             let s = self.new_spill();
@@ -492,8 +529,8 @@ impl Lower {
         self.owner = [NONE; 16];
         self.xowner = [NONE; 16];
         self.homes.clear();
-        for h in PINS {
-            self.aliases[h as usize].clear();
+        for a in &mut self.aliases {
+            a.clear();
         }
         self.spilled = 0;
         for (v, s) in std::mem::take(&mut self.kept) {
@@ -501,93 +538,6 @@ impl Lower {
                 self.loc[v as usize] = Loc::Spill(s);
                 self.spilled |= 1 << s;
             }
-        }
-    }
-
-    /// Finds roots, use counts, hints and what to defer, for the instructions of one block.
-    pub fn scan(&mut self, first: u32, end: u32) {
-        let mut barrier = [first; 16];
-        let mut all = first;
-        let mut last_logic = NONE;
-        for i in first..end {
-            let inst = self.code[i as usize];
-            let n = i as usize;
-            (self.root[n], self.uses[n], self.hint[n]) = (i, 0, 0xFF);
-            (self.loc[n], self.fuse[n], self.user[n]) = (Loc::Nowhere, NONE, NONE);
-            self.clean[n] = inst.ty.bits() as u8;
-            self.again[n] = Again::No;
-            match inst.op {
-                Op::Zext => {
-                    let r = self.root(inst.a);
-                    let from = self.code[inst.a as usize].ty.bits();
-                    if inst.ty.bits() < from || self.clean[r as usize] as u32 <= from {
-                        self.root[n] = r;
-                        continue;
-                    }
-                }
-                Op::Get if self.pin_of(inst.imm).is_some() => self.clean[n] = 64,
-                Op::Select if inst.ty.bits() < 32 => {
-                    let clean = |v| self.clean[self.root[v as usize] as usize];
-                    self.clean[n] = clean(inst.b).max(clean(inst.c));
-                }
-                Op::Flags => {
-                    // Arithmetic that just made the same flags on the host need not be repeated.
-                    let by = if inst.sub == 2 { self.root(inst.a) } else { last_logic };
-                    if by != NONE && by >= first && self.same_arithmetic(by, i) {
-                        self.fuse[by as usize] = i;
-                        self.fuse[n] = by;
-                    }
-                }
-                Op::Holds => self.again[n] = self.how_again(&inst),
-                _ => {}
-            }
-            for a in self.operands(i).into_iter().flatten() {
-                let r = self.root(a) as usize;
-                self.uses[r] += 1;
-                self.user[r] = i;
-            }
-            if inst.op == Op::Bin {
-                last_logic = i;
-            }
-            if inst.op.may_fault() || matches!(inst.op, Op::If | Op::EndIf | Op::Call) {
-                all = i;
-            }
-            if let (Op::Get | Op::Put, Some(h)) = (inst.op, self.pin_of(inst.imm)) {
-                if inst.op == Op::Put {
-                    let v = self.root(inst.a);
-                    let made = self.code[v as usize].op;
-                    let direct = !matches!(made, Op::Get | Op::Lit | Op::Cmp | Op::Holds | Op::Flags)
-                        && self.code[inst.a as usize].ty == Ty::I64
-                        && self.clean[v as usize] as u32 <= self.view_bits(inst.a)
-                        && self.hint[v as usize] == 0xFF;
-                    if direct && barrier[h as usize] <= v && all <= v {
-                        self.hint[v as usize] = h;
-                    }
-                }
-                barrier[h as usize] = i;
-            }
-        }
-    }
-
-    /// Bits that a view shows.
-    pub fn view_bits(&self, v: Val) -> u32 {
-        self.code[v as usize].ty.bits()
-    }
-
-    /// Whether `bin` leaves exactly the flags of `flags` on the host.
-    fn same_arithmetic(&self, bin: Val, flags: Val) -> bool {
-        use lyrebird_cpu::op::Bin;
-        let (b, f) = (&self.code[bin as usize], &self.code[flags as usize]);
-        if b.op != Op::Bin || !matches!(b.ty, Ty::I32 | Ty::I64) || b.ty != self.code[f.a as usize].ty {
-            return false;
-        }
-        let carry = &self.code[f.c as usize];
-        let known = |x| carry.op == Op::Lit && carry.imm == x;
-        let same = b.a == f.a && b.b == f.b;
-        match f.sub {
-            0 => b.sub == Bin::Add as u16 && same && known(0),
-            1 => b.sub == Bin::Sub as u16 && same && known(1),
-            _ => f.a == bin && [Bin::And as u16, Bin::Or as u16, Bin::Xor as u16].contains(&b.sub),
         }
     }
 }

@@ -187,7 +187,7 @@ impl Asm {
         &self.bytes
     }
 
-    fn reference(&mut self, l: Label) {
+    pub(super) fn reference(&mut self, l: Label) {
         self.fixups.push((self.bytes.len() as u32, l.0));
         self.push_i32(0);
     }
@@ -239,7 +239,7 @@ impl Asm {
         }
     }
 
-    fn modrm_mem(&mut self, r: u8, m: Mem) {
+    pub(super) fn modrm_mem(&mut self, r: u8, m: Mem) {
         let (r, b) = ((r & 7) << 3, m.base & 7);
         let small = m.disp >= -128 && m.disp <= 127;
         let mode: u8 = if m.disp == 0 && b != 5 {
@@ -393,6 +393,11 @@ impl Asm {
     pub fn test_mem(&mut self, m: Mem, r: u8) {
         self.op_mem(None, false, &[0x85], r, m, false);
     }
+    /// TEST of a byte of memory with a constant.
+    pub fn test_mem_imm(&mut self, m: Mem, x: u8) {
+        self.op_mem(None, false, &[0xF6], 0, m, false);
+        self.push(x);
+    }
     /// TEST of the low byte.
     pub fn test8(&mut self, a: u8) {
         self.op_reg(None, false, &[0x84], a, a, a >= 4);
@@ -493,6 +498,16 @@ impl Asm {
     /// MOVUPS load.
     pub fn movups_load(&mut self, d: u8, m: Mem) {
         self.op_mem(None, false, &[0x0F, 0x10], d, m, false);
+    }
+    /// MOVUPS load of the 16 bytes at a label.
+    pub fn movups_label(&mut self, d: u8, l: Label) {
+        self.rex(false, d, 0, 0, false);
+        self.extend([0x0F, 0x10, (d & 7) << 3 | 5]);
+        self.reference(l);
+    }
+    /// 16 bytes of data.
+    pub fn data(&mut self, x: u128) {
+        self.extend(x.to_le_bytes());
     }
     /// MOVUPS store.
     pub fn movups_store(&mut self, m: Mem, s: u8) {

@@ -2,7 +2,7 @@
 
 use super::alloc::Loc;
 use super::asm::{Alu, Cc, Mem, Shift, file, reg};
-use super::{Cold, Lower};
+use super::{Cold, Lower, XPIN};
 use crate::host::Exit;
 use crate::ir::{Inst, Op, Val, transfer};
 use crate::words;
@@ -17,6 +17,31 @@ impl Lower {
             if dirty >> p & 1 != 0 {
                 self.asm.store(8, file(self.pins.word[p] * 8), self.pins.host[p]);
             }
+        }
+        self.store_dirty_vectors(dirty);
+    }
+
+    /// Stores the pinned vectors of `dirty`.
+    pub(super) fn store_dirty_vectors(&mut self, dirty: u32) {
+        for p in 0..self.xpins.len() {
+            if dirty >> (XPIN + p as u32) & 1 != 0 {
+                self.asm.movups_store(file(self.xpins[p].word * 8), self.xpins[p].host);
+            }
+        }
+    }
+
+    /// Before a call in the middle of a block, which keeps no xmm register: brings the register file up to date.
+    pub(super) fn save_xpins(&mut self) {
+        self.store_dirty_vectors(self.dirty);
+        if self.inside.is_none() {
+            self.dirty &= (1 << XPIN) - 1;
+        }
+    }
+
+    /// After such a call.
+    pub(super) fn load_xpins(&mut self) {
+        for p in 0..self.xpins.len() {
+            self.asm.movups_load(self.xpins[p].host, file(self.xpins[p].word * 8));
         }
     }
 
@@ -99,6 +124,7 @@ impl Lower {
         } else {
             self.xflush();
         }
+        self.save_xpins();
         if effects != Effects::NONE {
             let dirty = self.dirty;
             self.store_dirty(dirty);
@@ -114,6 +140,9 @@ impl Lower {
                 self.asm.load(8, self.pins.host[p], file(self.pins.word[p] * 8));
             }
         }
+        if !effects.ends || self.inside.is_some() || self.reads_follow(i) {
+            self.load_xpins();
+        }
         if self.uses[i as usize] > 0 {
             let d = self.def(i, None);
             self.asm.load(8, d, file(words::VALUE.offset()));
@@ -128,7 +157,9 @@ impl Lower {
     pub(super) fn clock(&mut self, i: Val) {
         self.clobber();
         self.xflush();
+        self.save_xpins();
         self.asm.call_to(self.config.stubs.clock);
+        self.load_xpins();
         let d = self.def(i, None);
         self.asm.load(8, d, file(words::VALUE.offset()));
     }
@@ -286,6 +317,7 @@ impl Lower {
                     Cold::Access { probe, back, site, access } => {
                         self.asm.bind(probe.from);
                         self.second_way(probe);
+                        self.store_dirty_vectors(site.dirty);
                         self.name_site(site.pack());
                         self.cold_access(access);
                         self.asm.jmp(*back);
@@ -302,6 +334,7 @@ impl Lower {
                         if let Some(probe) = probe {
                             self.second_way(probe);
                         }
+                        self.store_dirty_vectors(site.dirty);
                         self.name_site(site.pack());
                         self.asm.call_to(stubs.interpret);
                     }

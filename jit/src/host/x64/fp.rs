@@ -1,32 +1,50 @@
 //! Lowering of floating-point operations to the host's, where the result and the cumulative status are known to agree.
 //!
 //! Host arithmetic is used when the guest rounds to nearest, does not flush, and has FPSR.IXC set already: then an
-//! inexact result changes no status, and every other status shows in the result, which must have an exponent field of
-//! at least 2 and be finite. All else (zeros and tiny results, overflow, NaNs, the first inexact result) goes out of line
-//! to the operation's evaluator. So host status is never read, and helpers may use the host's arithmetic freely.
+//! inexact result changes no status, and every other status shows in the result. Sums must be finite; products,
+//! quotients and the like must also have an exponent field of at least 2, since what is smaller may have underflowed.
+//! All else (tiny results, overflow, NaNs, the first inexact result) goes out of line to the operation's evaluator. So
+//! host status is never read, and helpers may use the host's arithmetic freely.
 //!
-//! Left to the evaluator always: half precision, other roundings, flushing, minima and maxima, estimates, comparisons
-//! that make masks, fixed point.
+//! Left to the evaluator always: half precision, other roundings, flushing, estimates, fixed point.
 
-use super::asm::{Alu, Cc, Label, Mem, Shift, file, reg};
+use super::asm::{Alu, Cc, Label, Mem, file, reg};
+use super::vex::*;
 use super::{Cold, FRAME, Lower};
-use crate::ir::{Inst, Val, VecForm};
+use crate::ir::{Inst, NONE, Val, VecForm};
 use crate::words;
 use lyrebird_cpu::slot::Slot;
-use lyrebird_cpu::vec::fp::{Fixed, TO, TO_BF16, TO_ODD, rounding};
 use lyrebird_cpu::vec::{Part, VecOp};
 use lyrebird_cpu::width::W128;
 
 /// FPSR.IXC.
-const INEXACT: i32 = 1 << 4;
+const INEXACT: u8 = 1 << 4;
 
-/// What the out-of-line path needs: operands, the registers to keep, and the operation.
+/// VFPCLASS: NaNs and infinities.
+const NOT_FINITE: u8 = 0x99;
+
+/// Of which operation a zero is the exact result of one element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Zero {
+    /// Nothing is known.
+    Never,
+    /// Addition, subtraction.
+    Always,
+    /// Division and square root of zero.
+    First,
+    /// A product with zero.
+    Either,
+}
+
+/// What the out-of-line path needs: operands, the registers to keep, where the result goes, and the operation.
 pub(super) struct Slow {
-    operands: [u8; 3],
-    live: u16,
+    pub operands: [u8; 3],
+    pub live: u16,
+    pub result: u8,
+    /// The result is wanted in this general register instead.
+    pub general: Option<u8>,
     packed: u64,
-    /// A zero result is exact: addition and subtraction.
-    exact_zero: bool,
+    zero: Zero,
     double: bool,
 }
 
@@ -37,11 +55,11 @@ pub const CONSTANTS: [u128; 6] = [
     0xFCFF_FFFF_FCFF_FFFF_FCFF_FFFF_FCFF_FFFF,
     0x8000_0000_8000_0000_8000_0000_8000_0000,
     0x0040_0000_0000_0000_0040_0000_0000_0000,
-    0xFF9F_FFFF_0000_0000_FF9F_FFFF_0000_0000,
+    0xFF9F_FFFF_FFFF_FFFF_FF9F_FFFF_FFFF_FFFF,
     0x8000_0000_0000_0000_8000_0000_0000_0000,
 ];
 
-fn constant(double: bool, n: u16) -> Mem {
+pub(super) fn constant(double: bool, n: u16) -> Mem {
     file(Slot::<W128>::word(words::CONSTANTS.offset() / 8 + 2 * (n + 3 * double as u16)).offset())
 }
 
@@ -52,17 +70,26 @@ impl Lower {
             return false;
         }
         let scalar = form.lanes.part == Part::Scalar;
+        let finite = self.config.avx512;
         match form.op {
-            VecOp::FAdd => self.fp_binary(i, inst, form, 0x58, true),
-            VecOp::FSub => self.fp_binary(i, inst, form, 0x5C, true),
-            VecOp::FMul => self.fp_binary(i, inst, form, 0x59, false),
-            VecOp::FDiv => self.fp_binary(i, inst, form, 0x5E, false),
-            VecOp::FSqrt => self.fp_binary(i, inst, form, 0x51, false),
+            VecOp::FAdd => self.fp_binary(i, inst, form, 0x58, Zero::Always, finite),
+            VecOp::FSub => self.fp_binary(i, inst, form, 0x5C, Zero::Always, finite),
+            VecOp::FMul => self.fp_binary(i, inst, form, 0x59, Zero::Either, false),
+            VecOp::FDiv => self.fp_binary(i, inst, form, 0x5E, Zero::First, false),
+            VecOp::FSqrt => self.fp_binary(i, inst, form, 0x51, Zero::First, false),
             VecOp::FMulAdd if self.config.fma => self.fp_fused(i, inst, form),
             VecOp::FMov | VecOp::FNeg | VecOp::FAbs => self.fp_bits(i, inst, form),
             VecOp::FCmp if scalar => self.fp_compare(i, inst, form),
+            VecOp::FCmpEq if self.config.fma => self.fp_mask(i, inst, form, 0x00),
+            VecOp::FCmpGe if self.config.fma => self.fp_mask(i, inst, form, 0x0D),
+            VecOp::FCmpGt if self.config.fma => self.fp_mask(i, inst, form, 0x0E),
+            VecOp::FMax | VecOp::FMaxNm if self.config.fma => self.fp_extreme(i, inst, form, 0x5F, PAND),
+            VecOp::FMin | VecOp::FMinNm if self.config.fma => self.fp_extreme(i, inst, form, 0x5D, POR),
+            VecOp::FRound if self.config.fma => return self.fp_round(i, inst, form),
             VecOp::IntToF if scalar => return self.fp_from_int(i, inst, form),
+            VecOp::IntToF => return self.fp_from_ints(i, inst, form),
             VecOp::FToInt if scalar => return self.fp_to_int(i, inst, form),
+            VecOp::FToInt => return self.fp_to_ints(i, inst, form),
             VecOp::FCvt if scalar => return self.fp_convert(i, inst, form),
             _ => return false,
         }
@@ -70,7 +97,7 @@ impl Lower {
     }
 
     /// SSE prefix of an operation on elements.
-    fn prefix(form: VecForm) -> u8 {
+    pub(super) fn prefix(form: VecForm) -> u8 {
         match (form.lanes.part, form.lanes.log2) {
             (Part::Scalar, 2) => 0xF3,
             (Part::Scalar, _) => 0xF2,
@@ -79,55 +106,91 @@ impl Lower {
         }
     }
 
-    /// The operands in registers, and the out-of-line path.
-    fn fp_operands(&mut self, inst: &Inst, exact_zero: bool, double: bool) -> (Slow, Label) {
-        self.clobber();
-        self.evacuate_home(self.config.status, 4, crate::ir::NONE);
-        let operands = [inst.a, inst.b, inst.c].map(|v| self.xmm(v));
-        let live =
-            (2..16u16).filter(|&x| self.xowner[x as usize] != crate::ir::NONE).fold(0, |m, x| m | 1 << x);
-        let from = self.asm.label();
-        (Slow { operands, live, packed: inst.imm, exact_zero, double }, from)
+    /// Bits that MOVMSKPS or MOVMSKPD gives for the elements of the arrangement.
+    pub(super) fn elements(form: VecForm) -> u8 {
+        match (form.lanes.part, form.lanes.log2) {
+            (Part::Scalar, _) => 1,
+            (Part::Full, 2) => 15,
+            _ => 3,
+        }
     }
 
-    /// Ends an operation whose result is in XMM0, with zeros above what the arrangement has.
-    fn fp_end(&mut self, i: Val, inst: &Inst, form: VecForm, from: Label, slow: Slow) {
+    /// The operands in registers, a register for the result that is none of theirs, and the out-of-line path.
+    pub(super) fn fp_open(&mut self, i: Val, inst: &Inst, zero: Zero, double: bool) -> (Slow, Label) {
+        self.clobber();
+        self.evacuate_home(self.config.status, 4, NONE);
+        let operands = [inst.a, inst.b, inst.c].map(|v| self.xmm(v));
+        let result = self.xdef(i, None);
+        let live = self.live_xmm() & !(1 << result);
+        let from = self.asm.label();
+        (Slow { operands, live, result, general: None, packed: inst.imm, zero, double }, from)
+    }
+
+    /// Ends an operation whose result is where it belongs.
+    pub(super) fn fp_close(&mut self, inst: &Inst, from: Label, slow: Slow) {
         let back = self.asm.label();
-        match (form.lanes.part, form.lanes.log2) {
-            // INSERTPS of element 0 that zeroes the others.
-            (Part::Scalar, 2) => self.asm.sse_imm(0x66, &[0x3A, 0x21], 0, 0, 0x0E),
-            (Part::Scalar | Part::Half, _) => self.asm.movq_low(0, 0),
-            (Part::Full, _) => {}
-        }
         self.asm.bind(back);
         for a in inst.args() {
             self.release(a);
         }
-        let d = self.xdef(i, None);
-        self.asm.movaps(d, 0);
         self.colds.push(Cold::Fp { from, back, slow });
     }
 
+    /// `d` = `x` with zeros above what the arrangement has.
+    pub(super) fn fp_trim(&mut self, form: VecForm, d: u8, x: u8) {
+        match (form.lanes.part, form.lanes.log2) {
+            // INSERTPS of element 0 that zeroes the others.
+            (Part::Scalar, 2) if self.config.fma => self.asm.vex_imm(INSERTPS, d, x, x, 0x0E),
+            (Part::Scalar, 2) => {
+                self.asm.movaps(d, x);
+                self.asm.sse_imm(0x66, &[0x3A, 0x21], d, d, 0x0E);
+            }
+            (Part::Scalar | Part::Half, _) => self.asm.movq_low(d, x),
+            (Part::Full, _) if d != x => self.asm.movaps(d, x),
+            (Part::Full, _) => {}
+        }
+    }
+
     /// Goes to `from` unless an inexact result changes no status.
-    fn fp_status(&mut self, from: Label) {
-        self.asm.load(4, reg::RAX, file(self.config.status));
-        self.asm.test_imm(false, reg::RAX, INEXACT);
+    pub(super) fn fp_status(&mut self, from: Label) {
+        self.asm.test_mem_imm(file(self.config.status), INEXACT);
         self.asm.jcc(Cc::E, from);
     }
 
-    /// Goes to `from` unless XMM0 holds ordinary numbers; uses XMM1.
-    fn fp_range(&mut self, form: VecForm, from: Label) {
+    /// Goes to `from` unless the elements of `x` are finite.
+    fn fp_finite(&mut self, form: VecForm, x: u8, from: Label) {
+        let scalar = form.lanes.part == Part::Scalar;
+        self.asm.vfpclass(form.lanes.log2 == 3, scalar, x, NOT_FINITE);
+        self.asm.ktest();
+        self.asm.jcc(Cc::NE, from);
+    }
+
+    /// Goes to `from` unless the elements of `x` are ordinary numbers; uses XMM1.
+    pub(super) fn fp_range(&mut self, form: VecForm, x: u8, from: Label) {
         let double = form.lanes.log2 == 3;
         if form.lanes.part == Part::Scalar {
-            self.asm.movq_from_xmm(double, reg::RAX, 0);
-            self.asm.shift_imm(Shift::Shr, double, reg::RAX, if double { 52 } else { 23 });
-            self.asm.alu_imm(Alu::And, false, reg::RAX, if double { 0x7FF } else { 0xFF });
-            self.asm.alu_imm(Alu::Sub, false, reg::RAX, 2);
-            self.asm.alu_imm(Alu::Cmp, false, reg::RAX, if double { 0x7FC } else { 0xFC });
+            self.asm.movq_from_xmm(double, reg::RAX, x);
+            self.asm.alu(Alu::Add, double, reg::RAX, reg::RAX);
+            self.asm.alu_mem(Alu::Sub, double, reg::RAX, constant(double, 0));
+            self.asm.alu_mem(Alu::Cmp, double, reg::RAX, constant(double, 1));
             self.asm.jcc(Cc::A, from);
             return;
         }
-        self.asm.movaps(1, 0);
+        if self.config.avx512 {
+            let n = form.lanes.log2 as usize;
+            self.asm.vex(PADD[n], 1, x, x);
+            self.asm.vex_mem(PSUB[n], 1, 1, constant(double, 0));
+            self.asm.vabove(double, 1, constant(double, 1));
+            if form.lanes.part == Part::Full {
+                self.asm.ktest();
+            } else {
+                self.asm.kmov_rax();
+                self.asm.test_imm(false, reg::RAX, Self::elements(form) as i32);
+            }
+            self.asm.jcc(Cc::NE, from);
+            return;
+        }
+        self.asm.movaps(1, x);
         // PSLLD by 1: the sign goes. For elements of 64 bits the upper halves decide.
         self.asm.sse_imm(0x66, &[0x72], 6, 1, 1);
         self.asm.sse_mem(0x66, &[0xFA], 1, constant(double, 0));
@@ -146,25 +209,47 @@ impl Lower {
         self.asm.jcc(Cc::NE, from);
     }
 
-    fn fp_binary(&mut self, i: Val, inst: &Inst, form: VecForm, opcode: u8, exact_zero: bool) {
-        let scalar = form.lanes.part == Part::Scalar;
-        let (slow, from) = self.fp_operands(inst, exact_zero && scalar, form.lanes.log2 == 3);
+    fn fp_binary(&mut self, i: Val, inst: &Inst, form: VecForm, opcode: u8, zero: Zero, finite: bool) {
+        let full = form.lanes.part == Part::Full;
+        let zero = if form.lanes.part == Part::Scalar { zero } else { Zero::Never };
+        let (slow, from) = self.fp_open(i, inst, zero, form.lanes.log2 == 3);
         self.fp_status(from);
-        self.asm.movaps(0, slow.operands[0]);
+        let first = slow.operands[0];
         let second = slow.operands[(form.op != VecOp::FSqrt) as usize];
-        self.asm.sse(Self::prefix(form), &[opcode], 0, second);
-        self.fp_range(form, from);
-        self.fp_end(i, inst, form, from, slow);
+        let to = if full { slow.result } else { 0 };
+        let prefix = Self::prefix(form);
+        if self.config.fma {
+            // A packed square root has no first operand, which is spelled like XMM0.
+            let packed_root = form.op == VecOp::FSqrt && prefix & 0xF0 != 0xF0;
+            self.asm.vex_fp(prefix, opcode, to, if packed_root { 0 } else { first }, second);
+        } else {
+            self.asm.movaps(0, first);
+            self.asm.sse(prefix, &[opcode], 0, second);
+            if full {
+                self.asm.movaps(to, 0);
+            }
+        }
+        if !full {
+            self.fp_trim(form, slow.result, 0);
+        }
+        if finite {
+            self.fp_finite(form, slow.result, from);
+        } else {
+            self.fp_range(form, slow.result, from);
+        }
+        self.fp_close(inst, from, slow);
     }
 
     fn fp_fused(&mut self, i: Val, inst: &Inst, form: VecForm) {
         let double = form.lanes.log2 == 3;
-        let (slow, from) = self.fp_operands(inst, false, double);
+        let (slow, from) = self.fp_open(i, inst, Zero::Never, double);
         self.fp_status(from);
-        self.asm.movaps(0, slow.operands[2]);
-        self.asm.fmadd231(double, form.lanes.part == Part::Scalar, 0, slow.operands[0], slow.operands[1]);
-        self.fp_range(form, from);
-        self.fp_end(i, inst, form, from, slow);
+        self.asm.movaps(slow.result, slow.operands[2]);
+        let [a, b, _] = slow.operands;
+        self.asm.fmadd231(double, form.lanes.part == Part::Scalar, slow.result, a, b);
+        self.fp_trim(form, slow.result, slow.result);
+        self.fp_range(form, slow.result, from);
+        self.fp_close(inst, from, slow);
     }
 
     fn fp_bits(&mut self, i: Val, inst: &Inst, form: VecForm) {
@@ -182,124 +267,75 @@ impl Lower {
             }
             _ => self.asm.movaps(0, a),
         }
-        match (form.lanes.part, form.lanes.log2) {
-            (Part::Scalar, 2) => self.asm.sse_imm(0x66, &[0x3A, 0x21], 0, 0, 0x0E),
-            (Part::Scalar | Part::Half, _) => self.asm.movq_low(0, 0),
-            (Part::Full, _) => {}
-        }
         for v in inst.args() {
             self.release(v);
         }
         let d = self.xdef(i, None);
-        self.asm.movaps(d, 0);
+        self.fp_trim(form, d, 0);
     }
 
-    /// FCMP, FCMPE: ordered operands set no status, whatever the kind.
-    fn fp_compare(&mut self, i: Val, inst: &Inst, form: VecForm) {
-        let double = form.lanes.log2 == 3;
-        let (slow, from) = self.fp_operands(inst, false, double);
-        let t = self.temp();
-        // UCOMISS, UCOMISD
-        self.asm.sse(if double { 0x66 } else { 0 }, &[0x2E], slow.operands[0], slow.operands[1]);
-        self.asm.jcc(Cc::P, from);
-        self.asm.mov_imm(reg::RAX, 0x0100);
-        self.asm.mov_imm(t, 0x8000);
-        self.asm.cmov(Cc::B, false, reg::RAX, t);
-        self.asm.mov_imm(t, 0x4100);
-        self.asm.cmov(Cc::E, false, reg::RAX, t);
-        self.asm.movq_to_xmm(false, 0, reg::RAX);
-        self.fp_end(i, inst, form, from, slow);
+    /// Goes to `from` if a pair of elements of `a` and `b` holds a NaN; uses XMM1 and RAX.
+    pub(super) fn fp_ordered(&mut self, form: VecForm, a: u8, b: u8, from: Label) {
+        let packed = Self::packed(form);
+        // CMPUNORDPS, MOVMSKPS
+        self.asm.vex_fp(packed, 0xC2, 1, a, b);
+        self.asm.byte(3);
+        self.asm.sse(packed, &[0x50], reg::RAX, 1);
+        self.asm.test_imm(false, reg::RAX, Self::elements(form) as i32);
+        self.asm.jcc(Cc::NE, from);
     }
 
-    fn fp_from_int(&mut self, i: Val, inst: &Inst, form: VecForm) -> bool {
-        let f = Fixed::unpack(form.imm);
-        if f.fbits != 0 || !f.signed || !matches!(f.log2, 2 | 3) {
-            return false;
-        }
-        let (double, wide) = (form.lanes.log2 == 3, f.log2 == 3);
-        let (slow, from) = self.fp_operands(inst, false, double);
-        if wide || !double {
-            self.fp_status(from);
-        }
-        self.asm.movq_from_xmm(wide, reg::RAX, slow.operands[0]);
-        self.asm.sse(0x66, &[0xEF], 0, 0);
-        self.asm.convert(if double { 0xF2 } else { 0xF3 }, wide, 0x2A, 0, reg::RAX);
-        self.fp_end(i, inst, form, from, slow);
-        true
+    fn packed(form: VecForm) -> u8 {
+        if form.lanes.log2 == 3 { 0x66 } else { 0 }
     }
 
-    fn fp_to_int(&mut self, i: Val, inst: &Inst, form: VecForm) -> bool {
-        let f = Fixed::unpack(form.imm);
-        if f.fbits != 0 || f.rounding != rounding::ZERO || !matches!(f.log2, 2 | 3) {
-            return false;
-        }
-        let (double, wide) = (form.lanes.log2 == 3, f.log2 == 3);
-        let (slow, from) = self.fp_operands(inst, false, double);
-        self.fp_status(from);
-        // Unsigned 32-bit results are found with 64 bits; unsigned 64-bit ones below 2^63 only.
-        let host_wide = wide || !f.signed;
-        self.asm.convert(if double { 0xF2 } else { 0xF3 }, host_wide, 0x2C, reg::RAX, slow.operands[0]);
-        // Negative unsigned results and the indefinite integer go out of line; so does the minimum itself.
-        if f.signed {
-            self.asm.alu_imm(Alu::Cmp, wide, reg::RAX, 1);
-            self.asm.jcc(Cc::O, from);
-        } else if wide {
-            self.asm.test(true, reg::RAX, reg::RAX);
-            self.asm.jcc(Cc::S, from);
-        } else {
-            let t = self.temp();
-            self.asm.mov(true, t, reg::RAX);
-            self.asm.shift_imm(Shift::Shr, true, t, 32);
-            self.asm.jcc(Cc::NE, from);
-        }
-        self.asm.movq_to_xmm(wide, 0, reg::RAX);
-        // The result is an integer of its own width: only what MOVD or MOVQ left.
-        let back = self.asm.label();
-        self.asm.bind(back);
-        for a in inst.args() {
-            self.release(a);
-        }
-        let d = self.xdef(i, None);
-        self.asm.movaps(d, 0);
-        self.colds.push(Cold::Fp { from, back, slow });
-        true
+    /// Comparisons that make masks: ordered operands set no status.
+    fn fp_mask(&mut self, i: Val, inst: &Inst, form: VecForm, predicate: u8) {
+        let (slow, from) = self.fp_open(i, inst, Zero::Never, form.lanes.log2 == 3);
+        let [a, b, _] = slow.operands;
+        self.fp_ordered(form, a, b, from);
+        self.asm.vex_fp(Self::packed(form), 0xC2, slow.result, a, b);
+        self.asm.byte(predicate);
+        self.fp_trim(form, slow.result, slow.result);
+        self.fp_close(inst, from, slow);
     }
 
-    fn fp_convert(&mut self, i: Val, inst: &Inst, form: VecForm) -> bool {
-        let to = form.imm & TO;
-        if form.imm & (TO_ODD | TO_BF16) != 0 || !matches!((form.lanes.log2, to), (2, 3) | (3, 2)) {
-            return false;
-        }
-        let widens = to == 3;
-        let (slow, from) = self.fp_operands(inst, false, widens);
-        if !widens {
-            self.fp_status(from);
-        }
-        self.asm.sse(0x66, &[0xEF], 0, 0);
-        self.asm.sse(if widens { 0xF3 } else { 0xF2 }, &[0x5A], 0, slow.operands[0]);
-        let result = VecForm { lanes: lyrebird_cpu::vec::Lanes::new(to, Part::Scalar), ..form };
-        self.fp_range(result, from);
-        self.fp_end(i, inst, result, from, slow);
-        true
+    /// Minima and maxima of ordered operands, which the host gets wrong only for zeros of both signs: it gives the
+    /// second, so both orders are tried, and `join` takes the right sign.
+    fn fp_extreme(&mut self, i: Val, inst: &Inst, form: VecForm, opcode: u8, join: Vex) {
+        let (slow, from) = self.fp_open(i, inst, Zero::Never, form.lanes.log2 == 3);
+        let [a, b, _] = slow.operands;
+        self.fp_ordered(form, a, b, from);
+        self.asm.vex_fp(Self::packed(form), opcode, 0, a, b);
+        self.asm.vex_fp(Self::packed(form), opcode, slow.result, b, a);
+        self.asm.vex(join, slow.result, slow.result, 0);
+        self.fp_trim(form, slow.result, slow.result);
+        self.fp_close(inst, from, slow);
     }
 
     /// The out-of-line path of [`Cold::Fp`]: the evaluator's result in XMM0.
     pub(super) fn cold_fp(&mut self, slow: &Slow, back: Label) {
-        if slow.exact_zero {
-            self.asm.movq_from_xmm(slow.double, reg::RAX, 0);
-            self.asm.shift_imm(Shift::Shl, slow.double, reg::RAX, 1);
-            // Only where the operation was carried out: XMM0 is stale when the status sent it here.
+        if slow.zero != Zero::Never {
+            // Only where the operation was carried out: the result is stale when the status sent it here.
             let no = self.asm.label();
-            self.asm.jcc(Cc::NE, no);
-            self.asm.load(4, reg::RAX, file(self.config.status));
-            self.asm.test_imm(false, reg::RAX, INEXACT);
+            self.asm.test_mem_imm(file(self.config.status), INEXACT);
             self.asm.jcc(Cc::E, no);
-            if slow.double {
-                self.asm.movq_low(0, 0);
-            } else {
-                self.asm.sse_imm(0x66, &[0x3A, 0x21], 0, 0, 0x0E);
+            self.test_magnitude(slow.double, slow.result);
+            self.asm.jcc(Cc::NE, no);
+            let [a, b, _] = slow.operands;
+            match slow.zero {
+                Zero::Either => {
+                    self.test_magnitude(slow.double, a);
+                    self.asm.jcc(Cc::E, back);
+                    self.test_magnitude(slow.double, b);
+                    self.asm.jcc(Cc::E, back);
+                }
+                Zero::First => {
+                    self.test_magnitude(slow.double, a);
+                    self.asm.jcc(Cc::E, back);
+                }
+                _ => self.asm.jmp(back),
             }
-            self.asm.jmp(back);
             self.asm.bind(no);
         }
         for (n, &x) in slow.operands.iter().enumerate() {
@@ -314,7 +350,16 @@ impl Lower {
         for x in (2..16).filter(|x| slow.live >> x & 1 != 0) {
             self.asm.movups_load(x as u8, save(x));
         }
-        self.asm.movups_load(0, file(words::vector(3).offset()));
+        match slow.general {
+            Some(d) => self.asm.load(8, d, file(words::vector(3).offset())),
+            None => self.asm.movups_load(slow.result, file(words::vector(3).offset())),
+        }
         self.asm.jmp(back);
+    }
+
+    /// "Equal" if element 0 is a zero; RAX is clobbered.
+    fn test_magnitude(&mut self, double: bool, x: u8) {
+        self.asm.movq_from_xmm(double, reg::RAX, x);
+        self.asm.alu(Alu::Add, double, reg::RAX, reg::RAX);
     }
 }

@@ -30,6 +30,10 @@ impl Lower {
                     self.fail();
                 }
             }
+            None if let Some(x) = self.xpin_of(inst.imm) => {
+                self.loc[i as usize] = Loc::XPin(x);
+                self.aliases[16 + x as usize].push(i);
+            }
             None => {
                 self.loc[i as usize] = Loc::Home(inst.imm as u16);
                 self.homes.push(i);
@@ -41,6 +45,10 @@ impl Lower {
         let offset = inst.imm as u16;
         if let Some(h) = self.pin_of(inst.imm) {
             self.put_pin(h, inst);
+            return;
+        }
+        if let Some(x) = self.xpin_of(inst.imm) {
+            self.put_xpin(x, inst);
             return;
         }
         if inst.ty == Ty::V128 {
@@ -101,6 +109,31 @@ impl Lower {
             self.owner[s as usize] = u32::MAX;
             self.loc[r as usize] = Loc::Pin(h);
             self.aliases[h as usize].push(r);
+        }
+    }
+
+    fn put_xpin(&mut self, x: u8, inst: &Inst) {
+        let r = self.root(inst.a);
+        self.dirty |= self.pin_bit(inst.imm);
+        if self.loc[r as usize] == Loc::XPin(x) {
+            self.release(inst.a);
+            return;
+        }
+        self.evacuate_vector(x);
+        match self.loc[r as usize] {
+            Loc::Home(offset) => self.asm.movups_load(x, file(offset)),
+            Loc::Lit => self.wide_literal(x, self.code[r as usize].wide()),
+            _ => {
+                let s = self.xmm(inst.a);
+                self.asm.movaps(x, s);
+            }
+        }
+        self.release(inst.a);
+        // From now on the pin serves the value's other users.
+        if let Loc::Xmm(s) = self.loc[r as usize] {
+            self.xowner[s as usize] = u32::MAX;
+            self.loc[r as usize] = Loc::XPin(x);
+            self.aliases[16 + x as usize].push(r);
         }
     }
 

@@ -134,8 +134,9 @@ impl Lower {
         self.asm.bind(miss);
     }
 
-    fn live_xmm(&self) -> u16 {
-        (2..16).filter(|&x| self.xowner[x] != u32::MAX).fold(0, |m, x| m | 1 << x)
+    /// xmm registers that hold something.
+    pub(super) fn live_xmm(&self) -> u16 {
+        (2..16).filter(|&x| self.xowner[x] != u32::MAX).fold(self.xpinned, |m, x| m | 1 << x)
     }
 
     fn slow(&mut self, inst: &Inst, probe: Probe, slow: Slow) {

@@ -11,8 +11,10 @@ pub mod stubs;
 mod condition;
 mod flow;
 pub mod fp;
+mod fp_convert;
 mod int;
 mod mem;
+mod scan;
 mod simd;
 mod simd_crypto;
 mod simd_permute;
@@ -27,9 +29,10 @@ mod simd_tests;
 
 use super::{Exit, Pins, Site};
 use crate::guest::Guest;
-use crate::ir::{Block, Inst, Ir, NONE, Op, Val, transfer};
+use crate::ir::{Block, Inst, Ir, NONE, Op, Ty, Val, transfer};
 use alloc::{Loc, PINS};
 use asm::{Asm, Cc, Label, file, reg};
+use dynasmrt::DynasmApi;
 use lyrebird_cpu::emit::{Effects, Transfer};
 use stubs::Stubs;
 
@@ -62,8 +65,10 @@ pub struct Config {
     pub poll_mask: u16,
     /// The mode rounds to nearest and flushes nothing.
     pub fp_plain: bool,
-    /// The host fuses multiplication and addition.
+    /// The host has AVX2 and fuses multiplication and addition.
     pub fma: bool,
+    /// The host has AVX-512 with the DQ and VL extensions.
+    pub avx512: bool,
 }
 
 /// What compiling a region gives.
@@ -77,6 +82,19 @@ pub struct Compiled {
 
 /// Pins that leave temporaries enough for every operation.
 const FEW: usize = 6;
+
+/// Vectors that are pinned at most: what is left of XMM2 to XMM15 is for temporaries.
+const VECTORS: usize = 8;
+
+/// The bit of sets of pins that stands for the first pinned vector.
+const XPIN: u32 = 16;
+
+/// A vector that is kept in an xmm register.
+#[derive(Clone, Copy, Debug)]
+struct VectorPin {
+    host: u8,
+    word: u16,
+}
 
 enum Cold {
     /// A memory access that missed the TLB.
@@ -107,8 +125,14 @@ pub struct Lower {
     helpers: Vec<(u64, Effects)>,
     labels: Vec<Label>,
     pins: Pins,
+    xpins: Vec<VectorPin>,
+    xpinned: u16,
+    /// Constants that follow the code.
+    pool: Vec<(u128, Label)>,
     temps: u16,
     dirty_in: Vec<u32>,
+    /// By word of the register file: how often the vector there is used.
+    vectors: Vec<i32>,
     // Per value.
     loc: Vec<Loc>,
     uses: Vec<u32>,
@@ -121,7 +145,8 @@ pub struct Lower {
     // Allocation state.
     owner: [Val; 16],
     xowner: [Val; 16],
-    aliases: [Vec<Val>; 16],
+    /// By general register, then by xmm register.
+    aliases: [Vec<Val>; 32],
     homes: Vec<Val>,
     spilled: u64,
     kept: Vec<(Val, u8)>,
@@ -150,8 +175,12 @@ impl Default for Lower {
             helpers: Vec::new(),
             labels: Vec::new(),
             pins: Pins::default(),
+            xpins: Vec::new(),
+            xpinned: 0,
+            pool: Vec::new(),
             temps: 0,
             dirty_in: Vec::new(),
+            vectors: Vec::new(),
             loc: Vec::new(),
             uses: Vec::new(),
             root: Vec::new(),
@@ -201,6 +230,7 @@ impl Lower {
         self.asm.clear();
         self.colds.clear();
         self.exits.clear();
+        self.pool.clear();
         self.failed = false;
         self.loc.resize(n, Loc::Nowhere);
         self.uses.resize(n, 0);
@@ -224,10 +254,20 @@ impl Lower {
                 self.asm.load(8, self.pins.host[p], file(self.pins.word[p] * 8));
             }
         }
+        for p in 0..self.xpins.len() {
+            if entry >> (XPIN + p as u32) & 1 != 0 {
+                self.asm.movups_load(self.xpins[p].host, file(self.xpins[p].word * 8));
+            }
+        }
         for b in 0..self.blocks.len() {
             self.block(b);
         }
         self.cold_paths();
+        self.asm.align(16, 0x90);
+        for (value, l) in std::mem::take(&mut self.pool) {
+            self.asm.bind(l);
+            self.asm.data(value);
+        }
         !self.failed
     }
 
@@ -239,6 +279,13 @@ impl Lower {
         (0..pins.count as usize).find(|&p| pins.word[p] == word).map(|p| pins.host[p])
     }
 
+    /// The xmm register that the vector at byte `offset` is pinned to.
+    #[inline(always)]
+    fn xpin_of(&self, offset: u64) -> Option<u8> {
+        let word = (offset >> 3) as u16;
+        self.xpins.iter().find(|p| p.word == word).map(|p| p.host)
+    }
+
     fn pin_number(&self, host: u8) -> u32 {
         (0..self.pins.count as usize).find(|&p| self.pins.host[p] == host).unwrap_or(0) as u32
     }
@@ -246,6 +293,8 @@ impl Lower {
     /// Pins the most used slots, uses in loops counting more.
     fn choose_pins(&mut self, most: usize) {
         let mut weight = [0u32; 64];
+        self.vectors.clear();
+        self.vectors.resize(lyrebird_cpu::slot::WORDS, 0);
         for (n, b) in self.blocks.iter().enumerate() {
             let looped = self.blocks.iter().enumerate().any(|(m, from)| {
                 m >= n && {
@@ -263,6 +312,13 @@ impl Lower {
             for i in &self.code[b.first as usize..b.end as usize] {
                 if matches!(i.op, Op::Get | Op::Put) && (i.imm >> 3) < self.config.pinnable as u64 {
                     weight[(i.imm >> 3) as usize & 63] += each;
+                } else if matches!(i.op, Op::Get | Op::Put) {
+                    // Vectors are pinned for loops only, and only if nobody looks at parts of them.
+                    let word = (i.imm >> 3) as usize;
+                    let more = if i.ty == Ty::V128 && i.imm & 7 == 0 { looped as i32 } else { i32::MIN / 2 };
+                    if let Some(w) = self.vectors.get_mut(word) {
+                        *w = w.saturating_add(more);
+                    }
                 }
             }
         }
@@ -278,6 +334,18 @@ impl Lower {
             (self.pins.host[p], self.pins.word[p]) = (host, w as u16);
             self.pins.count += 1;
         }
+        self.xpins.clear();
+        self.xpinned = 0;
+        for host in (16 - VECTORS as u8..16).rev() {
+            let vectors = &self.vectors;
+            // The second word of a vector must not be looked at either.
+            let whole = |&w: &usize| vectors[w] > 0 && vectors.get(w + 1).is_none_or(|&high| high >= 0);
+            let best = (0..vectors.len()).filter(whole).max_by_key(|&w| (vectors[w], std::cmp::Reverse(w)));
+            let Some(word) = best else { break };
+            self.xpins.push(VectorPin { host, word: word as u16 });
+            self.xpinned |= 1 << host;
+            self.vectors[word] = 0;
+        }
         self.temps = !(1 << reg::RAX | 1 << reg::RSP | 1 << reg::RBP | 1 << reg::R15);
         for p in 0..self.pins.count as usize {
             self.temps &= !(1 << self.pins.host[p]);
@@ -286,7 +354,9 @@ impl Lower {
 
     fn pin_bit(&self, offset: u64) -> u32 {
         let word = (offset >> 3) as u16;
-        (0..self.pins.count as usize).find(|&p| self.pins.word[p] == word).map_or(0, |p| 1 << p)
+        let general = (0..self.pins.count as usize).find(|&p| self.pins.word[p] == word);
+        let vector = || self.xpins.iter().position(|p| p.word == word).map(|p| p + XPIN as usize);
+        general.or_else(vector).map_or(0, |p| 1 << p)
     }
 
     /// Which pins may be dirty at each block's start, and which must be loaded at the region's entry.
@@ -333,6 +403,8 @@ impl Lower {
                     Op::If => inside = true,
                     Op::EndIf => inside = false,
                     Op::Call => need |= dirty & !set,
+                    // These may call, which keeps no vector.
+                    Op::Vec | Op::Clock => need |= dirty & !set & !0 << XPIN,
                     op if op.may_fault() || op.terminal() => need |= dirty & !set,
                     _ => {}
                 }

@@ -5,11 +5,15 @@ use super::{Asm, Config, Lower};
 use crate::buffer::Buffer;
 use crate::ir::{Block, Inst, Ir, NONE, Op, Ty, VecForm};
 use crate::run;
+use crate::words;
 use lyrebird_cpu::arm::maintenance::Forget;
 use lyrebird_cpu::arm::{Arm64, Platform, Timer, exclusive, state};
 use lyrebird_cpu::code::CodeMap;
 use lyrebird_cpu::core::{Arch, Core, NoAnswer, Physical};
+use lyrebird_cpu::slot::Slot;
+use lyrebird_cpu::vec::fp::{EXACT, Fixed};
 use lyrebird_cpu::vec::{FpEnv, Lanes, Part, VecOp};
+use lyrebird_cpu::width::W128;
 use lyrebird_ram::GuestRam;
 use std::sync::Arc;
 
@@ -80,6 +84,7 @@ struct Bench {
     stubs: Stubs,
     lower: Lower,
     core: Core<Arm64>,
+    avx512: bool,
 }
 
 impl Bench {
@@ -92,7 +97,11 @@ impl Bench {
         let arch = Arm64::new(Arc::new(Nothing), Arc::new(exclusive::Versions::default()), false);
         let ram = GuestRam::new(4096).unwrap();
         let core = Core::new(arch, 0, 0, ram, Arc::new(Nothing), Arc::new(CodeMap::new(4096)));
-        Bench { keep: buffer.used(), buffer, stubs, lower: Lower::default(), core }
+        let mut core = core;
+        for (n, x) in (0..).zip(super::fp::CONSTANTS) {
+            core.set(Slot::<W128>::word(words::CONSTANTS.offset() / 8 + 2 * n), x);
+        }
+        Bench { keep: buffer.used(), buffer, stubs, lower: Lower::default(), core, avx512: false }
     }
 
     /// Compiles operations, each on the one before's result, and says whether all have native forms: others name
@@ -102,6 +111,9 @@ impl Bench {
             stubs: self.stubs,
             pc: Arm64::PC.offset(),
             status: state::FPSR.offset(),
+            fp_plain: true,
+            fma: std::arch::is_x86_feature_detected!("fma"),
+            avx512: self.avx512,
             ..Config::default()
         };
         self.buffer.reset(self.keep);
@@ -115,10 +127,14 @@ impl Bench {
     }
 
     fn run(&mut self, code: u64, v: [u128; 3]) -> (u128, u32) {
+        self.run_with(code, v, 0)
+    }
+
+    fn run_with(&mut self, code: u64, v: [u128; 3], status: u32) -> (u128, u32) {
         for (n, v) in v.into_iter().enumerate() {
             self.core.set(state::v(n as u32), v);
         }
-        self.core.set(state::FPSR, 0);
+        self.core.set(state::FPSR, status);
         run::enter(&mut self.core, self.stubs.entry, code);
         (self.core.reg(state::v(3)), self.core.reg(state::FPSR))
     }
@@ -214,6 +230,93 @@ fn aes_rounds_fuse() {
             let between = pair[0].eval(Lanes::full(0), 0, v[0], v[1], v[2], &mut env);
             let expected = pair[1].eval(Lanes::full(0), 0, between, 0, 0, &mut env);
             assert_eq!(bench.run(code, v).0, expected, "{pair:?} of {v:x?}");
+        }
+    }
+}
+
+/// Elements at the edges of a format, and others.
+fn float(random: &mut Random, double: bool) -> u64 {
+    let (fraction, exponents) = if double { (52, 0x7FF) } else { (23, 0xFF) };
+    let sign = (random.next() & 1) << if double { 63 } else { 31 };
+    let exponent = match random.next() >> 60 {
+        0 => 0,
+        1 => 1,
+        2 => exponents - 1,
+        3 => exponents,
+        4 => random.next() % exponents,
+        5 => exponents / 2 + 31 + random.next() % 2,
+        _ => exponents / 2 + random.next() % 6 - 3,
+    };
+    let all = (1u64 << fraction) - 1;
+    let rest = match random.next() >> 61 {
+        0..3 => 0,
+        3 => all,
+        4 => 1,
+        5 => 1 << (fraction - 1),
+        _ => random.next() & all,
+    };
+    sign | exponent << fraction | rest
+}
+
+fn float_forms() -> impl Iterator<Item = VecForm> {
+    VecOp::ALL.iter().copied().filter(|&op| op as u16 >= FLOAT as u16).flat_map(|op| {
+        (2..4u32).flat_map(move |log2| {
+            [Part::Scalar, Part::Half, Part::Full].into_iter().flat_map(move |part| {
+                let constants: Vec<u32> = match op {
+                    VecOp::FRound => {
+                        (0..8).filter(|r| !matches!(r, 5 | 6)).flat_map(|r| [r, r | EXACT]).collect()
+                    }
+                    VecOp::FToInt | VecOp::IntToF => (0..8)
+                        .map(|n| Fixed {
+                            rounding: 3,
+                            signed: n & 1 != 0,
+                            log2: 2 + (n >> 1 & 1),
+                            fbits: n >> 2,
+                        })
+                        .map(Fixed::pack)
+                        .collect(),
+                    VecOp::FCvt => vec![5 - log2],
+                    _ => vec![0, 1],
+                };
+                let lanes = Lanes::new(log2, part);
+                constants.into_iter().map(move |imm| VecForm { op, lanes, imm })
+            })
+        })
+    })
+}
+
+#[test]
+fn floating_point_is_bit_exact_and_so_is_its_status() {
+    if !std::arch::is_x86_feature_detected!("avx2") || !std::arch::is_x86_feature_detected!("fma") {
+        return;
+    }
+    let wide =
+        std::arch::is_x86_feature_detected!("avx512dq") && std::arch::is_x86_feature_detected!("avx512vl");
+    let (mut bench, mut random) = (Bench::new(), Random(0x0FED_CBA9_8765_4321));
+    for (form, avx512) in float_forms().flat_map(|f| [(f, false), (f, true)]) {
+        let l = form.lanes;
+        let resizes = matches!(form.op, VecOp::FToInt | VecOp::IntToF | VecOp::FCvt);
+        if avx512 && !wide
+            || l.part == Part::Half && l.log2 == 3
+            || resizes && l.part != Part::Scalar && form.imm & 3 != 2
+        {
+            continue;
+        }
+        bench.avx512 = avx512;
+        let (code, _) = bench.compile(&[form]);
+        for round in 0..96u32 {
+            let mut v =
+                [0; 3].map(|_| Lanes::full(l.log2 as u32).build(|_| float(&mut random, l.log2 == 3) as u128));
+            if round % 7 == 6 {
+                v[1] = v[0];
+            }
+            // An inexact result has been seen, or none yet.
+            let before = if round % 8 == 7 { 0 } else { 1 << 4 };
+            let mut env = FpEnv { control: 0, status: before };
+            let expected = form.op.eval(l, form.imm, v[0], v[1], v[2], &mut env);
+            let (got, status) = bench.run_with(code, v, before);
+            assert_eq!(got, expected, "{form:?} of {v:x?}: {got:x} instead of {expected:x}");
+            assert_eq!(status, env.status, "status of {form:?} of {v:x?}");
         }
     }
 }

@@ -2,6 +2,7 @@
 //! register file.
 
 use super::Lower;
+use super::alloc::Loc;
 use super::asm::{file, reg};
 use crate::ir::{Inst, Ty, Val, VecForm};
 use crate::words;
@@ -30,8 +31,10 @@ impl Lower {
             self.release(a);
         }
         self.xflush();
+        self.save_xpins();
         self.asm.mov_imm(reg::RAX, inst.imm);
         self.asm.call_to(self.config.stubs.vec);
+        self.load_xpins();
         let x = self.xdef(i, None);
         self.asm.movups_load(x, file(words::vector(3).offset()));
     }
@@ -53,6 +56,15 @@ impl Lower {
     }
 
     pub(super) fn lane(&mut self, i: Val, inst: &Inst) {
+        if let Loc::Reg(h) = self.loc[self.root(inst.a) as usize] {
+            // A scalar result that was made in a general register.
+            self.release(inst.a);
+            let d = self.def(i, Some(h));
+            if d != h || inst.ty == Ty::I32 {
+                self.asm.mov(inst.ty == Ty::I64, d, h);
+            }
+            return;
+        }
         let x = self.xmm(inst.a);
         self.release(inst.a);
         let d = self.def(i, None);

@@ -1,6 +1,6 @@
 //! VEX-encoded vector instructions on 128 bits (Intel SDM volume 2, 2.3): three registers, nothing destroyed.
 
-use super::asm::Asm;
+use super::asm::{Asm, Label, Mem};
 use dynasmrt::DynasmApi;
 
 /// A vector instruction: opcode map (1 is 0F, 2 is 0F38, 3 is 0F3A), opcode, and the W bit. The prefix is 66.
@@ -37,9 +37,10 @@ names! {
     PACKSSWB = m1(0x63); PACKUSWB = m1(0x67); PACKSSDW = m1(0x6B); PACKUSDW = m2(0x2B);
     PALIGNR = m3(0x0F); PBLENDW = m3(0x0E); PBLENDD = m3(0x02); PBLENDVB = m3(0x4C);
     BLENDVPS = m3(0x4A); BLENDVPD = m3(0x4B); SHUFPS = Vex { map: 1 | 0x80, opcode: 0xC6, w: false };
-    PTEST = m2(0x17); PCLMULQDQ = m3(0x44);
+    PTEST = m2(0x17); INSERTPS = m3(0x21); PCLMULQDQ = m3(0x44);
     AESENC = m2(0xDC); AESENCLAST = m2(0xDD); AESDEC = m2(0xDE); AESDECLAST = m2(0xDF); AESIMC = m2(0xDB);
     PSRAVD = m2(0x46);
+    ROUNDPS = m3(0x08); ROUNDPD = m3(0x09); ROUNDSS = m3(0x0A); ROUNDSD = m3(0x0B);
 }
 
 /// Lists by log2 of the element size in bytes.
@@ -82,7 +83,78 @@ pub enum VShift {
     Sll = 6,
 }
 
+/// The number that VEX and EVEX prefixes have for a mandatory prefix, 0 for none.
+const fn number(prefix: u8) -> u8 {
+    match prefix {
+        0x66 => 1,
+        0xF3 => 2,
+        0xF2 => 3,
+        _ => 0,
+    }
+}
+
 impl Asm {
+    /// `d = a op b` of the map 0F, by mandatory prefix (0 for none): floating point.
+    pub fn vex_fp(&mut self, prefix: u8, opcode: u8, d: u8, a: u8, b: u8) {
+        let last = (!a & 15) << 3 | number(prefix);
+        if b < 8 {
+            self.extend([0xC5, (!d >> 3 & 1) << 7 | last]);
+        } else {
+            self.extend([0xC4, (!d >> 3 & 1) << 7 | 0x40 | 1, last]);
+        }
+        self.push(opcode);
+        self.push(0xC0 | (d & 7) << 3 | b & 7);
+    }
+    /// `d = a op m`, `m` without an index.
+    pub fn vex_mem(&mut self, v: Vex, d: u8, a: u8, m: Mem) {
+        let (map, prefix) = (v.map & 0x7F, v.map >> 7 ^ 1);
+        let last = (v.w as u8) << 7 | (!a & 15) << 3 | prefix;
+        self.extend([0xC4, (!d >> 3 & 1) << 7 | 0x40 | (!m.base >> 3 & 1) << 5 | map, last]);
+        self.push(v.opcode);
+        self.modrm_mem(d, m);
+    }
+    /// `d = a op` the 16 bytes at `l`.
+    pub fn vex_label(&mut self, v: Vex, d: u8, a: u8, l: Label) {
+        let (map, prefix) = (v.map & 0x7F, v.map >> 7 ^ 1);
+        let last = (v.w as u8) << 7 | (!a & 15) << 3 | prefix;
+        self.extend([0xC4, (!d >> 3 & 1) << 7 | 0x60 | map, last]);
+        self.push(v.opcode);
+        self.push((d & 7) << 3 | 5);
+        self.reference(l);
+    }
+    /// An EVEX prefix on 128 bits and an opcode, for a mask register as the destination.
+    fn evex_mask(&mut self, (map, prefix, wide): (u8, u8, bool), opcode: u8, a: u8, b: u8) {
+        self.extend([
+            0x62,
+            0xD0 | (!b >> 3 & 1) << 5 | map,
+            (wide as u8) << 7 | (!a & 15) << 3 | 4 | number(prefix),
+            0x08,
+            opcode,
+        ]);
+    }
+    /// VFPCLASSPS, PD, SS or SD: K1 = which elements of `a` are of a class in `classes` (AVX-512DQ).
+    pub fn vfpclass(&mut self, double: bool, scalar: bool, a: u8, classes: u8) {
+        self.evex_mask((3, 0x66, double), 0x66 | scalar as u8, 0, a);
+        self.push(0xC8 | a & 7);
+        self.push(classes);
+    }
+    /// VPCMPUD or VPCMPUQ: K1 = which elements of `a` are above those at `m`, off RBP (AVX-512VL).
+    pub fn vabove(&mut self, double: bool, a: u8, m: Mem) {
+        self.evex_mask((3, 0x66, double), 0x1E, a, m.base);
+        // The long form: the short one counts in vectors.
+        self.push(0x80 | 1 << 3 | m.base & 7);
+        self.push_i32(m.disp);
+        self.push(6);
+    }
+    /// KORTESTB K1, K1: equal if no bit is set.
+    pub fn ktest(&mut self) {
+        self.extend([0xC5, 0xF9, 0x98, 0xC9]);
+    }
+    /// KMOVB EAX, K1.
+    pub fn kmov_rax(&mut self) {
+        self.extend([0xC5, 0xF9, 0x93, 0xC1]);
+    }
+
     fn vex_prefix(&mut self, v: Vex, r: u8, vvvv: u8, b: u8) {
         let (map, prefix) = (v.map & 0x7F, v.map >> 7 ^ 1);
         let last = (v.w as u8) << 7 | (!vvvv & 15) << 3 | prefix;

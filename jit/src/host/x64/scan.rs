@@ -1,0 +1,105 @@
+//! What is known of a block's values before its code is emitted: which are views of others, who uses them, and where
+//! they are wanted.
+
+use super::Lower;
+use super::alloc::Loc;
+use super::condition::Again;
+use crate::ir::{NONE, Op, Ty, Val};
+
+impl Lower {
+    /// Finds roots, use counts, hints and what to defer, for the instructions of one block.
+    pub fn scan(&mut self, first: u32, end: u32) {
+        let mut barrier = [first; 32];
+        let mut all = first;
+        // The last operation that may call, which keeps nothing in pinned vectors that the register file does not hold.
+        let mut call = first;
+        let mut last_logic = NONE;
+        for i in first..end {
+            let inst = self.code[i as usize];
+            let n = i as usize;
+            (self.root[n], self.uses[n], self.hint[n]) = (i, 0, 0xFF);
+            (self.loc[n], self.fuse[n], self.user[n]) = (Loc::Nowhere, NONE, NONE);
+            self.clean[n] = inst.ty.bits() as u8;
+            self.again[n] = Again::No;
+            match inst.op {
+                Op::Zext => {
+                    let r = self.root(inst.a);
+                    let from = self.code[inst.a as usize].ty.bits();
+                    if inst.ty.bits() < from || self.clean[r as usize] as u32 <= from {
+                        self.root[n] = r;
+                        continue;
+                    }
+                }
+                Op::Get if self.pin_of(inst.imm).is_some() => self.clean[n] = 64,
+                Op::Select if inst.ty.bits() < 32 => {
+                    let clean = |v| self.clean[self.root[v as usize] as usize];
+                    self.clean[n] = clean(inst.b).max(clean(inst.c));
+                }
+                Op::Flags => {
+                    // Arithmetic that just made the same flags on the host need not be repeated.
+                    let by = if inst.sub == 2 { self.root(inst.a) } else { last_logic };
+                    if by != NONE && by >= first && self.same_arithmetic(by, i) {
+                        self.fuse[by as usize] = i;
+                        self.fuse[n] = by;
+                    }
+                }
+                Op::Holds => self.again[n] = self.how_again(&inst),
+                _ => {}
+            }
+            for a in self.operands(i).into_iter().flatten() {
+                let r = self.root(a) as usize;
+                self.uses[r] += 1;
+                self.user[r] = i;
+            }
+            if inst.op == Op::Bin {
+                last_logic = i;
+            }
+            if inst.op.may_fault() || matches!(inst.op, Op::If | Op::EndIf | Op::Call) {
+                all = i;
+            }
+            if matches!(inst.op, Op::Vec | Op::Clock) {
+                call = i;
+            }
+            if !matches!(inst.op, Op::Get | Op::Put) {
+                continue;
+            }
+            if let Some(h) = self.pin_of(inst.imm).or_else(|| Some(16 + self.xpin_of(inst.imm)?)) {
+                if inst.op == Op::Put {
+                    let v = self.root(inst.a);
+                    let made = self.code[v as usize].op;
+                    let direct = !matches!(made, Op::Get | Op::Lit | Op::Cmp | Op::Holds | Op::Flags)
+                        && (inst.ty == Ty::V128
+                            || self.code[inst.a as usize].ty == Ty::I64
+                                && self.clean[v as usize] as u32 <= self.view_bits(inst.a))
+                        && self.hint[v as usize] == 0xFF;
+                    if direct && barrier[h as usize] <= v && all <= v && (h < 16 || call <= v) {
+                        self.hint[v as usize] = h;
+                    }
+                }
+                barrier[h as usize] = i;
+            }
+        }
+    }
+
+    /// Bits that a view shows.
+    pub fn view_bits(&self, v: Val) -> u32 {
+        self.code[v as usize].ty.bits()
+    }
+
+    /// Whether `bin` leaves exactly the flags of `flags` on the host.
+    fn same_arithmetic(&self, bin: Val, flags: Val) -> bool {
+        use lyrebird_cpu::op::Bin;
+        let (b, f) = (&self.code[bin as usize], &self.code[flags as usize]);
+        if b.op != Op::Bin || !matches!(b.ty, Ty::I32 | Ty::I64) || b.ty != self.code[f.a as usize].ty {
+            return false;
+        }
+        let carry = &self.code[f.c as usize];
+        let known = |x| carry.op == Op::Lit && carry.imm == x;
+        let same = b.a == f.a && b.b == f.b;
+        match f.sub {
+            0 => b.sub == Bin::Add as u16 && same && known(0),
+            1 => b.sub == Bin::Sub as u16 && same && known(1),
+            _ => f.a == bin && [Bin::And as u16, Bin::Or as u16, Bin::Xor as u16].contains(&b.sub),
+        }
+    }
+}
