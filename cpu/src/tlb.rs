@@ -65,10 +65,39 @@ impl Entry {
     }
 }
 
+/// Which entries of a bank are not empty: a bit for each.
+#[derive(Clone)]
+struct Used([u64; ENTRIES / 64]);
+
+impl Used {
+    fn put(&mut self, place: usize, used: bool) {
+        let word = &mut self.0[place / 64 % (ENTRIES / 64)];
+        *word = *word & !(1 << (place % 64)) | (used as u64) << (place % 64);
+    }
+
+    fn any(&self) -> bool {
+        self.0.iter().any(|&word| word != 0)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().enumerate().flat_map(|(i, &word)| {
+            let rest = |&word: &u64| Some(word & (word - 1)).filter(|&w| w != 0);
+            std::iter::successors(Some(word).filter(|&w| w != 0), rest)
+                .map(move |word| i * 64 + word.trailing_zeros() as usize)
+        })
+    }
+}
+
+impl Default for Used {
+    fn default() -> Self {
+        Self([0; ENTRIES / 64])
+    }
+}
+
 #[derive(Clone, Default)]
 struct Bank {
     key: BankKey,
-    used: Vec<u16>,
+    used: Used,
     nonglobal: bool,
     age: u64,
 }
@@ -136,8 +165,8 @@ impl Tlb {
 
     fn clear(&mut self, bank: usize) {
         self.flushes += 1;
-        for place in std::mem::take(&mut self.banks[bank].used) {
-            self.entries[bank * ENTRIES + place as usize] = Entry::EMPTY;
+        for place in std::mem::take(&mut self.banks[bank].used).iter() {
+            self.entries[bank * ENTRIES + place] = Entry::EMPTY;
         }
     }
 
@@ -178,15 +207,13 @@ impl Tlb {
         let b = &mut self.banks[bank];
         let entries = &mut self.entries[bank * ENTRIES..][..ENTRIES];
         if entries[first].is_empty() {
-            b.used.push(first as u16);
+            b.used.put(first, true);
             if entries[second].serves(page) {
                 entries[second] = Entry::EMPTY;
-                b.used.retain(|&place| place as usize != second);
+                b.used.put(second, false);
             }
         } else if !entries[first].serves(page) {
-            if entries[second].is_empty() {
-                b.used.push(second as u16);
-            }
+            b.used.put(second, true);
             entries[second] = entries[first];
         }
         b.nonglobal |= entry.ram & NONGLOBAL != 0;
@@ -196,7 +223,7 @@ impl Tlb {
     /// Forgets everything in the banks whose key matches.
     pub fn flush(&mut self, which: impl Fn(BankKey) -> bool) {
         for i in 0..BANKS {
-            if !self.banks[i].used.is_empty() && which(self.banks[i].key) {
+            if self.banks[i].used.any() && which(self.banks[i].key) {
                 self.clear(i);
             }
         }
@@ -208,14 +235,12 @@ impl Tlb {
             if bank.nonglobal && which(bank.key) {
                 bank.nonglobal = false;
                 let entries = &mut self.entries[i * ENTRIES..][..ENTRIES];
-                bank.used.retain(|&place| {
-                    let entry = &mut entries[place as usize];
-                    let keep = entry.ram & NONGLOBAL == 0;
-                    if !keep {
-                        *entry = Entry::EMPTY;
+                for place in bank.used.clone().iter() {
+                    if entries[place].ram & NONGLOBAL != 0 {
+                        entries[place] = Entry::EMPTY;
+                        bank.used.put(place, false);
                     }
-                    keep
-                });
+                }
             }
         }
     }
@@ -228,8 +253,8 @@ impl Tlb {
             if places.iter().any(|&place| !entries[place].is_empty()) && which(bank.key) {
                 for place in places {
                     entries[place] = Entry::EMPTY;
+                    bank.used.put(place, false);
                 }
-                bank.used.retain(|&place| place as usize % SETS != set_of(va));
             }
         }
     }
@@ -237,8 +262,8 @@ impl Tlb {
     /// Withholds the write tags of every entry that maps the RAM page at `ram`, so that stores to it are noticed.
     pub fn watch(&mut self, ram: u64) {
         for (i, bank) in self.banks.iter().enumerate() {
-            for &place in &bank.used {
-                let entry = &mut self.entries[i * ENTRIES + place as usize];
+            for place in bank.used.iter() {
+                let entry = &mut self.entries[i * ENTRIES + place];
                 if entry.ram & PAGE_MASK == ram & PAGE_MASK {
                     entry.write = NEVER;
                 }
@@ -249,7 +274,7 @@ impl Tlb {
     /// The live entries with their bank's key, for `info tlb`.
     pub fn iter(&self) -> impl Iterator<Item = (BankKey, &Entry)> {
         self.banks.iter().enumerate().flat_map(move |(i, b)| {
-            b.used.iter().map(move |&place| (b.key, &self.entries[i * ENTRIES + place as usize]))
+            b.used.iter().map(move |place| (b.key, &self.entries[i * ENTRIES + place]))
         })
     }
 }
