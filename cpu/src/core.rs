@@ -44,7 +44,7 @@ pub struct Mapping {
     pub device: bool,
 }
 
-/// The physical address space as a processor sees it.
+/// The physical address space as a processor sees it; without devices, if an implementation does not say otherwise.
 pub trait Physical: Send + Sync {
     /// Offset in guest RAM of the 4 KiB page at `pa`, and whether it is writable; `None` where there is no RAM.
     fn ram(&self, pa: u64) -> Option<(u64, bool)>;
@@ -52,12 +52,16 @@ pub trait Physical: Send + Sync {
     ///
     /// # Errors
     /// When nothing answers.
-    fn read(&self, cpu: usize, pa: u64, size: u32) -> Result<u64, NoAnswer>;
+    fn read(&self, _cpu: usize, _pa: u64, _size: u32) -> Result<u64, NoAnswer> {
+        Err(NoAnswer)
+    }
     /// Writes `size` bytes to a device.
     ///
     /// # Errors
     /// When nothing answers.
-    fn write(&self, cpu: usize, pa: u64, size: u32, value: u64) -> Result<(), NoAnswer>;
+    fn write(&self, _cpu: usize, _pa: u64, _size: u32, _value: u64) -> Result<(), NoAnswer> {
+        Err(NoAnswer)
+    }
 }
 
 /// Nothing is at that physical address.

@@ -46,36 +46,50 @@ pub const FREQUENCY: u64 = 62_500_000;
 /// What a processor asks of its board.
 pub trait Platform: Send + Sync {
     /// The system counter, in ticks of [`FREQUENCY`].
-    fn counter(&self) -> u64;
+    fn counter(&self) -> u64 {
+        0
+    }
     /// Nanoseconds of virtual time, at a finer grain than the counter's if there is one.
     fn nanoseconds(&self) -> u64 {
         self.counter().wrapping_mul(1_000_000_000 / FREQUENCY)
     }
     /// A timer's control (ENABLE, IMASK) or compare value changed.
-    fn timer(&self, cpu: usize, which: Timer, control: u32, compare: u64);
+    fn timer(&self, _cpu: usize, _which: Timer, _control: u32, _compare: u64) {}
     /// Reads a register of the interrupt controller; `None` if there is none of that encoding.
-    fn read_register(&self, cpu: usize, code: u32) -> Option<u64>;
+    fn read_register(&self, _cpu: usize, _code: u32) -> Option<u64> {
+        None
+    }
     /// Writes one.
-    fn write_register(&self, cpu: usize, code: u32, value: u64) -> Option<()>;
+    fn write_register(&self, _cpu: usize, _code: u32, _value: u64) -> Option<()> {
+        None
+    }
     /// A firmware call by HVC or SMC with X0 to X3: the value for X0, or `None` where that conduit is undefined.
-    fn firmware(&self, cpu: usize, smc: bool, args: [u64; 4]) -> Option<u64>;
+    fn firmware(&self, _cpu: usize, _smc: bool, _args: [u64; 4]) -> Option<u64> {
+        None
+    }
     /// Sends maintenance to all other processors and waits until none can use what it removes. While waiting it calls
     /// `meanwhile`, which handles the sender's own mail.
-    fn broadcast(&self, from: usize, what: maintenance::Forget, meanwhile: &mut dyn FnMut());
+    fn broadcast(&self, _from: usize, _what: maintenance::Forget, _meanwhile: &mut dyn FnMut()) {}
     /// What was sent to a processor since it last looked.
-    fn mail(&self, cpu: usize) -> Vec<maintenance::Forget>;
+    fn mail(&self, _cpu: usize) -> Vec<maintenance::Forget> {
+        Vec::new()
+    }
     /// 64 random bits.
-    fn random(&self) -> u64;
+    fn random(&self) -> u64 {
+        0
+    }
     /// Seconds since 1970-01-01T00:00:00Z.
     fn time(&self) -> u64 {
         std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_secs())
     }
     /// Whether semihosting calls are served.
-    fn semihosting(&self) -> bool;
+    fn semihosting(&self) -> bool {
+        false
+    }
     /// Prints what semihosting prints.
-    fn console(&self, text: &[u8]);
+    fn console(&self, _text: &[u8]) {}
     /// Ends the machine with an exit code.
-    fn exit(&self, code: i32);
+    fn exit(&self, _code: i32) {}
 }
 
 /// The AArch64 architecture: what a processor has besides its register file.

@@ -243,9 +243,9 @@ helpers! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arm::{Platform, context, exclusive, maintenance, model};
+    use crate::arm::{Platform, context, exclusive, model};
     use crate::code::CodeMap;
-    use crate::core::{Core, NoAnswer, Physical};
+    use crate::core::{Core, Physical};
     use lyrebird_ram::GuestRam;
     use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -261,12 +261,6 @@ mod tests {
         fn ram(&self, _: u64) -> Option<(u64, bool)> {
             None
         }
-        fn read(&self, _: usize, _: u64, _: u32) -> Result<u64, NoAnswer> {
-            Err(NoAnswer)
-        }
-        fn write(&self, _: usize, _: u64, _: u32, _: u64) -> Result<(), NoAnswer> {
-            Err(NoAnswer)
-        }
     }
 
     impl Platform for Board {
@@ -281,27 +275,6 @@ mod tests {
             self.control.store(control.into(), Ordering::Relaxed);
             self.compare.store(compare, Ordering::Relaxed);
         }
-        fn read_register(&self, _: usize, _: u32) -> Option<u64> {
-            None
-        }
-        fn write_register(&self, _: usize, _: u32, _: u64) -> Option<()> {
-            None
-        }
-        fn firmware(&self, _: usize, _: bool, _: [u64; 4]) -> Option<u64> {
-            None
-        }
-        fn broadcast(&self, _: usize, _: maintenance::Forget, _: &mut dyn FnMut()) {}
-        fn mail(&self, _: usize) -> Vec<maintenance::Forget> {
-            Vec::new()
-        }
-        fn random(&self) -> u64 {
-            0
-        }
-        fn semihosting(&self) -> bool {
-            false
-        }
-        fn console(&self, _: &[u8]) {}
-        fn exit(&self, _: i32) {}
     }
 
     struct Test {

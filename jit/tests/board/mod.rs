@@ -1,9 +1,9 @@
 //! A processor with RAM at address 0 and nothing else, and random programs for it.
 #![allow(dead_code, reason = "shared by several test programs")]
 
-use lyrebird_cpu::arm::{Arm64, Platform, Timer, a64, exclusive, maintenance, model, state, sysreg as sr};
+use lyrebird_cpu::arm::{Arm64, Platform, a64, exclusive, model, state, sysreg as sr};
 use lyrebird_cpu::code::CodeMap;
-use lyrebird_cpu::core::{Core, NoAnswer, Physical};
+use lyrebird_cpu::core::{Core, Physical};
 use lyrebird_cpu::run::Exit;
 use lyrebird_ram::GuestRam;
 use std::sync::Arc;
@@ -25,12 +25,6 @@ impl Physical for Flat {
     fn ram(&self, pa: u64) -> Option<(u64, bool)> {
         (pa < self.ram.len()).then_some((pa, true))
     }
-    fn read(&self, _: usize, _: u64, _: u32) -> Result<u64, NoAnswer> {
-        Err(NoAnswer)
-    }
-    fn write(&self, _: usize, _: u64, _: u32, _: u64) -> Result<(), NoAnswer> {
-        Err(NoAnswer)
-    }
 }
 
 struct Nothing;
@@ -39,28 +33,9 @@ impl Platform for Nothing {
     fn counter(&self) -> u64 {
         12345
     }
-    fn timer(&self, _: usize, _: Timer, _: u32, _: u64) {}
-    fn read_register(&self, _: usize, _: u32) -> Option<u64> {
-        None
-    }
-    fn write_register(&self, _: usize, _: u32, _: u64) -> Option<()> {
-        None
-    }
-    fn firmware(&self, _: usize, _: bool, _: [u64; 4]) -> Option<u64> {
-        None
-    }
-    fn broadcast(&self, _: usize, _: maintenance::Forget, _: &mut dyn FnMut()) {}
-    fn mail(&self, _: usize) -> Vec<maintenance::Forget> {
-        Vec::new()
-    }
     fn random(&self) -> u64 {
         4
     }
-    fn semihosting(&self) -> bool {
-        false
-    }
-    fn console(&self, _: &[u8]) {}
-    fn exit(&self, _: i32) {}
 }
 
 /// A processor at `CODE`, EL1, MMU on: the first GiB is mapped flat, and once more, read-only, at 1 GiB; the rest is

@@ -4,9 +4,9 @@ use super::lockstep::{Place, probe};
 use super::report::MARK;
 use super::taped::Taped;
 use super::translator;
-use lyrebird_cpu::arm::{Arm64, Platform, Timer, exclusive, maintenance::Forget, state};
+use lyrebird_cpu::arm::{Arm64, Platform, exclusive, state};
 use lyrebird_cpu::code::CodeMap;
-use lyrebird_cpu::core::{Core, NoAnswer, Physical};
+use lyrebird_cpu::core::{Core, Physical};
 use lyrebird_cpu::journal::{Event, Journal, Tape};
 use lyrebird_cpu::slot::RegFile;
 use lyrebird_jit::cache::Options;
@@ -153,44 +153,12 @@ impl Physical for Windows {
     fn ram(&self, pa: u64) -> Option<(u64, bool)> {
         self.0.get(&pa).copied()
     }
-    fn read(&self, _: usize, _: u64, _: u32) -> Result<u64, NoAnswer> {
-        Err(NoAnswer)
-    }
-    fn write(&self, _: usize, _: u64, _: u32, _: u64) -> Result<(), NoAnswer> {
-        Err(NoAnswer)
-    }
 }
 
 /// A board behind a tape that answers everything.
 struct Nowhere;
 
-impl Platform for Nowhere {
-    fn counter(&self) -> u64 {
-        0
-    }
-    fn timer(&self, _: usize, _: Timer, _: u32, _: u64) {}
-    fn read_register(&self, _: usize, _: u32) -> Option<u64> {
-        None
-    }
-    fn write_register(&self, _: usize, _: u32, _: u64) -> Option<()> {
-        None
-    }
-    fn firmware(&self, _: usize, _: bool, _: [u64; 4]) -> Option<u64> {
-        None
-    }
-    fn broadcast(&self, _: usize, _: Forget, _: &mut dyn FnMut()) {}
-    fn mail(&self, _: usize) -> Vec<Forget> {
-        Vec::new()
-    }
-    fn random(&self) -> u64 {
-        0
-    }
-    fn semihosting(&self) -> bool {
-        false
-    }
-    fn console(&self, _: &[u8]) {}
-    fn exit(&self, _: i32) {}
-}
+impl Platform for Nowhere {}
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! The board behind a tape: what a processor asks of it is recorded, and answered from the tape when it asks again.
 
-use lyrebird_cpu::arm::{Platform, Timer, maintenance::Forget};
+use lyrebird_cpu::arm::{Platform, Timer};
 use lyrebird_cpu::core::{NoAnswer, Physical};
 use lyrebird_cpu::journal::{self, SharedTape};
 use std::collections::BTreeMap;
@@ -41,15 +41,11 @@ impl Platform for Taped {
     fn firmware(&self, cpu: usize, smc: bool, args: [u64; 4]) -> Option<u64> {
         self.ask([6, args[0], args[1], args[2]], || self.board.firmware(cpu, smc, args))
     }
-    fn broadcast(&self, _: usize, _: Forget, _: &mut dyn FnMut()) {}
-    fn mail(&self, _: usize) -> Vec<Forget> {
-        Vec::new()
-    }
     fn random(&self) -> u64 {
         self.ask([7, 0, 0, 0], || Some(self.board.random())).unwrap_or(0)
     }
     fn time(&self) -> u64 {
-        self.ask([10, 0, 0, 0], || Some(self.board.time())).unwrap_or(0)
+        self.ask([11, 0, 0, 0], || Some(self.board.time())).unwrap_or(0)
     }
     fn semihosting(&self) -> bool {
         self.board.semihosting()

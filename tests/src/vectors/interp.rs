@@ -3,10 +3,9 @@
 use super::{CODE, State, Subject, WINDOW};
 use anyhow::{Context, Result, bail};
 use lyrebird_cpu::arm::emit::UNDEFINED;
-use lyrebird_cpu::arm::maintenance::Forget;
-use lyrebird_cpu::arm::{Arm64, Platform, Timer, context, exclusive, model, state as slot, sysreg};
+use lyrebird_cpu::arm::{Arm64, Platform, context, exclusive, model, state as slot, sysreg};
 use lyrebird_cpu::code::CodeMap;
-use lyrebird_cpu::core::{Arch, Core, NoAnswer, Physical};
+use lyrebird_cpu::core::{Arch, Core, Physical};
 use lyrebird_cpu::emit::{Cx, Flow};
 use lyrebird_cpu::op::nzcv;
 use lyrebird_ram::GuestRam;
@@ -25,43 +24,15 @@ impl Physical for Bus {
     fn ram(&self, pa: u64) -> Option<(u64, bool)> {
         (BASE..BASE + BYTES).contains(&pa).then(|| (pa - BASE, true))
     }
-    fn read(&self, _: usize, _: u64, _: u32) -> Result<u64, NoAnswer> {
-        Err(NoAnswer)
-    }
-    fn write(&self, _: usize, _: u64, _: u32, _: u64) -> Result<(), NoAnswer> {
-        Err(NoAnswer)
-    }
 }
 
 /// A board without anything.
 struct Board;
 
 impl Platform for Board {
-    fn counter(&self) -> u64 {
-        0
-    }
-    fn timer(&self, _: usize, _: Timer, _: u32, _: u64) {}
-    fn read_register(&self, _: usize, _: u32) -> Option<u64> {
-        None
-    }
-    fn write_register(&self, _: usize, _: u32, _: u64) -> Option<()> {
-        None
-    }
-    fn firmware(&self, _: usize, _: bool, _: [u64; 4]) -> Option<u64> {
-        None
-    }
-    fn broadcast(&self, _: usize, _: Forget, _: &mut dyn FnMut()) {}
-    fn mail(&self, _: usize) -> Vec<Forget> {
-        Vec::new()
-    }
     fn random(&self) -> u64 {
         4
     }
-    fn semihosting(&self) -> bool {
-        false
-    }
-    fn console(&self, _: &[u8]) {}
-    fn exit(&self, _: i32) {}
 }
 
 /// A processor with every feature at EL0, MMU on, floating point enabled.

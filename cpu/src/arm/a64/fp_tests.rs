@@ -2,10 +2,9 @@
 
 use super::{interp_table, undefined};
 use crate::arm::emit::{FP_ACCESS, UNDEFINED};
-use crate::arm::maintenance::Forget;
-use crate::arm::{Arm64, Platform, Timer, features, mode, state};
+use crate::arm::{Arm64, Platform, features, mode, state};
 use crate::code::CodeMap;
-use crate::core::{Core, NoAnswer, Physical, Raised};
+use crate::core::{Core, Physical, Raised};
 use crate::emit::Flow;
 use crate::op::nzcv;
 use lyrebird_ram::GuestRam;
@@ -17,41 +16,9 @@ impl Physical for Nothing {
     fn ram(&self, _: u64) -> Option<(u64, bool)> {
         None
     }
-    fn read(&self, _: usize, _: u64, _: u32) -> Result<u64, NoAnswer> {
-        Err(NoAnswer)
-    }
-    fn write(&self, _: usize, _: u64, _: u32, _: u64) -> Result<(), NoAnswer> {
-        Err(NoAnswer)
-    }
 }
 
-impl Platform for Nothing {
-    fn counter(&self) -> u64 {
-        0
-    }
-    fn timer(&self, _: usize, _: Timer, _: u32, _: u64) {}
-    fn read_register(&self, _: usize, _: u32) -> Option<u64> {
-        None
-    }
-    fn write_register(&self, _: usize, _: u32, _: u64) -> Option<()> {
-        None
-    }
-    fn firmware(&self, _: usize, _: bool, _: [u64; 4]) -> Option<u64> {
-        None
-    }
-    fn broadcast(&self, _: usize, _: Forget, _: &mut dyn FnMut()) {}
-    fn mail(&self, _: usize) -> Vec<Forget> {
-        Vec::new()
-    }
-    fn random(&self) -> u64 {
-        0
-    }
-    fn semihosting(&self) -> bool {
-        false
-    }
-    fn console(&self, _: &[u8]) {}
-    fn exit(&self, _: i32) {}
-}
+impl Platform for Nothing {}
 
 /// A processor with every feature, V0 all ones, and V1 to V3 as given.
 fn core(v: [u128; 3]) -> Core<Arm64> {

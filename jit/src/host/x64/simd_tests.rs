@@ -6,10 +6,9 @@ use crate::buffer::Buffer;
 use crate::ir::{Block, Inst, Ir, NONE, Op, Ty, VecForm};
 use crate::run;
 use crate::words;
-use lyrebird_cpu::arm::maintenance::Forget;
-use lyrebird_cpu::arm::{Arm64, Platform, Timer, exclusive, state};
+use lyrebird_cpu::arm::{Arm64, Platform, exclusive, state};
 use lyrebird_cpu::code::CodeMap;
-use lyrebird_cpu::core::{Arch, Core, NoAnswer, Physical};
+use lyrebird_cpu::core::{Arch, Core, Physical};
 use lyrebird_cpu::slot::Slot;
 use lyrebird_cpu::vec::fp::{EXACT, Fixed};
 use lyrebird_cpu::vec::{FpEnv, Lanes, Part, VecOp};
@@ -23,41 +22,9 @@ impl Physical for Nothing {
     fn ram(&self, _: u64) -> Option<(u64, bool)> {
         None
     }
-    fn read(&self, _: usize, _: u64, _: u32) -> Result<u64, NoAnswer> {
-        Err(NoAnswer)
-    }
-    fn write(&self, _: usize, _: u64, _: u32, _: u64) -> Result<(), NoAnswer> {
-        Err(NoAnswer)
-    }
 }
 
-impl Platform for Nothing {
-    fn counter(&self) -> u64 {
-        0
-    }
-    fn timer(&self, _: usize, _: Timer, _: u32, _: u64) {}
-    fn read_register(&self, _: usize, _: u32) -> Option<u64> {
-        None
-    }
-    fn write_register(&self, _: usize, _: u32, _: u64) -> Option<()> {
-        None
-    }
-    fn firmware(&self, _: usize, _: bool, _: [u64; 4]) -> Option<u64> {
-        None
-    }
-    fn broadcast(&self, _: usize, _: Forget, _: &mut dyn FnMut()) {}
-    fn mail(&self, _: usize) -> Vec<Forget> {
-        Vec::new()
-    }
-    fn random(&self) -> u64 {
-        0
-    }
-    fn semihosting(&self) -> bool {
-        false
-    }
-    fn console(&self, _: &[u8]) {}
-    fn exit(&self, _: i32) {}
-}
+impl Platform for Nothing {}
 
 /// V0 to V2 are the operands, V3 the result; the operands stay.
 fn region(forms: &[VecForm]) -> Ir<Arm64> {
