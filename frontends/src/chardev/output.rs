@@ -171,7 +171,7 @@ pub fn is_left(master: &File) -> bool {
 /// Writes all of `bytes`, also when somebody made the descriptor non-blocking. A `terminal` loses what it is not
 /// there for.
 fn write_all(mut sink: &File, mut bytes: &[u8], terminal: bool) -> io::Result<()> {
-    while !bytes.is_empty() && !(terminal && is_left(sink)) {
+    while !(bytes.is_empty() || terminal && is_left(sink)) {
         match sink.write(bytes) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(count) => bytes = &bytes[count..],
