@@ -8,6 +8,7 @@ use crate::op::{Bin, Cmp, Cond, FlagOp, Un};
 use crate::run::DecodeCache;
 use crate::slot::{RegFile, Slot};
 use crate::tlb::{PAGE_MASK, Tlb};
+use crate::trace::Trace;
 use crate::vec::{FpEnv, Lanes, VecOp};
 use crate::width::{Int, W32, W64, Width};
 use lyrebird_ram::{AtomicOp, GuestRam};
@@ -163,6 +164,8 @@ pub trait Arch: Sized + Send + 'static {
     ) -> Result<(), Raised>;
     /// Does what other processors asked for by mail; engines call it wherever they wait for another processor.
     fn mail(core: &mut Core<Self>);
+    /// The registers, as lines of text.
+    fn describe(core: &Core<Self>) -> String;
     /// The virtual counter, in guest ticks.
     fn clock(core: &Core<Self>) -> u64;
     /// The semantics of an instruction word in a mode.
@@ -207,6 +210,8 @@ pub struct Core<A: Arch> {
     pub(crate) run_end: u32,
     /// Kept while runs are compared with each other.
     pub journal: Option<Box<Journal>>,
+    /// What the debug log shows.
+    pub trace: Arc<Trace>,
     /// What else the architecture needs.
     pub arch: A,
     pub(crate) decoded: DecodeCache<A>,
@@ -240,6 +245,7 @@ impl<A: Arch> Core<A> {
             code_hit: false,
             run_end: 0,
             journal: None,
+            trace: Arc::default(),
             arch,
             decoded: DecodeCache::default(),
         };

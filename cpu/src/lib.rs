@@ -14,5 +14,6 @@ pub mod slot;
 pub mod softfloat;
 pub mod table;
 pub mod tlb;
+pub mod trace;
 pub mod vec;
 pub mod width;

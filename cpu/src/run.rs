@@ -9,6 +9,7 @@ use crate::code::granules;
 use crate::core::{Arch, Attention, Core, Raised, Want};
 use crate::emit::{Exec, Flow};
 use crate::tlb::PAGE_MASK;
+use crate::trace::DebugItems;
 use std::collections::HashMap;
 
 type Handler<A> = fn(&mut Core<A>, u32) -> Exec<Core<A>>;
@@ -66,6 +67,8 @@ pub(crate) struct DecodeCache<A: Arch> {
     recent: Box<[Recent; RECENT]>,
     /// The instruction that should have run is not decoded.
     missed: bool,
+    /// An engine only interprets what is cold, and shows code when it translates it.
+    cold: bool,
 }
 
 const NOTHING: Recent = Recent { va: 1, space: 0, mode: 0, ram: 0, version: 0, page: 0 };
@@ -79,6 +82,7 @@ impl<A: Arch> Default for DecodeCache<A> {
             next: 0,
             recent: Box::new([NOTHING; RECENT]),
             missed: false,
+            cold: false,
         }
     }
 }
@@ -179,7 +183,7 @@ impl<A: Arch> Core<A> {
 
     /// Keeps at most `pages` pages of decoded code, for engines that only interpret what is cold.
     pub fn keep_decoded(&mut self, pages: usize) {
-        self.decoded = DecodeCache { limit: pages.max(1), ..DecodeCache::default() };
+        self.decoded = DecodeCache { limit: pages.max(1), cold: true, ..DecodeCache::default() };
     }
 
     /// Decodes the instruction at entry `i` of a page, marking its granule as code.
@@ -193,6 +197,9 @@ impl<A: Arch> Core<A> {
             self.tlb.watch(ram);
         }
         let Ok(word) = self.ram.read::<u32>(at) else { return Err(A::unanswered(self, at, Want::Exec)) };
+        if self.trace.shows(DebugItems::IN_ASM) && !self.decoded.cold {
+            self.show_decoded(word);
+        }
         let run = A::decode(word, crate::emit::Cx { mode, features: self.features });
         Ok(Op { run, word })
     }

@@ -50,6 +50,7 @@ pub fn start(items: DebugItems, file: Option<&Path>) -> Result<(), Failure> {
 pub fn set_items(items: DebugItems) {
     if let Some(log) = LOG.get() {
         log.items.store(items.bits(), Ordering::Relaxed);
+        log.flush();
         let level = if items.is_empty() { log.filter.filter() } else { LevelFilter::Trace };
         log::set_max_level(level);
     }

@@ -16,6 +16,7 @@ use crate::opt::seeded::Fault;
 use crate::region::{self, Limits};
 use lyrebird_cpu::code::{CodeMap, Hits, granules};
 use lyrebird_cpu::core::Core;
+use lyrebird_cpu::trace::DebugItems;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -260,14 +261,18 @@ impl<A: Guest> Cache<A> {
             return Outcome::Refused;
         }
         let started = std::time::Instant::now();
+        let mut limits = self.options.limits;
+        let alone = core.trace.shows(DebugItems::NOCHAIN);
+        if alone {
+            limits.blocks = 1;
+        }
         // Regions of an older version must not be taken for ones of this.
         self.invalidate_page(page, version);
         let (map, pages) = (&self.map, &self.pages);
         let fresh = pages.get(&page).is_some_and(|p| p.version == version);
         let elsewhere = |at: u64| fresh && map.contains_key(&Key { ram: page + at, mode: key.mode });
         let first = core.code.mark(page, granules(key.ram, 4));
-        let mut built =
-            region::build(&mut self.lift, &core.ram, key.ram, key.mode, self.options.limits, elsewhere);
+        let mut built = region::build(&mut self.lift, &core.ram, key.ram, key.mode, limits, elsewhere);
         if let Some(marks) = built {
             core.code.mark(page, marks);
             if first {
@@ -283,8 +288,9 @@ impl<A: Guest> Cache<A> {
             return Outcome::Refused;
         }
         let count: u32 = self.lift.ir.blocks.iter().map(|b| b.count).sum();
-        self.dump.before(&self.lift.ir, &core.ram, page);
-        let Some(compiled) = self.lowered(key.mode) else {
+        let at = core.pc() & !0xFFF;
+        self.dump.before(&self.lift.ir, core, page, at);
+        let Some(compiled) = self.lowered(key.mode, alone) else {
             self.counters.refused += 1;
             self.refused.insert(key, version);
             log::debug!(target: "jit", "Too complex to compile at RAM offset {:#x}\n{}", key.ram, self.lift.ir);
@@ -296,7 +302,7 @@ impl<A: Guest> Cache<A> {
         if !self.buffer.append(code) {
             return Outcome::Full;
         }
-        self.dump.after(&self.lift.ir, code, base, page);
+        self.dump.after(&self.lift.ir, &core.trace, code, base, (page, at));
         let found = self.install(key, base, len, version, &compiled);
         self.counters.regions += 1;
         self.counters.instructions += count as u64;
@@ -310,7 +316,7 @@ impl<A: Guest> Cache<A> {
         if region::build(&mut self.lift, &core.ram, key.ram, key.mode, limits, |_| false).is_none() {
             return Default::default();
         }
-        let compiled = self.lowered(key.mode);
+        let compiled = self.lowered(key.mode, false);
         let ir = self.lift.ir.to_string();
         if compiled.is_none() {
             return (ir, "too complex: interpreted\n".into());
@@ -319,12 +325,14 @@ impl<A: Guest> Cache<A> {
         (ir, disasm::host(self.lower.asm.finish(base), base))
     }
 
-    /// Optimises and lowers what is lifted. `None` if it is too complex.
-    fn lowered(&mut self, mode: u32) -> Option<Compiled> {
+    /// Optimises and lowers what is lifted; every block leaves the region if they are to be `alone`. `None` if it is
+    /// too complex.
+    fn lowered(&mut self, mode: u32, alone: bool) -> Option<Compiled> {
         self.passes.run(&mut self.lift.ir, self.options.counting);
         let config = Config {
             stubs: self.stubs,
             counting: self.options.counting,
+            alone,
             locked: A::shared(mode),
             strict: A::strict(mode),
             pc: A::PC.offset(),

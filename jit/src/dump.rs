@@ -1,11 +1,13 @@
 //! What the translator shows of its work: `-d in_asm`, `ir`, `out_asm`, and perf's map of compiled code.
 //!
-//! The log targets are `in_asm`, `ir` and `out_asm`, at debug level.
+//! The log targets are `in_asm`, `ir` and `out_asm`, at debug level. Code is kept by its place in RAM: addresses are
+//! the ones that it was first reached at.
 
 use crate::disasm;
 use crate::guest::Guest;
 use crate::ir::Ir;
-use lyrebird_ram::GuestRam;
+use lyrebird_cpu::core::Core;
+use lyrebird_cpu::trace::{DebugItems, Trace};
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -29,29 +31,33 @@ impl Dump {
         Self { perf }
     }
 
-    /// Shows the guest's instructions of a region and its IR as recorded.
-    pub fn before<A: Guest>(&mut self, ir: &Ir<A>, ram: &GuestRam, page: u64) {
-        if log::log_enabled!(target: "in_asm", log::Level::Debug) {
-            let mut text = String::new();
-            for b in &ir.blocks {
-                for i in 0..b.count as u64 {
-                    let at = page + b.at as u64 + i * 4;
-                    let word = ram.read::<u32>(at).unwrap_or(0);
-                    let _ = writeln!(text, "{at:#010x}: {word:08x}  {}", disasm::a64(word, at));
-                }
-                text.push('\n');
-            }
-            log::debug!(target: "in_asm", "IN at RAM offset {page:#x}\n{text}");
+    /// Shows the guest's instructions of a region of RAM page `page`, which runs at virtual page `at`.
+    pub fn before<A: Guest>(&mut self, ir: &Ir<A>, core: &Core<A>, page: u64, at: u64) {
+        let trace = &core.trace;
+        if !trace.shows(DebugItems::IN_ASM) || !covers(ir, trace, at) {
+            return;
         }
+        let mut text = String::new();
+        for b in &ir.blocks {
+            for i in 0..b.count as u64 {
+                let byte = b.at as u64 + i * 4;
+                let word = core.ram.read::<u32>(page + byte).unwrap_or(0);
+                let _ = writeln!(text, "{}", trace.instruction(word, at + byte));
+            }
+            text.push('\n');
+        }
+        log::debug!(target: "in_asm", "IN at {at:#018x}, RAM page {page:#x}\n{text}");
     }
 
-    /// Shows a region's IR as compiled, and its code.
-    pub fn after<A: Guest>(&mut self, ir: &Ir<A>, code: &[u8], base: u64, page: u64) {
-        if log::log_enabled!(target: "ir", log::Level::Debug) {
-            log::debug!(target: "ir", "IR of RAM page {page:#x}\n{ir}");
-        }
-        if log::log_enabled!(target: "out_asm", log::Level::Debug) {
-            log::debug!(target: "out_asm", "OUT of RAM page {page:#x}, {} bytes\n{}", code.len(), disasm::host(code, base));
+    /// Shows a region's IR as compiled, and its code; `pages` are its offset in RAM and its virtual address.
+    pub fn after<A: Guest>(&mut self, ir: &Ir<A>, trace: &Trace, code: &[u8], base: u64, pages: (u64, u64)) {
+        let (page, at) = pages;
+        if trace.shows(DebugItems::IR | DebugItems::OUT_ASM) && covers(ir, trace, at) {
+            let place = format!("at {at:#018x}, RAM page {page:#x}");
+            log::debug!(target: "ir", "IR {place}\n{ir}");
+            let out_asm = trace.shows(DebugItems::OUT_ASM);
+            let code_text = if out_asm { disasm::host(code, base) } else { String::new() };
+            log::debug!(target: "out_asm", "OUT {place}, {} bytes\n{code_text}", code.len());
         }
         if let Some(perf) = &mut self.perf {
             let entry = ir.blocks.first().map_or(0, |b| b.at as u64);
@@ -61,4 +67,12 @@ impl Dump {
             }
         }
     }
+}
+
+/// Whether the filter lets any block of a region at virtual page `at` through.
+fn covers<A: Guest>(ir: &Ir<A>, trace: &Trace, at: u64) -> bool {
+    ir.blocks.iter().any(|b| {
+        let first = at + b.at as u64;
+        trace.covers(first, first + 4 * (b.count as u64).max(1) - 1)
+    })
 }

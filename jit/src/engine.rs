@@ -14,6 +14,7 @@ use lyrebird_cpu::core::{Attention, Core, Raised};
 use lyrebird_cpu::emit::Exception;
 use lyrebird_cpu::run::Exit;
 use lyrebird_cpu::slot::Slot;
+use lyrebird_cpu::trace::{BLOCKS, DebugItems};
 use lyrebird_cpu::width::{W64, W128};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -174,6 +175,8 @@ pub struct Jit<A: Guest> {
     generation: u64,
     registered: bool,
     entry: u64,
+    /// Every block is dispatched by itself, so that all are seen.
+    alone: bool,
     /// Times that compiled code was entered.
     pub entries: u64,
     /// Times that it went on in another context by itself.
@@ -198,6 +201,7 @@ impl<A: Guest> Jit<A> {
             generation: 0,
             registered: false,
             entry: shared.cache().stubs.entry,
+            alone: false,
             entries: 0,
             resumed: 0,
             reasons: [0; 8],
@@ -291,6 +295,10 @@ impl<A: Guest> Jit<A> {
             if self.shared.counting && core.reg(words::BUDGET) as i64 <= 0 {
                 return Exit::Budget;
             }
+            if core.trace.shows(DebugItems::NOCHAIN) != self.alone {
+                self.alone = !self.alone;
+                self.shared.flush(core);
+            }
             self.catch_up();
             if core.code.epoch() != self.epoch {
                 self.epoch = core.code.epoch();
@@ -323,6 +331,9 @@ impl<A: Guest> Jit<A> {
         let before = core.icount;
         let left = core.reg(words::BUDGET);
         let most = if self.shared.counting { most.min(left) } else { most };
+        if core.trace.shows(BLOCKS) {
+            core.show_block("interpreted");
+        }
         let exit = core.run_to_branch(most);
         if self.shared.counting {
             core.set(words::BUDGET, left - (core.icount - before).min(left));
@@ -387,7 +398,9 @@ impl<A: Guest> Jit<A> {
             }
         }
         let Some(found) = found else { return 0 };
-        self.contexts[self.current].table.put(pc, found.start);
+        if !self.alone {
+            self.contexts[self.current].table.put(pc, found.start);
+        }
         found.start
     }
 
@@ -442,6 +455,9 @@ impl<A: Guest> Jit<A> {
     fn execute(&mut self, core: &mut Core<A>, pc: u64, code: u64, budget: u64) -> Option<Exit> {
         core.set(words::PAGE, pc & !0xFFF);
         self.entries += 1;
+        if core.trace.shows(BLOCKS) {
+            core.show_block("compiled");
+        }
         let engine = std::ptr::from_mut(self).expose_provenance();
         core.set(words::ENGINE, engine as u64);
         let why = run::enter(core, self.entry, code);
@@ -491,7 +507,7 @@ impl<A: Guest> Jit<A> {
     /// something else is to be looked at.
     pub(crate) fn resume(&mut self, core: &mut Core<A>) -> u64 {
         let ready = core.attention.bits() == 0
-            && !core.halted
+            && !(core.halted || self.alone)
             && core.code.epoch() == self.epoch
             && !A::interpret_only(core.mode)
             && !(self.shared.counting && core.reg(words::BUDGET) as i64 <= 0);
@@ -524,7 +540,9 @@ impl<A: Guest> Jit<A> {
         let pc = core.reg(words::PAGE) + target;
         core.set_pc(pc);
         let key = Key { ram: cache.region(n).key.ram & !0xFFF | target, mode: core.mode };
-        if let Some(to) = cache.find(key) {
+        if !self.alone
+            && let Some(to) = cache.find(key)
+        {
             cache.link(n, number, to.region);
         }
     }

@@ -9,6 +9,7 @@ use crate::vcpu::Vcpu;
 use lyrebird_cpu::arm::{Arm64, state};
 use lyrebird_cpu::core::Core;
 use lyrebird_cpu::run::Exit;
+use lyrebird_cpu::trace::BLOCKS;
 
 /// All that are set.
 #[derive(Default)]
@@ -59,6 +60,9 @@ pub fn run(v: &mut Vcpu, points: &[(BreakpointId, Breakpoint)]) -> (Exit, Option
         }
         let ahead = executes(points).filter_map(|(_, b)| b.address.checked_sub(pc)).filter(|d| *d > 0).min();
         let most = ahead.map_or(left, |bytes| bytes.div_ceil(4).min(left));
+        if v.core.trace.shows(BLOCKS) {
+            v.core.show_block("interpreted");
+        }
         // The instruction that has stopped the processor runs before an interrupt can come back to it.
         let exit = if past { v.core.step() } else { v.core.run_to_branch(if watching { 1 } else { most }) };
         past = false;

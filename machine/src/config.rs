@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use bitflags::bitflags;
+pub use lyrebird_cpu::trace::DebugItems;
 use lyrebird_devices::block::ImageOptions;
 pub use lyrebird_devices::block::{Cache as CacheMode, Format as ImageFormat};
 
@@ -330,63 +330,10 @@ pub struct DebugLog {
     pub items: DebugItems,
     /// `-D`: where to; `None` is standard error.
     pub file: Option<PathBuf>,
-    /// `-dfilter`: inclusive guest virtual address ranges that `in_asm`, `ir`, `out_asm` and `exec` are limited to;
+    /// `-dfilter`: inclusive guest virtual address ranges that `in_asm`, `ir`, `out_asm`, `exec` and `cpu` are
+    /// limited to;
     /// empty means everywhere.
     pub ranges: Vec<(u64, u64)>,
-}
-
-impl DebugLog {
-    /// Whether the filter lets `pc` through.
-    pub fn covers(&self, pc: u64) -> bool {
-        self.ranges.is_empty() || self.ranges.iter().any(|&(first, last)| (first..=last).contains(&pc))
-    }
-}
-
-bitflags! {
-    /// The classes of debug log lines. Each is the `log` target of the same name in lower case, at level debug or
-    /// finer; engines test the set once per block instead of asking `log`.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    pub struct DebugItems: u32 {
-        /// Guest code as blocks are formed.
-        const IN_ASM = 1 << 0;
-        /// The intermediate representation of each block.
-        const IR = 1 << 1;
-        /// Host code of each block.
-        const OUT_ASM = 1 << 2;
-        /// Exceptions and interrupts as they are taken.
-        const INT = 1 << 3;
-        /// Each block before it runs.
-        const EXEC = 1 << 4;
-        /// Processor state before each block.
-        const CPU = 1 << 5;
-        /// Translation table walks and TLB maintenance.
-        const MMU = 1 << 6;
-        /// What the guest asked for that is not implemented.
-        const UNIMP = 1 << 7;
-        /// What the guest did that is wrong.
-        const GUEST_ERRORS = 1 << 8;
-        /// Processor resets.
-        const CPU_RESET = 1 << 9;
-        /// No direct links between blocks, so that `exec` sees every one.
-        const NOCHAIN = 1 << 10;
-    }
-}
-
-impl DebugItems {
-    /// The items: `-d` name (and log target), the flag, and a line about it.
-    pub const TABLE: &[(&str, DebugItems, &str)] = &[
-        ("in_asm", DebugItems::IN_ASM, "guest code as each block is formed"),
-        ("ir", DebugItems::IR, "intermediate representation of each block"),
-        ("out_asm", DebugItems::OUT_ASM, "host code of each block"),
-        ("int", DebugItems::INT, "exceptions and interrupts"),
-        ("exec", DebugItems::EXEC, "each block before it runs"),
-        ("cpu", DebugItems::CPU, "processor state before each block"),
-        ("mmu", DebugItems::MMU, "translation table walks and TLB maintenance"),
-        ("unimp", DebugItems::UNIMP, "what the guest uses that is not implemented"),
-        ("guest_errors", DebugItems::GUEST_ERRORS, "what the guest does wrong"),
-        ("cpu_reset", DebugItems::CPU_RESET, "processor resets"),
-        ("nochain", DebugItems::NOCHAIN, "do not link blocks, so that exec is complete"),
-    ];
 }
 
 /// The clock of the real-time clock.

@@ -279,10 +279,10 @@ impl Control for Inner {
     }
 
     fn set_debug_items(&self, items: DebugItems) {
-        self.debug.store(items.bits(), Ordering::Relaxed);
+        self.trace.set_items(items);
     }
 
     fn debug_items(&self) -> DebugItems {
-        Inner::debug_items(self)
+        self.trace.items()
     }
 }

@@ -3,6 +3,7 @@
 use lyrebird_cpu::arm::Arm64;
 use lyrebird_cpu::core::Core;
 use lyrebird_cpu::run::Exit;
+use lyrebird_cpu::trace::BLOCKS;
 use lyrebird_jit::engine::Jit;
 
 /// What executes instructions.
@@ -27,7 +28,7 @@ pub struct Interp;
 
 impl Engine for Interp {
     fn run(&mut self, core: &mut Core<Arm64>, budget: u64) -> Exit {
-        core.run(budget)
+        if core.trace.shows(BLOCKS) { core.run_shown(budget) } else { core.run(budget) }
     }
 
     fn report(&self) -> String {

@@ -2,7 +2,7 @@
 
 use crate::board::virt::{self, Board, BootPlan};
 use crate::chardev::Chardevs;
-use crate::config::{BuildError, Config, DebugItems, EngineKind};
+use crate::config::{BuildError, Config, EngineKind};
 use crate::control::{Control, Event, Shutdown, Status, StopReason};
 use crate::engine::{Engine, Interp};
 use crate::loader::Piece;
@@ -12,6 +12,7 @@ use crate::verify::{Choice, Verify};
 use lyrebird_cpu::arm::{Arm64, exclusive};
 use lyrebird_cpu::code::CodeMap;
 use lyrebird_cpu::core::Core;
+use lyrebird_cpu::trace::Trace;
 use lyrebird_devices::bus::clock::{Clock, VTime};
 use lyrebird_devices::bus::memory::Memory;
 use lyrebird_jit::cache::Options;
@@ -19,7 +20,7 @@ use lyrebird_jit::engine::Jit;
 use lyrebird_jit::region::Limits;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What control calls and the supervisor work on.
@@ -30,7 +31,7 @@ pub(crate) struct Inner {
     pub clock: Clock,
     pub vcpus: Vec<Arc<Mutex<Vcpu>>>,
     pub code: Arc<CodeMap>,
-    pub debug: AtomicU32,
+    pub trace: Arc<Trace>,
 }
 
 /// A machine, built and not yet running.
@@ -108,6 +109,8 @@ impl Machine {
         let model = crate::cpu_model::of(&config.cpu)?;
         let code = Arc::new(CodeMap::new(board.ram.len()));
         let versions = Arc::new(exclusive::Versions::default());
+        let trace =
+            Arc::new(Trace::new(config.debug.items, config.debug.ranges.clone(), lyrebird_jit::disasm::a64));
         let mut vcpus = Vec::new();
         let engines = engines(&config, model.features, &shared, board.space.memory())?;
         for (index, engine) in engines.into_iter().enumerate() {
@@ -115,6 +118,7 @@ impl Machine {
             let (ram, bus) = (board.ram.clone(), Arc::clone(&board.bus));
             let mut core = Core::new(arch, model.features, index, ram, bus, Arc::clone(&code));
             core.attention = Arc::clone(&shared.gates[index].attention);
+            core.trace = Arc::clone(&trace);
             let gicv3 = board.platform.gicv3.is_some();
             let mut vcpu = Vcpu { core, engine, model, gicv3, past: None };
             vcpu.reset(plan.entry, plan.argument);
@@ -137,15 +141,7 @@ impl Machine {
                 at = next;
             }
         });
-        let inner = Arc::new(Inner {
-            debug: AtomicU32::new(config.debug.items.bits()),
-            config,
-            shared,
-            board,
-            clock,
-            vcpus,
-            code,
-        });
+        let inner = Arc::new(Inner { trace, config, shared, board, clock, vcpus, code });
         inner.load(&plan)?;
         Ok(Self { inner })
     }
@@ -285,10 +281,6 @@ impl Inner {
                 Request::Shutdown(end) => return end,
             }
         }
-    }
-
-    pub(crate) fn debug_items(&self) -> DebugItems {
-        DebugItems::from_bits_truncate(self.debug.load(Ordering::Relaxed))
     }
 }
 

@@ -125,7 +125,10 @@ impl VirtPlatform {
             },
             // SMCCC_VERSION
             0x8000_0000 => 0x1_0001,
-            _ => NOT_SUPPORTED,
+            function => {
+                log::debug!(target: "unimp", "cpu {cpu} firmware function {function:#010x}");
+                NOT_SUPPORTED
+            }
         }
     }
 }

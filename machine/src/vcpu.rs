@@ -7,8 +7,9 @@ use crate::shared::{Power, Request, Shared};
 use lyrebird_cpu::arm::exception::FOR_EVER;
 use lyrebird_cpu::arm::model::{self, Model};
 use lyrebird_cpu::arm::{Arm64, maintenance, state, sysreg};
-use lyrebird_cpu::core::Core;
+use lyrebird_cpu::core::{Arch, Core};
 use lyrebird_cpu::run::Exit;
+use lyrebird_cpu::trace::DebugItems;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -33,6 +34,10 @@ impl Vcpu {
         model::reset(&mut self.core, &self.model, self.gicv3);
         self.core.set_pc(entry);
         self.core.set(state::x(0), argument);
+        if self.core.trace.shows(DebugItems::CPU_RESET) {
+            let registers = Arm64::describe(&self.core);
+            log::debug!(target: "cpu_reset", "cpu {} reset\n{registers}", self.core.index);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::core::{Attention, Core, Raised, Want};
 use crate::emit::{Effects, Exception, Helper};
 use crate::op::nzcv;
 use crate::tlb::PAGE_MASK;
+use crate::trace::DebugItems;
 
 /// Exception classes (DDI 0487 D17.2.37).
 pub mod class {
@@ -131,6 +132,9 @@ pub fn deliver(core: &mut Core<Arm64>) {
         "cpu {} exception class {class:#x} esr {x:#x} pc {:#x} far {:#x}",
         core.index, core.pc(), core.raised_va
     );
+    if class == class::UNKNOWN && core.trace.shows(DebugItems::UNIMP) {
+        show_undefined(core);
+    }
     core.set(sr::ESR_EL1, x);
     if class == class::SVC {
         // The instruction is done: it counts as stepped.
@@ -139,6 +143,16 @@ pub fn deliver(core: &mut Core<Arm64>) {
     let pc = core.pc();
     count_stuck(core, vector(core, 0));
     enter(core, 0x000, if class == class::SVC { pc.wrapping_add(4) } else { pc });
+}
+
+/// Shows the instruction at the PC, which does not exist here.
+#[cold]
+fn show_undefined(core: &mut Core<Arm64>) {
+    let (pc, user) = (core.pc(), core.reg(state::MODE) >> 2 & 3 == 0);
+    let page = super::walk::peek(core, pc, user).and_then(|pa| core.bus.ram(pa));
+    let word = page.and_then(|(ram, _)| core.ram.read::<u32>(ram | pc & !PAGE_MASK).ok());
+    let text = word.map_or_else(|| "unreadable".into(), |word| core.trace.instruction(word, pc));
+    log::debug!(target: "unimp", "cpu {} undefined instruction {text}", core.index);
 }
 
 /// Takes a pending interrupt that PSTATE admits.
@@ -191,6 +205,7 @@ fn leave(core: &mut Core<Arm64>, to: u64, _: u64, _: u64) -> Result<u64, Raised>
     core.set(state::EXCL_ADDR, state::NO_MONITOR);
     debug::leave(core);
     let m = if legal { m } else { core.reg(state::MODE) };
+    log::debug!(target: "int", "cpu {} returns to {to:#x} with pstate {saved:#x}", core.index);
     context::set_mode(core, m);
     core.set_pc(to);
     Ok(0)

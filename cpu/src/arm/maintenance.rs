@@ -19,6 +19,7 @@ pub enum Forget {
 
 /// Forgets translations on this processor.
 pub fn forget(core: &mut Core<Arm64>, what: Forget) {
+    log::debug!(target: "mmu", "cpu {} forgets {what:x?}", core.index);
     match what {
         Forget::All => {
             core.tlb.flush(|_| true);

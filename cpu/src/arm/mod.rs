@@ -5,6 +5,7 @@ pub mod a64;
 pub mod calls;
 pub mod context;
 pub mod debug;
+pub mod describe;
 pub mod emit;
 pub mod exception;
 pub mod exclusive;
@@ -180,6 +181,9 @@ impl Arch for Arm64 {
     }
     fn mail(core: &mut Core<Self>) {
         maintenance::receive(core);
+    }
+    fn describe(core: &Core<Self>) -> String {
+        describe::registers(core)
     }
     fn clock(core: &Core<Self>) -> u64 {
         core.arch.platform.counter()

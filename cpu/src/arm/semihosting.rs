@@ -64,7 +64,13 @@ pub fn call(core: &mut Core<Arm64>, platform: &dyn Platform, op: u64, arg: u64) 
             Some(0)
         }
         // SYS_ISTTY, SYS_OPEN, SYS_CLOSE, SYS_READ, SYS_SEEK, SYS_FLEN and other files: refused.
-        0x01 | 0x02 | 0x06 | 0x09 | 0x0A | 0x0C | 0x0D | 0x0E | 0x0F | 0x12 | 0x15 => Some(u64::MAX),
-        _ => None,
+        0x01 | 0x02 | 0x06 | 0x09 | 0x0A | 0x0C | 0x0D | 0x0E | 0x0F | 0x12 | 0x15 => {
+            log::debug!(target: "unimp", "semihosting file operation {op:#x}");
+            Some(u64::MAX)
+        }
+        _ => {
+            log::debug!(target: "unimp", "semihosting operation {op:#x}");
+            None
+        }
     }
 }

@@ -8,6 +8,8 @@ use super::regs::pstate;
 use super::{Arm64, context, features as feat, state, sysreg as sr};
 use crate::core::{Core, Mapping, Raised, Want};
 use crate::tlb::PAGE_MASK;
+use crate::trace::DebugItems;
+use std::fmt::Write;
 
 /// Fault status codes, to which the level is added (DDI 0487 D17.2.40).
 mod status {
@@ -181,7 +183,35 @@ pub fn translate(core: &mut Core<Arm64>, va: u64, want: Want, unprivileged: bool
 /// # Errors
 /// The fault status code.
 pub fn lookup(core: &mut Core<Arm64>, va: u64, want: Want, user: bool, pan: bool) -> Result<Mapping, u64> {
+    if core.trace.shows(DebugItems::MMU) {
+        return lookup_shown(core, va, want, user, pan);
+    }
     lookup_told(core, va, want, user, pan, &mut |_, _, _| {})
+}
+
+/// [`lookup`], told to the debug log.
+#[cold]
+fn lookup_shown(core: &mut Core<Arm64>, va: u64, want: Want, user: bool, pan: bool) -> Result<Mapping, u64> {
+    let mut text = String::new();
+    let found = lookup_told(core, va, want, user, pan, &mut |level, at, descriptor| {
+        let _ = write!(text, " L{level} [{at:#x}]={descriptor:#018x}");
+    });
+    let flag = |on: bool, c: char| if on { c } else { '-' };
+    let _ = match &found {
+        Ok(m) => write!(
+            text,
+            " -> {:#x} {}{}{}{}",
+            m.pa,
+            flag(m.read, 'r'),
+            flag(m.write, 'w'),
+            flag(m.global, 'g'),
+            flag(m.device, 'd')
+        ),
+        Err(status) => write!(text, " -> {}", status_text(*status)),
+    };
+    let who = if user { "user" } else { "kernel" };
+    log::debug!(target: "mmu", "cpu {} walk {va:#018x} {want:?} {who}{text}", core.index);
+    found
 }
 
 /// As [`lookup`], with a line of text for each step of the walk.
@@ -232,7 +262,6 @@ pub fn status_text(status: u64) -> String {
 
 /// Writes the mapped ranges of both halves, joined where they continue each other.
 pub fn ranges(core: &mut Core<Arm64>, text: &mut String) {
-    use std::fmt::Write;
     if core.reg(sr::SCTLR_EL1) & context::sctlr::M == 0 {
         text.push_str("The MMU is off: virtual addresses are physical.\n");
         return;

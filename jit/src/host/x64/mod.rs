@@ -49,6 +49,8 @@ pub struct Config {
     pub stubs: Stubs,
     /// Instructions are counted against the budget, block by block.
     pub counting: bool,
+    /// Jumps leave the region, even to its own blocks.
+    pub alone: bool,
     /// Atomics are locked.
     pub locked: bool,
     /// The mode faults unaligned plain accesses.
@@ -428,7 +430,8 @@ impl Lower {
     }
 
     fn block_at(&self, at: i64) -> Option<usize> {
-        self.blocks.iter().position(|b| b.at as i64 == at)
+        let block = self.blocks.iter().position(|b| b.at as i64 == at);
+        block.filter(|_| !self.config.alone)
     }
 
     fn inside_targets(&self, b: usize) -> [Option<i64>; 2] {
