@@ -333,17 +333,7 @@ impl<A: Guest> Cache<A> {
             stubs: self.stubs,
             counting: self.options.counting,
             alone,
-            locked: A::shared(mode),
-            strict: A::strict(mode),
-            pc: A::PC.offset(),
-            flags: A::FLAGS.offset(),
-            status: A::FP_STATUS.offset(),
-            pinnable: A::PINNABLE,
-            poll_mask: A::POLL_MASK.offset(),
-            fp_plain: A::plain_fp(mode),
-            fma: std::arch::is_x86_feature_detected!("fma") && std::arch::is_x86_feature_detected!("avx2"),
-            avx512: std::arch::is_x86_feature_detected!("avx512dq")
-                && std::arch::is_x86_feature_detected!("avx512vl"),
+            ..Config::of::<A>(mode).for_host()
         };
         self.lower.region(&mut self.lift.ir, config)
     }

@@ -67,10 +67,50 @@ pub struct Config {
     pub poll_mask: u16,
     /// The mode rounds to nearest and flushes nothing.
     pub fp_plain: bool,
+    /// The host has AVX2.
+    pub avx2: bool,
     /// The host has AVX2 and fuses multiplication and addition.
     pub fma: bool,
     /// The host has AVX-512 with the DQ and VL extensions.
     pub avx512: bool,
+    /// The host has AES rounds.
+    pub aes: bool,
+    /// The host has SHA-256 rounds.
+    pub sha: bool,
+    /// The host multiplies polynomials.
+    pub pclmul: bool,
+}
+
+impl Config {
+    /// What a guest's mode says; the rest is off.
+    pub fn of<A: Guest>(mode: u32) -> Self {
+        Config {
+            locked: A::shared(mode),
+            strict: A::strict(mode),
+            pc: A::PC.offset(),
+            flags: A::FLAGS.offset(),
+            status: A::FP_STATUS.offset(),
+            pinnable: A::PINNABLE,
+            poll_mask: A::POLL_MASK.offset(),
+            fp_plain: A::plain_fp(mode),
+            ..Config::default()
+        }
+    }
+
+    /// With the instructions that this host has.
+    pub fn for_host(self) -> Self {
+        use std::arch::is_x86_feature_detected as has;
+        let avx2 = has!("avx2");
+        Config {
+            avx2,
+            fma: avx2 && has!("fma"),
+            avx512: has!("avx512dq") && has!("avx512vl"),
+            aes: has!("aes"),
+            sha: has!("sha"),
+            pclmul: has!("pclmulqdq"),
+            ..self
+        }
+    }
 }
 
 /// What compiling a region gives.

@@ -38,7 +38,7 @@ impl Simd {
 impl Lower {
     /// Lowers a vector operation if there is a native form; else does nothing and says so.
     pub(super) fn simd(&mut self, i: Val, inst: &Inst, form: VecForm) -> bool {
-        if !std::arch::is_x86_feature_detected!("avx2") || form.lanes.log2 > 3 {
+        if !self.config.avx2 || form.lanes.log2 > 3 {
             return false;
         }
         let s = Simd { i, a: inst.a, b: inst.b, c: inst.c, op: form.op, l: form.lanes, imm: form.imm };

@@ -22,13 +22,11 @@ impl Lower {
 
     pub(super) fn simd_crypto(&mut self, s: Simd) -> bool {
         match s.op {
-            VecOp::AesEncrypt | VecOp::AesDecrypt | VecOp::AesMix | VecOp::AesUnmix
-                if std::arch::is_x86_feature_detected!("aes") =>
-            {
+            VecOp::AesEncrypt | VecOp::AesDecrypt | VecOp::AesMix | VecOp::AesUnmix if self.config.aes => {
                 self.aes(s);
             }
             VecOp::Sha256Hash | VecOp::Sha256Hash2 | VecOp::Sha256Update0 | VecOp::Sha256Update1
-                if std::arch::is_x86_feature_detected!("sha") =>
+                if self.config.sha =>
             {
                 self.sha256(s);
             }

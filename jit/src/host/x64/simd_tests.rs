@@ -79,10 +79,9 @@ impl Bench {
             pc: Arm64::PC.offset(),
             status: state::FPSR.offset(),
             fp_plain: true,
-            fma: std::arch::is_x86_feature_detected!("fma"),
-            avx512: self.avx512,
-            ..Config::default()
+            ..Config::default().for_host()
         };
+        let config = Config { avx512: self.avx512, ..config };
         self.buffer.reset(self.keep);
         self.lower.region(&mut region(forms), config).unwrap();
         let base = self.buffer.next();

@@ -10,7 +10,7 @@ impl Lower {
         let (n, high) = (s.log2(), s.imm & 1 != 0);
         let scalar = s.l.part == Part::Scalar;
         match s.op {
-            VecOp::MulWidePoly if n == 3 && std::arch::is_x86_feature_detected!("pclmulqdq") => {
+            VecOp::MulWidePoly if n == 3 && self.config.pclmul => {
                 let (d, a, b) = self.two(s);
                 self.asm.vex_imm(PCLMULQDQ, d, a, b, if high { 0x11 } else { 0 });
             }
