@@ -23,8 +23,10 @@ pub trait Guest: Arch {
     fn recorder(word: u32, features: u64) -> (&'static str, Recorder<Self>);
     /// Modes whose code is always interpreted, because they watch every instruction or access.
     fn interpret_only(mode: u32) -> bool;
-    /// Whether floating point rounds to nearest and flushes nothing.
+    /// Whether floating point rounds to nearest.
     fn plain_fp(mode: u32) -> bool;
+    /// Whether floating point may flush denormal numbers.
+    fn flushing_fp(mode: u32) -> bool;
     /// Whether several processors run, so that atomics must be locked on the host.
     fn shared(mode: u32) -> bool;
 }
@@ -46,7 +48,11 @@ impl Guest for Arm64 {
     }
 
     fn plain_fp(mode: u32) -> bool {
-        mode & (mode::FP_ODD | 3 << mode::FP_RMODE_LOW) == 0
+        mode & 3 << mode::FP_RMODE_LOW == 0
+    }
+
+    fn flushing_fp(mode: u32) -> bool {
+        mode & mode::FP_ODD != 0
     }
 
     fn shared(mode: u32) -> bool {

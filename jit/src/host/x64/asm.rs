@@ -360,6 +360,10 @@ impl Asm {
     pub fn alu_mem(&mut self, op: Alu, wide: bool, d: u8, m: Mem) {
         self.op_mem(None, wide, &[(op as u8) << 3 | 3], d, m, false);
     }
+    /// Arithmetic on 32 bits of memory.
+    pub fn alu_store(&mut self, op: Alu, m: Mem, s: u8) {
+        self.op_mem(None, false, &[(op as u8) << 3 | 1], s, m, false);
+    }
     /// Arithmetic with a constant, sign extended.
     pub fn alu_imm(&mut self, op: Alu, wide: bool, d: u8, x: i32) {
         if (-128..=127).contains(&x) {
@@ -504,6 +508,15 @@ impl Asm {
         self.rex(false, d, 0, 0, false);
         self.extend([0x0F, 0x10, (d & 7) << 3 | 5]);
         self.reference(l);
+    }
+    /// LDMXCSR from a label.
+    pub fn load_mxcsr(&mut self, l: Label) {
+        self.extend([0x0F, 0xAE, 2 << 3 | 5]);
+        self.reference(l);
+    }
+    /// STMXCSR.
+    pub fn store_mxcsr(&mut self, m: Mem) {
+        self.op_mem(None, false, &[0x0F, 0xAE], 3, m, false);
     }
     /// 16 bytes of data.
     pub fn data(&mut self, x: u128) {

@@ -1,16 +1,16 @@
 //! Lowering of floating-point operations to the host's, where the result and the cumulative status are known to agree.
 //!
-//! Host arithmetic is used when the guest rounds to nearest, does not flush, and has FPSR.IXC set already: then an
-//! inexact result changes no status, and every other status shows in the result. Sums must be finite; products,
-//! quotients and the like must also have an exponent field of at least 2, since what is smaller may have underflowed.
-//! All else (tiny results, overflow, NaNs, the first inexact result) goes out of line to the operation's evaluator. So
-//! host status is never read, and helpers may use the host's arithmetic freely.
+//! Host arithmetic is used when the guest rounds to nearest and has FPSR.IXC set already: then an inexact result changes
+//! no status, and every other status shows in the result. Sums must be finite; products, quotients and the like must
+//! also have an exponent field of at least 2, since what is smaller may have underflowed. Where the guest may flush
+//! (FPCR.FZ), so must sums, and operands must not be denormal. All else goes out of line: see [`super::fp_cold`].
 //!
-//! Left to the evaluator always: half precision, other roundings, flushing, estimates, fixed point.
+//! Left to the evaluator always: half precision, other roundings, estimates.
 
 use super::asm::{Alu, Cc, Label, Mem, file, reg};
+use super::fp_cold::Slow;
 use super::vex::*;
-use super::{Cold, FRAME, Lower};
+use super::{Cold, Lower};
 use crate::ir::{Inst, NONE, Val, VecForm};
 use crate::words;
 use lyrebird_cpu::slot::Slot;
@@ -18,35 +18,12 @@ use lyrebird_cpu::vec::{Part, VecOp};
 use lyrebird_cpu::width::W128;
 
 /// FPSR.IXC.
-const INEXACT: u8 = 1 << 4;
+pub(super) const INEXACT: u8 = 1 << 4;
 
 /// VFPCLASS: NaNs and infinities.
 const NOT_FINITE: u8 = 0x99;
-
-/// Of which operation a zero is the exact result of one element.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Zero {
-    /// Nothing is known.
-    Never,
-    /// Addition, subtraction.
-    Always,
-    /// Division and square root of zero.
-    First,
-    /// A product with zero.
-    Either,
-}
-
-/// What the out-of-line path needs: operands, the registers to keep, where the result goes, and the operation.
-pub(super) struct Slow {
-    pub operands: [u8; 3],
-    pub live: u16,
-    pub result: u8,
-    /// The result is wanted in this general register instead.
-    pub general: Option<u8>,
-    packed: u64,
-    zero: Zero,
-    double: bool,
-}
+/// VFPCLASS: denormal numbers.
+const DENORMAL: u8 = 0x20;
 
 /// The constants that lowerings read from the register file, by [`words::CONSTANTS`]: for elements of 32 bits, then of
 /// 64, what to subtract from the result without its sign, the highest difference that is fine, and the sign bits.
@@ -66,18 +43,16 @@ pub(super) fn constant(double: bool, n: u16) -> Mem {
 impl Lower {
     /// Lowers a floating-point operation, if it has a native form here.
     pub(super) fn fp(&mut self, i: Val, inst: &Inst, form: VecForm) -> bool {
-        if !self.config.fp_plain || !matches!(form.lanes.log2, 2 | 3) {
+        let flushing = self.config.fp_flush && !self.config.avx512;
+        if !self.config.fp_plain || flushing || !matches!(form.lanes.log2, 2 | 3) {
             return false;
         }
         let scalar = form.lanes.part == Part::Scalar;
-        let finite = self.config.avx512;
         match form.op {
-            VecOp::FAdd => self.fp_binary(i, inst, form, 0x58, Zero::Always, finite),
-            VecOp::FSub => self.fp_binary(i, inst, form, 0x5C, Zero::Always, finite),
-            VecOp::FMul => self.fp_binary(i, inst, form, 0x59, Zero::Either, false),
-            VecOp::FDiv => self.fp_binary(i, inst, form, 0x5E, Zero::First, false),
-            VecOp::FSqrt => self.fp_binary(i, inst, form, 0x51, Zero::First, false),
-            VecOp::FMulAdd if self.config.fma => self.fp_fused(i, inst, form),
+            VecOp::FAdd | VecOp::FSub | VecOp::FMul | VecOp::FDiv | VecOp::FSqrt => {
+                self.fp_arithmetic(i, inst, form);
+            }
+            VecOp::FMulAdd if self.config.fma => self.fp_arithmetic(i, inst, form),
             VecOp::FMov | VecOp::FNeg | VecOp::FAbs => self.fp_bits(i, inst, form),
             VecOp::FCmp if scalar => self.fp_compare(i, inst, form),
             VecOp::FCmpEq if self.config.fma => self.fp_mask(i, inst, form, 0x00),
@@ -86,11 +61,9 @@ impl Lower {
             VecOp::FMax | VecOp::FMaxNm if self.config.fma => self.fp_extreme(i, inst, form, 0x5F, PAND),
             VecOp::FMin | VecOp::FMinNm if self.config.fma => self.fp_extreme(i, inst, form, 0x5D, POR),
             VecOp::FRound if self.config.fma => return self.fp_round(i, inst, form),
-            VecOp::IntToF if scalar => return self.fp_from_int(i, inst, form),
-            VecOp::IntToF => return self.fp_from_ints(i, inst, form),
-            VecOp::FToInt if scalar => return self.fp_to_int(i, inst, form),
-            VecOp::FToInt => return self.fp_to_ints(i, inst, form),
-            VecOp::FCvt if scalar => return self.fp_convert(i, inst, form),
+            VecOp::IntToF => return self.fp_from_int(i, inst, form),
+            VecOp::FToInt => return self.fp_to_int(i, inst, form),
+            VecOp::FCvt => return self.fp_convert(i, inst, form),
             _ => return false,
         }
         true
@@ -115,15 +88,31 @@ impl Lower {
         }
     }
 
-    /// The operands in registers, a register for the result that is none of theirs, and the out-of-line path.
-    pub(super) fn fp_open(&mut self, i: Val, inst: &Inst, zero: Zero, double: bool) -> (Slow, Label) {
+    /// The operands in registers, a register for the result that is none of theirs, and the out-of-line path. All
+    /// registers are to be taken before the first jump there.
+    pub(super) fn fp_open(&mut self, i: Val, inst: &Inst, form: VecForm) -> (Slow, Label) {
         self.clobber();
         self.evacuate_home(self.config.status, 4, NONE);
         let operands = [inst.a, inst.b, inst.c].map(|v| self.xmm(v));
         let result = self.xdef(i, None);
         let live = self.live_xmm() & !(1 << result);
         let from = self.asm.label();
-        (Slow { operands, live, result, general: None, packed: inst.imm, zero, double }, from)
+        let slow = Slow { operands, live, result, general: None, form, packed: inst.imm, again: false };
+        (slow, from)
+    }
+
+    /// Goes to `from` if an operand is denormal and may be flushed.
+    pub(super) fn fp_denormal(&mut self, slow: &Slow, from: Label) {
+        if !self.config.fp_flush {
+            return;
+        }
+        let (scalar, double) = (slow.form.lanes.part == Part::Scalar, slow.form.lanes.log2 == 3);
+        let operands = slow.operands;
+        for (_, x) in operands.into_iter().enumerate().filter(|&(n, x)| !operands[..n].contains(&x)) {
+            self.asm.vfpclass(double, scalar, x, DENORMAL);
+            self.asm.ktest();
+            self.asm.jcc(Cc::NE, from);
+        }
     }
 
     /// Ends an operation whose result is where it belongs.
@@ -209,21 +198,47 @@ impl Lower {
         self.asm.jcc(Cc::NE, from);
     }
 
-    fn fp_binary(&mut self, i: Val, inst: &Inst, form: VecForm, opcode: u8, zero: Zero, finite: bool) {
-        let full = form.lanes.part == Part::Full;
-        let zero = if form.lanes.part == Part::Scalar { zero } else { Zero::Never };
-        let (slow, from) = self.fp_open(i, inst, zero, form.lanes.log2 == 3);
+    fn fp_arithmetic(&mut self, i: Val, inst: &Inst, form: VecForm) {
+        let (mut slow, from) = self.fp_open(i, inst, form);
+        slow.again = true;
+        self.fp_compute(&slow);
+        self.fp_denormal(&slow, from);
         self.fp_status(from);
-        let first = slow.operands[0];
-        let second = slow.operands[(form.op != VecOp::FSqrt) as usize];
-        let to = if full { slow.result } else { 0 };
+        if matches!(form.op, VecOp::FAdd | VecOp::FSub) && self.config.avx512 && !self.config.fp_flush {
+            self.fp_finite(form, slow.result, from);
+        } else {
+            self.fp_range(form, slow.result, from);
+        }
+        self.fp_close(inst, from, slow);
+    }
+
+    /// The operation itself, into the result's register: that of [`Lower::fp_arithmetic`].
+    pub(super) fn fp_compute_arithmetic(&mut self, slow: &Slow) {
+        let form = slow.form;
+        let [a, b, c] = slow.operands;
+        let full = form.lanes.part == Part::Full;
         let prefix = Self::prefix(form);
+        let opcode = match form.op {
+            VecOp::FAdd => 0x58,
+            VecOp::FSub => 0x5C,
+            VecOp::FMul => 0x59,
+            VecOp::FDiv => 0x5E,
+            VecOp::FSqrt => 0x51,
+            _ => {
+                self.asm.movaps(slow.result, c);
+                self.asm.fmadd231(form.lanes.log2 == 3, form.lanes.part == Part::Scalar, slow.result, a, b);
+                self.fp_trim(form, slow.result, slow.result);
+                return;
+            }
+        };
+        let second = if form.op == VecOp::FSqrt { a } else { b };
+        let to = if full { slow.result } else { 0 };
         if self.config.fma {
             // A packed square root has no first operand, which is spelled like XMM0.
             let packed_root = form.op == VecOp::FSqrt && prefix & 0xF0 != 0xF0;
-            self.asm.vex_fp(prefix, opcode, to, if packed_root { 0 } else { first }, second);
+            self.asm.vex_fp(prefix, opcode, to, if packed_root { 0 } else { a }, second);
         } else {
-            self.asm.movaps(0, first);
+            self.asm.movaps(0, a);
             self.asm.sse(prefix, &[opcode], 0, second);
             if full {
                 self.asm.movaps(to, 0);
@@ -232,24 +247,6 @@ impl Lower {
         if !full {
             self.fp_trim(form, slow.result, 0);
         }
-        if finite {
-            self.fp_finite(form, slow.result, from);
-        } else {
-            self.fp_range(form, slow.result, from);
-        }
-        self.fp_close(inst, from, slow);
-    }
-
-    fn fp_fused(&mut self, i: Val, inst: &Inst, form: VecForm) {
-        let double = form.lanes.log2 == 3;
-        let (slow, from) = self.fp_open(i, inst, Zero::Never, double);
-        self.fp_status(from);
-        self.asm.movaps(slow.result, slow.operands[2]);
-        let [a, b, _] = slow.operands;
-        self.asm.fmadd231(double, form.lanes.part == Part::Scalar, slow.result, a, b);
-        self.fp_trim(form, slow.result, slow.result);
-        self.fp_range(form, slow.result, from);
-        self.fp_close(inst, from, slow);
     }
 
     fn fp_bits(&mut self, i: Val, inst: &Inst, form: VecForm) {
@@ -285,14 +282,15 @@ impl Lower {
         self.asm.jcc(Cc::NE, from);
     }
 
-    fn packed(form: VecForm) -> u8 {
+    pub(super) fn packed(form: VecForm) -> u8 {
         if form.lanes.log2 == 3 { 0x66 } else { 0 }
     }
 
     /// Comparisons that make masks: ordered operands set no status.
     fn fp_mask(&mut self, i: Val, inst: &Inst, form: VecForm, predicate: u8) {
-        let (slow, from) = self.fp_open(i, inst, Zero::Never, form.lanes.log2 == 3);
+        let (slow, from) = self.fp_open(i, inst, form);
         let [a, b, _] = slow.operands;
+        self.fp_denormal(&slow, from);
         self.fp_ordered(form, a, b, from);
         self.asm.vex_fp(Self::packed(form), 0xC2, slow.result, a, b);
         self.asm.byte(predicate);
@@ -303,63 +301,14 @@ impl Lower {
     /// Minima and maxima of ordered operands, which the host gets wrong only for zeros of both signs: it gives the
     /// second, so both orders are tried, and `join` takes the right sign.
     fn fp_extreme(&mut self, i: Val, inst: &Inst, form: VecForm, opcode: u8, join: Vex) {
-        let (slow, from) = self.fp_open(i, inst, Zero::Never, form.lanes.log2 == 3);
+        let (slow, from) = self.fp_open(i, inst, form);
         let [a, b, _] = slow.operands;
+        self.fp_denormal(&slow, from);
         self.fp_ordered(form, a, b, from);
         self.asm.vex_fp(Self::packed(form), opcode, 0, a, b);
         self.asm.vex_fp(Self::packed(form), opcode, slow.result, b, a);
         self.asm.vex(join, slow.result, slow.result, 0);
         self.fp_trim(form, slow.result, slow.result);
         self.fp_close(inst, from, slow);
-    }
-
-    /// The out-of-line path of [`Cold::Fp`]: the evaluator's result in XMM0.
-    pub(super) fn cold_fp(&mut self, slow: &Slow, back: Label) {
-        if slow.zero != Zero::Never {
-            // Only where the operation was carried out: the result is stale when the status sent it here.
-            let no = self.asm.label();
-            self.asm.test_mem_imm(file(self.config.status), INEXACT);
-            self.asm.jcc(Cc::E, no);
-            self.test_magnitude(slow.double, slow.result);
-            self.asm.jcc(Cc::NE, no);
-            let [a, b, _] = slow.operands;
-            match slow.zero {
-                Zero::Either => {
-                    self.test_magnitude(slow.double, a);
-                    self.asm.jcc(Cc::E, back);
-                    self.test_magnitude(slow.double, b);
-                    self.asm.jcc(Cc::E, back);
-                }
-                Zero::First => {
-                    self.test_magnitude(slow.double, a);
-                    self.asm.jcc(Cc::E, back);
-                }
-                _ => self.asm.jmp(back),
-            }
-            self.asm.bind(no);
-        }
-        for (n, &x) in slow.operands.iter().enumerate() {
-            self.asm.movups_store(file(words::vector(n as u16).offset()), x);
-        }
-        let save = |x: u16| Mem { base: reg::RSP, index: None, disp: FRAME + x as i32 * 16 };
-        for x in (2..16).filter(|x| slow.live >> x & 1 != 0) {
-            self.asm.movups_store(save(x), x as u8);
-        }
-        self.asm.mov_imm(reg::RAX, slow.packed);
-        self.asm.call_to(self.config.stubs.vec);
-        for x in (2..16).filter(|x| slow.live >> x & 1 != 0) {
-            self.asm.movups_load(x as u8, save(x));
-        }
-        match slow.general {
-            Some(d) => self.asm.load(8, d, file(words::vector(3).offset())),
-            None => self.asm.movups_load(slow.result, file(words::vector(3).offset())),
-        }
-        self.asm.jmp(back);
-    }
-
-    /// "Equal" if element 0 is a zero; RAX is clobbered.
-    fn test_magnitude(&mut self, double: bool, x: u8) {
-        self.asm.movq_from_xmm(double, reg::RAX, x);
-        self.asm.alu(Alu::Add, double, reg::RAX, reg::RAX);
     }
 }

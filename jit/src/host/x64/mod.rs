@@ -11,6 +11,7 @@ pub mod stubs;
 mod condition;
 mod flow;
 pub mod fp;
+mod fp_cold;
 mod fp_convert;
 mod int;
 mod mem;
@@ -65,13 +66,15 @@ pub struct Config {
     pub pinnable: u16,
     /// Byte of the request mask, from the start of the register file.
     pub poll_mask: u16,
-    /// The mode rounds to nearest and flushes nothing.
+    /// The mode rounds to nearest.
     pub fp_plain: bool,
     /// The host has AVX2.
     pub avx2: bool,
+    /// The mode may flush denormal numbers.
+    pub fp_flush: bool,
     /// The host has AVX2 and fuses multiplication and addition.
     pub fma: bool,
-    /// The host has AVX-512 with the DQ and VL extensions.
+    /// The host has AVX-512 with the BW, DQ and VL extensions.
     pub avx512: bool,
     /// The host has AES rounds.
     pub aes: bool,
@@ -93,6 +96,7 @@ impl Config {
             pinnable: A::PINNABLE,
             poll_mask: A::POLL_MASK.offset(),
             fp_plain: A::plain_fp(mode),
+            fp_flush: A::flushing_fp(mode),
             ..Config::default()
         }
     }
@@ -104,7 +108,7 @@ impl Config {
         Config {
             avx2,
             fma: avx2 && has!("fma"),
-            avx512: has!("avx512dq") && has!("avx512vl"),
+            avx512: has!("avx512dq") && has!("avx512vl") && has!("avx512bw"),
             aes: has!("aes"),
             sha: has!("sha"),
             pclmul: has!("pclmulqdq"),
@@ -152,7 +156,7 @@ enum Cold {
     /// The budget does not cover the block at `target`.
     Budget { from: Label, dirty: u32, target: i64, count: u32 },
     /// A floating-point operation that the host does not answer for.
-    Fp { from: Label, back: Label, slow: fp::Slow },
+    Fp { from: Label, back: Label, slow: fp_cold::Slow },
     /// An unlinked direct jump.
     Link { from: Label, number: u32 },
 }

@@ -52,6 +52,7 @@ struct Bench {
     lower: Lower,
     core: Core<Arm64>,
     avx512: bool,
+    flush: bool,
 }
 
 impl Bench {
@@ -68,7 +69,15 @@ impl Bench {
         for (n, x) in (0..).zip(super::fp::CONSTANTS) {
             core.set(Slot::<W128>::word(words::CONSTANTS.offset() / 8 + 2 * n), x);
         }
-        Bench { keep: buffer.used(), buffer, stubs, lower: Lower::default(), core, avx512: false }
+        Bench {
+            keep: buffer.used(),
+            buffer,
+            stubs,
+            lower: Lower::default(),
+            core,
+            avx512: false,
+            flush: false,
+        }
     }
 
     /// Compiles operations, each on the one before's result, and says whether all have native forms: others name
@@ -79,6 +88,7 @@ impl Bench {
             pc: Arm64::PC.offset(),
             status: state::FPSR.offset(),
             fp_plain: true,
+            fp_flush: self.flush,
             ..Config::default().for_host()
         };
         let config = Config { avx512: self.avx512, ..config };
@@ -224,6 +234,10 @@ fn float(random: &mut Random, double: bool) -> u64 {
     sign | exponent << fraction | rest
 }
 
+/// FPCR.FZ and FPCR.DN.
+const FZ: u32 = 1 << 24;
+const DN: u32 = 1 << 25;
+
 fn float_forms() -> impl Iterator<Item = VecForm> {
     VecOp::ALL.iter().copied().filter(|&op| op as u16 >= FLOAT as u16).flat_map(|op| {
         (2..4u32).flat_map(move |log2| {
@@ -232,13 +246,14 @@ fn float_forms() -> impl Iterator<Item = VecForm> {
                     VecOp::FRound => {
                         (0..8).filter(|r| !matches!(r, 5 | 6)).flat_map(|r| [r, r | EXACT]).collect()
                     }
-                    VecOp::FToInt | VecOp::IntToF => (0..8)
+                    VecOp::FToInt | VecOp::IntToF => (0..80)
                         .map(|n| Fixed {
-                            rounding: 3,
-                            signed: n & 1 != 0,
-                            log2: 2 + (n >> 1 & 1),
-                            fbits: n >> 2,
+                            rounding: [0, 1, 2, 3, 4][n as usize % 5],
+                            signed: (n / 5) & 1 != 0,
+                            log2: 2 + ((n / 10) & 1),
+                            fbits: [0, 1, 8, 32][n as usize / 20],
                         })
+                        .filter(|f| part == Part::Scalar || f.log2 == log2)
                         .map(Fixed::pack)
                         .collect(),
                     VecOp::FCvt => vec![5 - log2],
@@ -259,15 +274,16 @@ fn floating_point_is_bit_exact_and_so_is_its_status() {
     let wide =
         std::arch::is_x86_feature_detected!("avx512dq") && std::arch::is_x86_feature_detected!("avx512vl");
     let (mut bench, mut random) = (Bench::new(), Random(0x0FED_CBA9_8765_4321));
-    for (form, avx512) in float_forms().flat_map(|f| [(f, false), (f, true)]) {
+    let kinds =
+        [(false, false, 0), (true, false, 0), (true, true, 0), (true, true, FZ), (true, true, FZ | DN)];
+    for (form, (avx512, flush, control)) in float_forms().flat_map(|f| kinds.map(|k| (f, k))) {
         let l = form.lanes;
-        let resizes = matches!(form.op, VecOp::FToInt | VecOp::IntToF | VecOp::FCvt);
-        if avx512 && !wide
-            || l.part == Part::Half && l.log2 == 3
-            || resizes && l.part != Part::Scalar && form.imm & 3 != 2
-        {
+        let strange = form.op == VecOp::FCvt && l.part == if l.log2 == 2 { Part::Full } else { Part::Half };
+        if avx512 && !wide || l.part == Part::Half && l.log2 == 3 || strange {
             continue;
         }
+        bench.flush = flush;
+        bench.core.set(state::FPCR, control);
         bench.avx512 = avx512;
         let (code, _) = bench.compile(&[form]);
         for round in 0..96u32 {
@@ -278,7 +294,7 @@ fn floating_point_is_bit_exact_and_so_is_its_status() {
             }
             // An inexact result has been seen, or none yet.
             let before = if round % 8 == 7 { 0 } else { 1 << 4 };
-            let mut env = FpEnv { control: 0, status: before };
+            let mut env = FpEnv { control, status: before };
             let expected = form.op.eval(l, form.imm, v[0], v[1], v[2], &mut env);
             let (got, status) = bench.run_with(code, v, before);
             assert_eq!(got, expected, "{form:?} of {v:x?}: {got:x} instead of {expected:x}");

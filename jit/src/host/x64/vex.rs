@@ -122,6 +122,18 @@ impl Asm {
         self.push((d & 7) << 3 | 5);
         self.reference(l);
     }
+    /// An EVEX-encoded instruction on 128 bits, by map, mandatory prefix, W bit and opcode: `d = a op b`. What is not
+    /// used is 0. No register is above 15.
+    pub fn evex(&mut self, (map, prefix, wide): (u8, u8, bool), opcode: u8, d: u8, a: u8, b: u8) {
+        self.extend([
+            0x62,
+            (!d >> 3 & 1) << 7 | 0x50 | (!b >> 3 & 1) << 5 | map,
+            (wide as u8) << 7 | (!a & 15) << 3 | 4 | number(prefix),
+            0x08,
+            opcode,
+            0xC0 | (d & 7) << 3 | b & 7,
+        ]);
+    }
     /// An EVEX prefix on 128 bits and an opcode, for a mask register as the destination.
     fn evex_mask(&mut self, (map, prefix, wide): (u8, u8, bool), opcode: u8, a: u8, b: u8) {
         self.extend([

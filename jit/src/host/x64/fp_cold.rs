@@ -1,0 +1,138 @@
+//! The out-of-line paths of floating-point operations.
+//!
+//! Operations that can be repeated are, with the host's status cleared before, unless it is clear after they were done
+//! in place: that tells whether the result is exact, or inexact and no more. Two things it does not tell: the host finds a result tiny after rounding, the guest before,
+//! so those next to the smallest normal number are not believed; and NaNs differ. What remains goes to the operation's
+//! evaluator. The host's status is read nowhere else, so helpers may use the host's arithmetic freely.
+
+use super::asm::{Alu, Cc, Label, Mem, Shift, file, reg};
+use super::fp::INEXACT;
+use super::vex::*;
+use super::{FRAME, Lower};
+use crate::ir::VecForm;
+use crate::words;
+use lyrebird_cpu::vec::{Part, VecOp};
+
+/// MXCSR with all exceptions masked and none seen.
+const CLEAN: u128 = 0x1F80;
+/// MXCSR: invalid operation, denormal operand, division by zero, overflow, underflow.
+const SERIOUS: i32 = 0x1F;
+/// MXCSR: denormal operand.
+const DENORMAL: i32 = 2;
+/// MXCSR: inexact.
+const PRECISION: i32 = 0x20;
+
+/// What the out-of-line path needs: operands, the registers to keep, where the result goes, and the operation.
+pub(super) struct Slow {
+    pub operands: [u8; 3],
+    pub live: u16,
+    pub result: u8,
+    /// The result is wanted in this general register instead.
+    pub general: Option<u8>,
+    pub form: VecForm,
+    pub packed: u64,
+    /// [`Lower::fp_compute`] repeats it.
+    pub again: bool,
+}
+
+impl Lower {
+    /// The operation itself, without checks, into the result's register; RAX, XMM0 and XMM1 are clobbered.
+    pub(super) fn fp_compute(&mut self, slow: &Slow) {
+        match slow.form.op {
+            VecOp::IntToF => self.fp_compute_from_int(slow),
+            VecOp::FToInt => self.fp_compute_to_int(slow),
+            VecOp::FCvt => self.fp_compute_convert(slow),
+            _ => self.fp_compute_arithmetic(slow),
+        }
+    }
+
+    /// The out-of-line path of [`super::Cold::Fp`].
+    pub(super) fn cold_fp(&mut self, slow: &Slow, back: Label) {
+        if slow.again && self.config.fma {
+            let no = self.asm.label();
+            self.fp_again(slow, no);
+            self.asm.jmp(back);
+            self.asm.bind(no);
+        }
+        self.fp_evaluate(slow);
+        self.asm.jmp(back);
+    }
+
+    /// Repeats the operation, and goes to `no` if that does not say what the guest's result and status are.
+    fn fp_again(&mut self, slow: &Slow, no: Label) {
+        let seen = file(words::vector(3).offset());
+        let (clean, exact) = (self.pooled(CLEAN), self.asm.label());
+        // It was done once, and if nothing has been seen since whenever, it was exact.
+        self.asm.store_mxcsr(seen);
+        self.asm.test_mem_imm(seen, (SERIOUS | PRECISION) as u8);
+        self.asm.jcc(Cc::E, exact);
+        self.asm.load_mxcsr(clean);
+        self.fp_compute(slow);
+        self.asm.store_mxcsr(seen);
+        let mut serious = if self.config.fp_flush { SERIOUS } else { SERIOUS & !DENORMAL };
+        if slow.form.lanes.part == Part::Half {
+            // What is inexact may be above the elements that count.
+            serious |= PRECISION;
+        }
+        self.asm.test_mem_imm(seen, serious as u8);
+        self.asm.jcc(Cc::NE, no);
+        self.asm.bind(exact);
+        self.fp_move_general(slow);
+        if slow.form.op != VecOp::FToInt {
+            self.fp_believable(slow, no);
+        }
+        // IXC is the precision flag, one bit lower.
+        self.asm.load(4, reg::RAX, seen);
+        self.asm.alu_imm(Alu::And, false, reg::RAX, PRECISION);
+        self.asm.shift_imm(
+            Shift::Shr,
+            false,
+            reg::RAX,
+            PRECISION.trailing_zeros() as u8 - INEXACT.trailing_zeros() as u8,
+        );
+        self.asm.alu_store(Alu::Or, file(self.config.status), reg::RAX);
+    }
+
+    /// Goes to `no` unless each element of the result is a zero or at least twice the smallest normal number.
+    fn fp_believable(&mut self, slow: &Slow, no: Label) {
+        let double = match slow.form.op {
+            VecOp::FCvt => slow.form.lanes.log2 == 2,
+            _ => slow.form.lanes.log2 == 3,
+        };
+        let (magnitude, limit) = if double {
+            (u64::MAX as u128 >> 1, 0x0020_0000_0000_0000)
+        } else {
+            (0x7FFF_FFFF_7FFF_FFFF, 0x0100_0000_0100_0000)
+        };
+        let twice = |x: u128| x << 64 | x;
+        let (magnitude, limit) = (self.pooled(twice(magnitude)), self.pooled(twice(limit)));
+        self.asm.vex_label(PAND, 1, slow.result, magnitude);
+        self.asm.movups_label(0, limit);
+        // CMPNLEPS, CMPNLEPD
+        self.asm.vex_fp(if double { 0x66 } else { 0 }, 0xC2, 0, 0, 1);
+        self.asm.byte(6);
+        self.asm.vex(PAND, 0, 0, 1);
+        self.asm.vex1(PTEST, 0, 0);
+        self.asm.jcc(Cc::NE, no);
+    }
+
+    /// Has the evaluator do it.
+    fn fp_evaluate(&mut self, slow: &Slow) {
+        for (n, &x) in slow.operands.iter().enumerate() {
+            self.asm.movups_store(file(words::vector(n as u16).offset()), x);
+        }
+        let save = |x: u16| Mem { base: reg::RSP, index: None, disp: FRAME + x as i32 * 16 };
+        for x in (2..16).filter(|x| slow.live >> x & 1 != 0) {
+            self.asm.movups_store(save(x), x as u8);
+        }
+        self.asm.mov_imm(reg::RAX, slow.packed);
+        self.asm.call_to(self.config.stubs.vec);
+        for x in (2..16).filter(|x| slow.live >> x & 1 != 0) {
+            self.asm.movups_load(x as u8, save(x));
+        }
+        match slow.general {
+            Some(d) => self.asm.load(8, d, file(words::vector(3).offset())),
+            None => self.asm.movups_load(slow.result, file(words::vector(3).offset())),
+        }
+    }
+}
