@@ -2,3 +2,5 @@
 
 pub mod virt;
 mod virt_dtb;
+
+pub use virt_dtb::check as check_dtb;

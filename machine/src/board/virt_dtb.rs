@@ -25,7 +25,10 @@ const EDGE: u32 = 1;
 const LEVEL: u32 = 4;
 
 /// Checks that bytes look like a device tree that fits its own header.
-pub(super) fn check(dtb: &[u8]) -> Result<(), String> {
+///
+/// # Errors
+/// What is wrong with them.
+pub fn check(dtb: &[u8]) -> Result<(), String> {
     let word = |at: usize| dtb.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_be_bytes);
     if word(0) != Some(0xd00d_feed) {
         return Err("it is no flattened device tree: the magic number is missing".into());
