@@ -5,6 +5,7 @@
 
 pub mod block;
 pub mod bus;
+pub mod cfi_flash;
 pub mod char;
 pub mod fw_cfg;
 pub mod gpio;

@@ -9,6 +9,7 @@ use lyrebird_devices::bus::clock::{Clock, VTime};
 use lyrebird_devices::bus::device::{Initiator, Size, share};
 use lyrebird_devices::bus::dma::Dma;
 use lyrebird_devices::bus::rng::Rng;
+use lyrebird_devices::cfi_flash::{CfiFlash, Medium, SECTOR};
 use lyrebird_devices::char::{CharPort, Null};
 use lyrebird_devices::fw_cfg::FwCfg;
 use lyrebird_devices::intc::gicv3::icc::Icc;
@@ -29,8 +30,12 @@ const RAM_LEN: u64 = 0x10_0000;
 /// Long enough for a loaded machine; the test takes a second.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Four sectors.
+const FLASH_LEN: u64 = 4 * SECTOR;
+
 /// Devices of the board with their address and length.
-const SPANS: [(u64, u64); 9] = [
+const SPANS: [(u64, u64); 10] = [
+    (0x400_0000, FLASH_LEN),
     (0x800_0000, 0x1_0000),
     (0x801_0000, 0x2000),
     (0x80a_0000, 0x10_0000),
@@ -51,6 +56,9 @@ fn board(gic: Gic, clock: &Clock, disk: &std::path::Path) -> Board {
     cfg.add_file("opt/test", vec![1; 3000]).unwrap();
     cfg.add_writable("opt/written", vec![0; 64], Box::new(|_| {})).unwrap();
     board.space.add_device(0x902_0000, FwCfg::LEN, share(cfg)).unwrap();
+
+    let flash = CfiFlash::new(FLASH_LEN, Medium::blank());
+    board.space.add_device(0x400_0000, FLASH_LEN, share(flash)).unwrap();
 
     let image = open(&ImageOptions::new(disk)).unwrap();
     let mut console = Console::new(2);

@@ -39,6 +39,12 @@ const CASES: &[Case] = &[
     case("-bios missing", 3, &["firmware 'missing'"]),
     case("-bios empty", 3, &["firmware 'empty'", "empty"]),
     case("-bios large", 3, &["firmware 'large'", "64 MiB"]),
+    case("-drive if=pflash,format=raw,file=large", 3, &["firmware 'large'", "64 MiB"]),
+    case(
+        "-bios good -drive if=pflash,unit=1,format=raw,file=good",
+        5,
+        &["-drive", "'good'", "truncate -s 64M"],
+    ),
 ];
 
 /// A device tree header: magic, total size, offsets of structures and strings, version.

@@ -2,5 +2,6 @@
 
 pub mod virt;
 mod virt_dtb;
+mod virt_flash;
 
 pub use virt_dtb::check as check_dtb;

@@ -1,8 +1,9 @@
 //! Arm's `virt` board with QEMU's addresses and interrupt numbers, so that a guest cannot tell.
 //!
-//! Left out: PCIe, the second UART, the SMMU, the ITS, memory hotplug, flash that can be written.
+//! Left out: PCIe, the second UART, the SMMU, the ITS, memory hotplug.
 
 use super::virt_dtb::{self, Facts};
+use super::virt_flash;
 use crate::bus::PhysicalBus;
 use crate::chardev::Chardevs;
 use crate::config::{
@@ -105,11 +106,11 @@ pub struct Board {
     pub loose: Vec<Arc<dyn Socket>>,
 }
 
-fn span(e: SpanError) -> BuildError {
+pub(super) fn span(e: SpanError) -> BuildError {
     BuildError::Host(format!("the board's address map does not work out: {e}"))
 }
 
-fn option(option: &'static str, problem: impl Into<String>) -> BuildError {
+pub(super) fn option(option: &'static str, problem: impl Into<String>) -> BuildError {
     BuildError::Option { option, problem: problem.into() }
 }
 
@@ -148,17 +149,14 @@ pub fn build(
     if config.ram < 1 << 20 || config.ram > 255 << 30 {
         return Err(option("m", "the virt board takes 1 MiB to 255 GiB of RAM"));
     }
-    let flash = config.boot.bios.is_some() || config.drives.iter().any(|d| d.pflash.is_some());
-    let flash_len = if flash { 2 * map::FLASH_LEN } else { 0 };
+    let flash_len = virt_flash::ram_len(config);
     let ram = GuestRam::new(config.ram + flash_len).map_err(|e| BuildError::Host(e.to_string()))?;
     let space = Arc::new(AddressSpace::new());
     space.add_ram_part("virt.ram", map::RAM, &ram, 0, config.ram, false).map_err(span)?;
     let mut bus = PhysicalBus::new(Arc::clone(&space));
     bus.window(map::RAM, config.ram, 0, true);
-    if flash {
-        space.add_ram_part("virt.flash", map::FLASH, &ram, config.ram, flash_len, true).map_err(span)?;
-        bus.window(map::FLASH, flash_len, config.ram, false);
-    }
+    let mut files = Files::default();
+    let mut disks = virt_flash::build(config, &mut files, &space, &mut bus, &ram, config.ram)?;
 
     // Interrupt controller and timers.
     let (gic, v3): (Arc<dyn Intc>, Option<Arc<GicV3>>) = if gicv3 {
@@ -235,16 +233,17 @@ pub fn build(
     fw_cfg.add(key::MAX_CPUS, (cpus as u16).to_le_bytes());
     fw_cfg.add(key::RAM_SIZE, config.ram.to_le_bytes());
     fw_cfg.add(key::NOGRAPHIC, 1u16.to_le_bytes());
+    virt_flash::offer_kernel(config, &mut files, &mut fw_cfg)?;
     space.add_device(map::FW_CFG, FwCfg::LEN, share(fw_cfg)).map_err(span)?;
 
-    let disks = transports(config, chardevs, &space, clock, &wire)?;
+    disks.extend(transports(config, chardevs, &space, clock, &wire)?);
 
     Ok(Board {
         space,
         bus: Arc::new(bus),
         gic,
         platform,
-        files: Mutex::default(),
+        files: Mutex::new(files),
         loose: vec![button.clone()],
         button,
         disks,
@@ -280,21 +279,8 @@ pub fn boot(config: &Config, files: &mut Files) -> Result<BootPlan, BuildError> 
     let (mut pieces, mut entry, mut argument) = (Vec::new(), map::FLASH, 0);
     // The device tree goes to the bottom of RAM when nothing else says where.
     let mut dtb_at = map::RAM;
-    if let Some(path) = &config.boot.bios {
-        let content = files.open(FileRole::Firmware, path)?;
-        if content.size() > map::FLASH_LEN {
-            return Err(loader::file_error(
-                FileRole::Firmware,
-                path,
-                "it is larger than the board's 64 MiB flash",
-            ));
-        }
-        if content.size() == 0 {
-            return Err(loader::file_error(FileRole::Firmware, path, "it is empty"));
-        }
-        pieces.push(Piece { at: map::FLASH, content });
-    }
-    if let Some(path) = &config.boot.kernel {
+    let kernel = config.boot.kernel.as_ref();
+    if let Some(path) = kernel.filter(|_| !virt_flash::has_firmware(config)) {
         let program = loader::arm64(files, path, map::RAM, config.ram)?;
         entry = program.entry;
         let mut free = program.end.next_multiple_of(0x20_0000);
@@ -316,9 +302,9 @@ pub fn boot(config: &Config, files: &mut Files) -> Result<BootPlan, BuildError> 
         }
         pieces.extend(program.pieces);
         argument = dtb_at;
-    } else if config.boot.initrd.is_some() {
+    } else if kernel.is_none() && config.boot.initrd.is_some() {
         return Err(option("initrd", "an initrd needs a -kernel"));
-    } else if config.boot.append.is_some() {
+    } else if kernel.is_none() && config.boot.append.is_some() {
         return Err(option("append", "a command line needs a -kernel"));
     }
     let dtb = match &config.boot.dtb {
@@ -461,6 +447,6 @@ enum Planned {
     Console(usize),
 }
 
-fn open_drive(drive: &Drive, snapshot: bool) -> Result<Arc<dyn BlockBackend>, BuildError> {
+pub(super) fn open_drive(drive: &Drive, snapshot: bool) -> Result<Arc<dyn BlockBackend>, BuildError> {
     Ok(block::open(&drive.image(snapshot))?)
 }

@@ -70,6 +70,11 @@ pub(super) fn build(f: &Facts<'_>) -> FdtWriterResult<Vec<u8>> {
         w.property_string("compatible", "virtio,mmio")?;
         w.end_node(node)?;
     }
+    let node = w.begin_node("flash@0")?;
+    w.property_u32("bank-width", 4)?;
+    w.property_array_u64("reg", &[map::FLASH, map::FLASH_LEN, map::FLASH + map::FLASH_LEN, map::FLASH_LEN])?;
+    w.property_string("compatible", "cfi-flash")?;
+    w.end_node(node)?;
     power_button(&mut w)?;
     let node = w.begin_node("pl061@9030000")?;
     w.property_u32("phandle", GPIO_PHANDLE)?;
