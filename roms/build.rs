@@ -17,6 +17,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let image = demo::assemble()?;
     fs::write(Path::new(&out).join("demo-arm64.elf"), demo::image::elf(&image))?;
     fs::write(Path::new(&out).join("demo-arm64.Image"), image)?;
-    fs::write(Path::new(&out).join("stress-arm64.Image"), stress::assemble()?)?;
+    let tests = stress::tests();
+    fs::write(Path::new(&out).join("stress-arm64.Image"), stress::assemble(&tests)?)?;
+    let names: Vec<&str> = tests.iter().map(|t| t.name).collect();
+    fs::write(Path::new(&out).join("stress-arm64.names"), names.join("\n"))?;
     Ok(())
 }

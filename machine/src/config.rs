@@ -294,7 +294,8 @@ pub struct Accel {
     pub engine: EngineKind,
     /// `tb-size`: the code cache in MiB; `None` for the engine's choice.
     pub cache_mib: Option<u32>,
-    /// `thread=single`: all processors on one host thread; `None` lets the engine decide.
+    /// `thread=single`: processors take turns, so that one host processor is enough for all of them. `None` is `multi`:
+    /// they run side by side.
     pub single_thread: Option<bool>,
     /// `one-insn-per-tb`: blocks of one instruction, for traces.
     pub one_insn_per_block: bool,

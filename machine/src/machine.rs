@@ -102,7 +102,7 @@ impl Machine {
     /// When the configuration cannot be satisfied, see [`BuildError`].
     pub fn build(config: Config, chardevs: &dyn Chardevs) -> Result<Self, BuildError> {
         let cpus = config.smp.cpus.max(1) as usize;
-        let shared = Arc::new(Shared::new(cpus));
+        let shared = Arc::new(Shared::new(cpus, cpus > 1 && config.accel.single_thread == Some(true)));
         let clock = Clock::real_time();
         let board = virt::build(&config, chardevs, &shared, &clock)?;
         let plan = virt::boot(&config, &mut board.files.lock())?;
@@ -168,7 +168,6 @@ impl Machine {
             inner.go();
         }
         let end = inner.supervise();
-        inner.shared.finish();
         poller.stop();
         for thread in threads.into_iter().flatten() {
             // A vCPU thread that panicked has reported itself already.
@@ -232,9 +231,11 @@ impl Inner {
         }
     }
 
+    /// Power-on state for everything; processors are held.
     fn reset(&self) -> Result<(), BuildError> {
         let plan = virt::boot(&self.config, &mut self.board.files.lock())?;
-        let held = self.shared.hold();
+        // Nobody starts a processor that is reset already.
+        self.settle();
         for (i, v) in self.vcpus.iter().enumerate() {
             let mut v = v.lock();
             v.reset(plan.entry, plan.argument);
@@ -254,33 +255,47 @@ impl Inner {
         }
         self.load(&plan)?;
         self.code.stored_anywhere();
-        drop(held);
+        // What has ended, or was stopped by what is gone, is as good as new.
+        self.shared.change_status(|status| (!status.is_running()).then_some(Status::Prelaunch));
         self.shared.tell(&Event::Reset);
         Ok(())
     }
 
+    /// Does what is requested until the machine is over.
     fn supervise(&self) -> Shutdown {
         loop {
-            match self.shared.next_request() {
-                Request::Stop(cpu, reason) => self.stop(cpu, reason),
-                Request::Reset if self.config.no_reboot => return Shutdown::Reset,
-                Request::Reset => {
-                    if let Err(e) = self.reset() {
-                        return Shutdown::GuestPanic(format!("what it boots from is gone at its reset: {e}"));
-                    }
-                }
-                Request::Shutdown(Shutdown::PowerOff) if self.config.no_shutdown => {
-                    self.shared.set_status(Status::Shutdown(Shutdown::PowerOff));
-                    self.settle();
-                    self.clock.stop();
-                    self.shared.tell(&Event::Shutdown(Shutdown::PowerOff));
-                }
-                Request::Shutdown(Shutdown::GuestPanic(why)) if self.config.no_shutdown => {
-                    self.stop(crate::control::CpuId(0), StopReason::Panic(why));
-                }
-                Request::Shutdown(end) => return end,
+            let (request, _held) = self.shared.next_request();
+            if let Some(end) = self.handle(request) {
+                self.shared.finish();
+                return end;
             }
         }
+    }
+
+    fn handle(&self, request: Request) -> Option<Shutdown> {
+        match request {
+            Request::Stop(cpu, reason) => self.stop(cpu, reason),
+            Request::Reset if self.config.no_reboot => return Some(Shutdown::Reset),
+            Request::Reset => {
+                if let Err(e) = self.reset() {
+                    let why = format!("what it boots from is gone at its reset: {e}");
+                    return Some(Shutdown::GuestPanic(why));
+                }
+            }
+            Request::Shutdown(Shutdown::PowerOff) if self.config.no_shutdown => {
+                self.shared.set_status(Status::Shutdown(Shutdown::PowerOff));
+                self.settle();
+                self.clock.stop();
+                self.shared.tell(&Event::Shutdown(Shutdown::PowerOff));
+            }
+            Request::Shutdown(Shutdown::GuestPanic(why)) if self.config.no_shutdown => {
+                let reason = StopReason::Panic(why);
+                self.shared.set_status(Status::Paused(reason.clone()));
+                self.stop(crate::control::CpuId(0), reason);
+            }
+            Request::Shutdown(end) => return Some(end),
+        }
+        None
     }
 }
 

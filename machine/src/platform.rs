@@ -178,8 +178,7 @@ impl Platform for VirtPlatform {
     fn broadcast(&self, from: usize, what: Forget, meanwhile: &mut dyn FnMut()) {
         for (i, gate) in self.shared.gates.iter().enumerate() {
             if i != from {
-                gate.mail.lock().push_back(what);
-                gate.attention.set(Attention::MAIL);
+                gate.send(what);
             }
         }
         for (i, gate) in self.shared.gates.iter().enumerate() {
@@ -188,6 +187,13 @@ impl Platform for VirtPlatform {
                 meanwhile();
                 std::thread::yield_now();
             }
+        }
+    }
+
+    fn give_way(&self, cpu: usize) {
+        match self.shared.gates.get(cpu) {
+            Some(gate) if self.shared.turns => gate.attention.set(Attention::STOP),
+            _ => std::thread::yield_now(),
         }
     }
 

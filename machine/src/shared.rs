@@ -10,6 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// Whether a processor is on (PSCI).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,9 @@ pub enum Request {
 struct State {
     status: Status,
     requests: VecDeque<Request>,
+    /// Where processors take turns: whose turn it is, and from whom on the next one is looked for.
+    turn: Option<usize>,
+    next: usize,
     subscribers: Vec<Sender<Event>>,
 }
 
@@ -70,11 +74,40 @@ pub struct Shared {
     pub breakpoints: Mutex<Breakpoints>,
     /// There are any.
     pub armed: AtomicBool,
+    /// Processors take turns: one at a time is inside of its engine.
+    pub turns: bool,
+}
+
+/// How long a turn lasts if another processor waits for it.
+const TURN: Duration = Duration::from_millis(1);
+/// Maintenance that waits for one processor; where there is more, it forgets everything.
+const MAIL: usize = 64;
+
+impl Gate {
+    /// Leaves maintenance for this processor.
+    pub fn send(&self, what: Forget) {
+        let mut mail = self.mail.lock();
+        // A processor that is off or asleep reads it late.
+        if mail.len() == MAIL {
+            mail.clear();
+            mail.push_back(Forget::All);
+        } else {
+            mail.push_back(what);
+        }
+        self.attention.set(Attention::MAIL);
+    }
+
+    /// Whether it is on and has something to do.
+    fn is_ready(&self) -> bool {
+        let wakes = Attention::IRQ | Attention::FIQ | Attention::MAIL;
+        *self.power.lock() != Power::Off
+            && (!self.halted.load(Ordering::SeqCst) || self.attention.bits() & wakes != 0)
+    }
 }
 
 impl Shared {
-    /// For `cpus` processors, of which the first is on.
-    pub fn new(cpus: usize) -> Self {
+    /// For `cpus` processors, of which the first is on. Do they take `turns`?
+    pub fn new(cpus: usize, turns: bool) -> Self {
         let gate = |i| Gate {
             attention: Arc::default(),
             mail: Mutex::default(),
@@ -87,6 +120,8 @@ impl Shared {
             state: Mutex::new(State {
                 status: Status::Prelaunch,
                 requests: VecDeque::new(),
+                turn: None,
+                next: 0,
                 subscribers: Vec::new(),
             }),
             changed: Condvar::new(),
@@ -95,6 +130,7 @@ impl Shared {
             stepping: Mutex::new(None),
             breakpoints: Mutex::default(),
             armed: AtomicBool::new(false),
+            turns,
         }
     }
 
@@ -139,8 +175,9 @@ impl Shared {
         self.kick();
     }
 
-    /// Waits for the next request. A stop has changed the status already.
-    pub fn next_request(&self) -> Request {
+    /// Waits for the next request. A stop has changed the status already. No processor executes anything between the
+    /// request and the guard's end.
+    pub fn next_request(&self) -> (Request, Hold<'_>) {
         let mut state = self.state.lock();
         loop {
             match state.requests.pop_front() {
@@ -148,11 +185,11 @@ impl Shared {
                 Some(Request::Stop(cpu, reason)) if state.status.is_running() => {
                     state.status = Status::Paused(reason.clone());
                     *self.stepping.lock() = None;
-                    return Request::Stop(cpu, reason);
+                    return (Request::Stop(cpu, reason), self.held());
                 }
                 // A guest that stands still already is not stopped again.
                 Some(Request::Stop(..)) => continue,
-                Some(request) => return request,
+                Some(request) => return (request, self.held()),
                 None => {}
             }
             self.changed.wait(&mut state);
@@ -179,8 +216,18 @@ impl Shared {
 
     /// Keeps vCPUs out of their engines until the guard is dropped; those inside leave soon.
     pub fn hold(&self) -> Hold<'_> {
-        self.holders.fetch_add(1, Ordering::SeqCst);
+        let held = self.held();
         self.kick();
+        held
+    }
+
+    /// Whether somebody holds the machine.
+    pub fn is_held(&self) -> bool {
+        self.holders.load(Ordering::SeqCst) != 0
+    }
+
+    fn held(&self) -> Hold<'_> {
+        self.holders.fetch_add(1, Ordering::SeqCst);
         Hold(self)
     }
 
@@ -194,22 +241,40 @@ impl Shared {
             }
             // Cleared before looking, so that a request that comes later is seen by the engine.
             gate.attention.clear(Attention::STOP);
-            let held = self.holders.load(Ordering::SeqCst) != 0;
+            let held = self.is_held();
             let stepping = *self.stepping.lock();
-            let stepped = stepping.is_some_and(|(c, _)| c.0 as usize == cpu);
-            let mine = stepped || stepping.is_none_or(|(_, others)| others == Others::Run);
-            let on = *gate.power.lock() != Power::Off;
-            // WFI may end at any time: it does when it is stepped over.
-            let awake = !gate.halted.load(Ordering::SeqCst)
-                || stepped
-                || gate.attention.bits() & (Attention::IRQ | Attention::FIQ | Attention::MAIL) != 0;
-            if state.status.is_running() && !held && on && mine && awake && state.requests.is_empty() {
+            let mine = match stepping {
+                None => gate.is_ready() && self.has_turn(cpu, &state),
+                // WFI may end at any time: it does when it is stepped over.
+                Some((c, others)) if c.0 as usize == cpu => {
+                    *gate.power.lock() != Power::Off && (others == Others::Hold || state.turn.is_none())
+                }
+                Some((_, others)) => others == Others::Run && gate.is_ready() && self.has_turn(cpu, &state),
+            };
+            if state.status.is_running() && !held && mine && state.requests.is_empty() {
+                if self.turns {
+                    state.turn = Some(cpu);
+                }
                 gate.halted.store(false, Ordering::SeqCst);
                 gate.inside.store(true, Ordering::SeqCst);
                 return true;
             }
-            self.changed.wait(&mut state);
+            let waits_for_turn = self.turns && gate.is_ready() && state.status.is_running() && !held;
+            if !waits_for_turn {
+                self.changed.wait(&mut state);
+            } else if self.changed.wait_for(&mut state, TURN).timed_out()
+                && let Some(other) = state.turn
+            {
+                self.gates[other].attention.set(Attention::STOP);
+            }
         }
+    }
+
+    /// Whether a processor that is ready may run beside the one that does.
+    fn has_turn(&self, cpu: usize, state: &State) -> bool {
+        let all = self.gates.len();
+        let first = || (0..all).map(|i| (state.next + i) % all).find(|&i| self.gates[i].is_ready());
+        !self.turns || state.turn.is_none() && first() == Some(cpu)
     }
 
     /// Whether all processors but `cpu` are off.
@@ -221,6 +286,12 @@ impl Shared {
     pub fn leave(&self, cpu: usize, halted: bool) {
         self.gates[cpu].halted.store(halted, Ordering::SeqCst);
         self.gates[cpu].inside.store(false, Ordering::SeqCst);
+        if self.turns {
+            let mut state = self.state.lock();
+            (state.turn, state.next) = (None, (cpu + 1) % self.gates.len());
+            drop(state);
+            self.changed.notify_all();
+        }
     }
 }
 

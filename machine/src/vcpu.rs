@@ -49,6 +49,11 @@ pub fn run(index: usize, vcpu: &Arc<Mutex<Vcpu>>, shared: &Arc<Shared>) {
     let mut begun = false;
     while shared.admit(index) {
         let mut v = vcpu.lock();
+        // It was admitted before, and comes from waiting for the lock.
+        if shared.is_held() {
+            shared.leave(index, false);
+            continue;
+        }
         {
             let mut power = shared.gates[index].power.lock();
             if let Power::Starting(entry, argument) = *power {

@@ -26,6 +26,11 @@ pub fn stress_arm64(rounds: u32, seconds: u32, times: u32, skip: u32) -> Vec<u8>
     image
 }
 
+/// The names of the stress guest's tests; the first one's bit in `skip` is bit 0.
+pub fn stress_arm64_tests() -> impl Iterator<Item = &'static str> {
+    include_str!(concat!(env!("OUT_DIR"), "/stress-arm64.names")).lines()
+}
+
 /// What the demo's `bench` prints on every machine that computes right: loop, checksum.
 pub const DEMO_CHECKSUMS: [(&str, u64); 5] = [
     ("integer", 0x51f2_32a3_32c8_2dad),

@@ -41,13 +41,9 @@ pub struct Test {
 /// Nothing to prepare or to check.
 pub fn nothing(_: &mut Ops) {}
 
-/// The program as a Linux `Image`, with the parameters of [`vars::params`] behind its header.
-pub fn assemble() -> Result<Vec<u8>, Box<dyn Error>> {
-    let mut ops = Ops::new(0);
-    image::header(&mut ops);
-    a64!(ops ; ->params: ; .bytes [0u8; vars::params::SIZE]);
-    boot::emit(&mut ops);
-    let tests = [
+/// All tests, in their order.
+pub fn tests() -> [Test; 20] {
+    [
         counters::exclusive(),
         counters::atomic(),
         counters::extremes(),
@@ -68,8 +64,16 @@ pub fn assemble() -> Result<Vec<u8>, Box<dyn Error>> {
         interrupts::ring(),
         interrupts::sleep(),
         power::test(),
-    ];
-    rounds(&mut ops, &tests);
+    ]
+}
+
+/// The program as a Linux `Image`, with the parameters of [`vars::params`] behind its header.
+pub fn assemble(tests: &[Test]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut ops = Ops::new(0);
+    image::header(&mut ops);
+    a64!(ops ; ->params: ; .bytes [0u8; vars::params::SIZE]);
+    boot::emit(&mut ops);
+    rounds(&mut ops, tests);
     end(&mut ops);
     barrier::emit(&mut ops);
     interrupts::emit(&mut ops);

@@ -119,6 +119,11 @@ impl Console {
         })
     }
 
+    /// Gives the machine `patience` from now on.
+    pub fn patience(&mut self, patience: Duration) {
+        self.deadline = Instant::now() + patience;
+    }
+
     /// The process's number.
     pub fn id(&self) -> u32 {
         self.child.id()

@@ -11,6 +11,7 @@ mod monitor;
 mod paths;
 mod shell;
 mod sizes;
+mod stress;
 mod vectors;
 
 use anyhow::{Context, Result, ensure};
@@ -37,6 +38,8 @@ enum Command {
     Checks(checks::Args),
     /// Measure memory, start and size of the program against their limits.
     Footprint(footprint::Args),
+    /// Run the guest that makes all processors work on the same memory at once, and see that nothing goes wrong.
+    Stress(stress::Args),
     /// Fail if a source file is longer than the house allows.
     Sizes,
     /// Do what the continuous integration does: format, sizes, lints, documentation, tests.
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Boots(args) => boots::run(&args),
         Command::Checks(args) => checks::run(&args),
         Command::Footprint(args) => footprint::run(&args),
+        Command::Stress(args) => stress::run(&args),
         Command::Sizes => sizes::run(),
         Command::Check => check(),
         Command::Vectors(args) => vectors::run(&args),

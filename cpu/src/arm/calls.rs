@@ -21,7 +21,7 @@ fn wait(core: &mut Core<Arm64>, _: u64, _: u64, _: u64) -> Result<u64, Raised> {
 
 fn give_way(core: &mut Core<Arm64>, _: u64, _: u64, _: u64) -> Result<u64, Raised> {
     if core.arch.smp {
-        std::thread::yield_now();
+        core.arch.platform.give_way(core.index);
     }
     Ok(0)
 }

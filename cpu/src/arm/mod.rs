@@ -71,6 +71,10 @@ pub trait Platform: Send + Sync {
     /// Sends maintenance to all other processors and waits until none can use what it removes. While waiting it calls
     /// `meanwhile`, which handles the sender's own mail.
     fn broadcast(&self, _from: usize, _what: maintenance::Forget, _meanwhile: &mut dyn FnMut()) {}
+    /// A processor waits for another one: lets others run.
+    fn give_way(&self, _cpu: usize) {
+        std::thread::yield_now();
+    }
     /// What was sent to a processor since it last looked.
     fn mail(&self, _cpu: usize) -> Vec<maintenance::Forget> {
         Vec::new()

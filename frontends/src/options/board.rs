@@ -251,7 +251,7 @@ pub fn accel(args: &MachineArgs, out: &mut Invocation) -> Result<(), Stop> {
 
 const ACCEL_PROPERTIES: &[(&str, &str)] = &[
     ("tb-size", "size of the code cache in MiB"),
-    ("thread", "multi: a host thread for each processor (default with jit); single: one for all"),
+    ("thread", "multi: processors run side by side (default); single: they take turns"),
     ("one-insn-per-tb", "blocks of one instruction, for traces"),
     ("perfmap", "write /tmp/perf-PID.map for the perf tool"),
     ("report", "verify: file for the report of a divergence (default lyrebird-verify-N.txt)"),
