@@ -215,8 +215,11 @@ impl<A: Arch> Core<A> {
         }
     }
 
-    /// Finds the RAM offset for an atomic access; `None` for devices, which get plain accesses.
-    pub(crate) fn atomic_place(&mut self, k: Access, at: u64, size: u64) -> Result<Option<u64>, Raised> {
+    /// Finds the RAM offset for an atomic access and notes the store; `None` for devices, which get plain accesses.
+    ///
+    /// # Errors
+    /// When the access faults.
+    pub fn atomic_place(&mut self, k: Access, at: u64, size: u64) -> Result<Option<u64>, Raised> {
         let e = self.tlb.entry(at, k.unprivileged);
         if e.write == at & (PAGE_MASK | (size - 1)) {
             return Ok(Some(at.wrapping_add(e.addend).wrapping_sub(self.ram.host_base())));

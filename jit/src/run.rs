@@ -67,6 +67,27 @@ pub(crate) extern "sysv64" fn store<A: Guest>(core: &mut Core<A>, _: u64) -> u64
     }
 }
 
+/// An atomic access that missed the TLB: finds what to add to its address. One that would hit code, or is not to RAM, is
+/// interpreted.
+pub(crate) extern "sysv64" fn atomic<A: Guest>(core: &mut Core<A>, _: u64) -> u64 {
+    let site = Site::unpack(core.reg(words::SITE) as u32);
+    let (at, size) = (core.reg(words::ADDRESS), 1u64 << site.log2);
+    let k = Access { aligned: true, ..access(site.access) };
+    match core.store_hits_code(at, size, size, k) {
+        Ok(true) => return Why::Interpret as u64,
+        Ok(false) => {}
+        Err(Raised) => return Why::Fault as u64,
+    }
+    match core.atomic_place(k, at, size) {
+        Ok(Some(ram)) => {
+            core.set(words::VALUE, core.ram.host_base().wrapping_add(ram).wrapping_sub(at));
+            0
+        }
+        Ok(None) => Why::Interpret as u64,
+        Err(Raised) => Why::Fault as u64,
+    }
+}
+
 /// Calls the helper at address `helper`.
 pub(crate) extern "sysv64" fn helper<A: Guest>(core: &mut Core<A>, helper: u64) -> u64 {
     // SAFETY: the back end got the address from a `&'static Helper<A>` of this guest.

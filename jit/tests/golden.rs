@@ -31,6 +31,7 @@ fn stubs() -> (Stubs, Vec<(u64, &'static str)>) {
         entry: next("entry"),
         load: next("load"),
         store: next("store"),
+        atomic: next("atomic"),
         helper: next("helper"),
         vec: next("vec"),
         clock: next("clock"),

@@ -63,9 +63,9 @@ const CODE: &[(u32, &str)] = &[
     (0xA903_2688, "pair-swapped"), // stp x8, x9, [x20, #48]
     (0xF2AA_CF03, "stale-constant"), // movk x3, #0x5678, lsl #16
     (0xC85F_7E84, ""), // ldxr x4, [x20]
-    (0xC805_7E88, ""), // stxr w5, x8, [x20]
-    (0xC8A8_7E89, ""), // cas x8, x9, [x20]
-    (0xF828_0284, ""), // ldadd x8, x4, [x20]
+    (0xC805_7E88, "exclusive-status"), // stxr w5, x8, [x20]
+    (0xC8A8_7E89, "cas-swapped"), // cas x8, x9, [x20]
+    (0xF828_0284, "atomic-new-value"), // ldadd x8, x4, [x20]
     (0x9400_0002, "link-target"), // bl 3f
     (0xD503_201F, ""), // nop
     (0x5400_0061, "branch-next"), // b.ne 4f

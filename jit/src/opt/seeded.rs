@@ -290,6 +290,19 @@ faults! {
         let b = d.lit(i.ty, x >> 16);
         Some(d.push(Inst { b, ..i }))
     };
+    "exclusive-status" "a store-exclusive reports the opposite" |d, i| {
+        need!(i.op == Op::Cmp && cmp_of(i.sub) == Cmp::Ne && d.of(i.a).is_some_and(|a| a.op == Op::Cas));
+        Some(d.push(Inst { sub: Cmp::Eq as u16, ..i }))
+    };
+    "cas-swapped" "compare-and-swap compares with the new value" |d, i| {
+        need!(i.op == Op::Cas && !d.did(&[Op::If]));
+        Some(d.push(Inst { b: i.c, c: i.b, ..i }))
+    };
+    "atomic-new-value" "an atomic addition gives the new value" |d, i| {
+        need!(i.op == Op::Rmw && i.imm == lyrebird_ram::AtomicOp::Add as u64);
+        let old = d.push(i);
+        Some(d.bin(Bin::Add, i.ty, old, i.b))
+    };
     "link-target" "a direct call is linked to the instruction behind its target" |d, i| {
         need!(i.op == Op::Jump && i.sub == crate::ir::pack_transfer(Transfer::Call));
         Some(d.push(Inst { imm: i.imm.wrapping_add(4), ..i }))

@@ -329,11 +329,16 @@ impl Lower {
                         self.asm.mov_imm(reg::RAX, *exception);
                         self.asm.call_to(stubs.raise);
                     }
-                    Cold::Interpret { from, site, probe } => {
+                    Cold::Atomic { site, probe, address, live } => {
+                        self.asm.bind(probe.from);
+                        self.second_way(probe);
+                        self.store_dirty_vectors(site.dirty);
+                        self.name_site(site.pack());
+                        self.cold_atomic(*address, *live);
+                        self.asm.jmp(probe.hit);
+                    }
+                    Cold::Interpret { from, site } => {
                         self.asm.bind(*from);
-                        if let Some(probe) = probe {
-                            self.second_way(probe);
-                        }
                         self.store_dirty_vectors(site.dirty);
                         self.name_site(site.pack());
                         self.asm.call_to(stubs.interpret);

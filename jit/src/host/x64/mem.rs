@@ -41,7 +41,7 @@ pub struct Probe {
     /// Where misses of the first way go.
     pub from: Label,
     /// Where a hit goes on, RAX being what to add to the address.
-    hit: Label,
+    pub hit: Label,
     /// The register that holds what the tag must be.
     key: u8,
     /// The first way.
@@ -280,9 +280,28 @@ impl Lower {
 
     // ---- atomics ----
 
-    fn interpret_miss(&mut self, probe: Probe) {
-        let site = self.site(0, false, 0);
-        self.colds.push(Cold::Interpret { from: probe.from, site, probe: Some(probe) });
+    /// Looks the page of an atomic access up: afterwards RAX is what to add to the address.
+    fn atomic_probe(&mut self, inst: &Inst, address: Mem) {
+        let (bytes, sub) = (inst.ty.bytes(), inst.sub | 1);
+        let live = self.live_xmm();
+        let probe = self.probe(address, bytes, false, sub, WRITE);
+        let site = self.site(bytes.trailing_zeros(), false, sub);
+        self.colds.push(Cold::Atomic { site, probe, address, live });
+    }
+
+    /// The slow path of an atomic access.
+    pub(super) fn cold_atomic(&mut self, address: Mem, live: u16) {
+        let save = |x: u16| Mem { base: reg::RSP, index: None, disp: FRAME + x as i32 * 16 };
+        self.asm.lea(true, reg::RAX, address);
+        self.asm.store(8, file(words::ADDRESS.offset()), reg::RAX);
+        for x in (2..16).filter(|x| live >> x & 1 != 0) {
+            self.asm.movups_store(save(x), x as u8);
+        }
+        self.asm.call_to(self.config.stubs.atomic);
+        for x in (2..16).filter(|x| live >> x & 1 != 0) {
+            self.asm.movups_load(x as u8, save(x));
+        }
+        self.asm.load(8, reg::RAX, file(words::VALUE.offset()));
     }
 
     /// Leaves the instruction to the interpreter: for forms without a lowering.
@@ -290,7 +309,7 @@ impl Lower {
         let from = self.asm.label();
         self.asm.jmp(from);
         let site = self.site(0, false, 0);
-        self.colds.push(Cold::Interpret { from, site, probe: None });
+        self.colds.push(Cold::Interpret { from, site });
         for a in inst.args() {
             self.release(a);
         }
@@ -313,8 +332,7 @@ impl Lower {
         let lock = self.config.locked;
         let m = self.address(inst.a);
         let v = self.reg(inst.b);
-        let probe = self.probe(m, bytes, false, inst.sub | 1, WRITE);
-        self.interpret_miss(probe);
+        self.atomic_probe(inst, m);
         let at = self.temp();
         self.asm.lea(true, at, Mem { base: m.base, index: Some(reg::RAX), disp: m.disp });
         let cell = Mem { base: at, index: None, disp: 0 };
@@ -372,8 +390,7 @@ impl Lower {
         let m = self.address(inst.a);
         let expected = self.reg(inst.b);
         let new = self.reg(inst.c);
-        let probe = self.probe(m, bytes, false, inst.sub | 1, WRITE);
-        self.interpret_miss(probe);
+        self.atomic_probe(inst, m);
         let at = self.temp();
         self.asm.lea(true, at, Mem { base: m.base, index: Some(reg::RAX), disp: m.disp });
         self.asm.mov(true, reg::RAX, expected);

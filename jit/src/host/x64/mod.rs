@@ -147,8 +147,10 @@ enum Cold {
     Access { probe: mem::Probe, back: Label, site: Site, access: mem::Slow },
     /// An exception.
     Raise { from: Label, site: Site, exception: u64 },
-    /// The instruction has to be interpreted, unless its lookup in the TLB succeeds after all.
-    Interpret { from: Label, site: Site, probe: Option<mem::Probe> },
+    /// An atomic access that missed the TLB.
+    Atomic { site: Site, probe: mem::Probe, address: asm::Mem, live: u16 },
+    /// The instruction has to be interpreted.
+    Interpret { from: Label, site: Site },
     /// An exit of the region, to byte `target` of the page.
     Leave { from: Label, dirty: u32, target: i64, poll: bool },
     /// Attention was asked for on the way to byte `target`.

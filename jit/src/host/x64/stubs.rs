@@ -23,6 +23,8 @@ pub struct Stubs {
     pub load: u64,
     /// A store that missed.
     pub store: u64,
+    /// An atomic access that missed.
+    pub atomic: u64,
     /// A helper, its address in RAX.
     pub helper: u64,
     /// A vector operation, packed in RAX.
@@ -213,6 +215,7 @@ pub fn emit<A: Guest>(asm: &mut Asm, base: u64) -> Stubs {
         entry,
         load: e.call(run::load::<A> as *const () as u64),
         store: e.call(run::store::<A> as *const () as u64),
+        atomic: e.call(run::atomic::<A> as *const () as u64),
         helper: e.call(run::helper::<A> as *const () as u64),
         vec: e.call(run::vec::<A> as *const () as u64),
         clock: e.call(run::clock::<A> as *const () as u64),
