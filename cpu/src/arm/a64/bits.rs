@@ -219,26 +219,64 @@ two_source! {
     rorv Ror;
 }
 
-/// One step of a reflected CRC over `bits` of `data`.
-fn crc(mut crc: u32, data: u64, bits: u32, poly: u32) -> u32 {
-    for i in 0..bits {
-        let bit = (crc ^ (data >> i) as u32) & 1;
-        crc = crc >> 1 ^ (if bit != 0 { poly } else { 0 });
+/// A reflected CRC of each byte, followed by as many bytes of zeros as the first index says.
+type CrcTables = [[u32; 256]; 8];
+
+const fn crc_tables(polynomial: u32) -> CrcTables {
+    let mut tables = [[0; 256]; 8];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut crc = byte as u32;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = crc >> 1 ^ (if crc & 1 != 0 { polynomial } else { 0 });
+            bit += 1;
+        }
+        tables[0][byte] = crc;
+        byte += 1;
     }
-    crc
+    let mut zeros = 1;
+    while zeros < 8 {
+        let mut byte = 0;
+        while byte < 256 {
+            let crc = tables[zeros - 1][byte];
+            tables[zeros][byte] = crc >> 8 ^ tables[0][crc as usize & 0xFF];
+            byte += 1;
+        }
+        zeros += 1;
+    }
+    tables
+}
+
+/// One step of a reflected CRC over the low bytes of `data`, their number's log2 being the low bits of `log2`.
+fn crc(tables: &CrcTables, acc: u64, data: u64, log2: u64) -> u64 {
+    let count = 1 << (log2 & 3);
+    let acc = acc as u32 as u64;
+    let data = acc ^ if count == 8 { data } else { data & ((1 << (8 * count)) - 1) };
+    let bytes = data.to_le_bytes();
+    let crc = (0..count).fold(0, |crc, i| crc ^ tables[count - 1 - i][bytes[i] as usize]);
+    // What is above the data stays, in its new place.
+    let rest = if count < 4 { (acc >> (8 * count)) as u32 } else { 0 };
+    (crc ^ rest) as u64
 }
 
 /// CRC-32 (polynomial 0x04C11DB7) of arguments accumulator, data, log2 of the size in bytes.
 static CRC32: Helper<Arm64> = Helper {
     name: "crc32",
     effects: Effects::NONE,
-    run: |_: &mut Core<Arm64>, acc, data, log2| Ok(crc(acc as u32, data, 8 << (log2 & 3), 0xEDB8_8320) as u64),
+    run: |_: &mut Core<Arm64>, acc, data, log2| {
+        static TABLES: CrcTables = crc_tables(0xEDB8_8320);
+        Ok(crc(&TABLES, acc, data, log2))
+    },
 };
 /// CRC-32C (polynomial 0x1EDC6F41).
 static CRC32C: Helper<Arm64> = Helper {
     name: "crc32c",
     effects: Effects::NONE,
-    run: |_: &mut Core<Arm64>, acc, data, log2| Ok(crc(acc as u32, data, 8 << (log2 & 3), 0x82F6_3B78) as u64),
+    run: |_: &mut Core<Arm64>, acc, data, log2| {
+        static TABLES: CrcTables = crc_tables(0x82F6_3B78);
+        Ok(crc(&TABLES, acc, data, log2))
+    },
 };
 
 fn crc_step<E: Arm>(

@@ -573,12 +573,19 @@ impl Asm {
     }
     /// VFMADD231: `d += a * b` with one rounding.
     pub fn fmadd231(&mut self, double: bool, scalar: bool, d: u8, a: u8, b: u8) {
-        // By hand: VEX.128.66.0F38 B8 or B9, where W tells doubles, which dynasm leaves out of the packed form.
+        self.fused(0xB8, double, scalar, d, a, b);
+    }
+    /// VFNMADD231: `d -= a * b` with one rounding.
+    pub fn fnmadd231(&mut self, double: bool, scalar: bool, d: u8, a: u8, b: u8) {
+        self.fused(0xBC, double, scalar, d, a, b);
+    }
+    fn fused(&mut self, opcode: u8, double: bool, scalar: bool, d: u8, a: u8, b: u8) {
+        // By hand: VEX.128.66.0F38, where W tells doubles, which dynasm leaves out of the packed form.
         self.extend([
             0xC4,
             (!d & 8) << 4 | 0x40 | (!b & 8) << 2 | 2,
             (double as u8) << 7 | (!a & 15) << 3 | 1,
-            if scalar { 0xB9 } else { 0xB8 },
+            opcode | scalar as u8,
             0xC0 | (d & 7) << 3 | b & 7,
         ]);
     }

@@ -36,6 +36,16 @@ pub const CONSTANTS: [u128; 6] = [
     0x8000_0000_0000_0000_8000_0000_0000_0000,
 ];
 
+/// The number in every element.
+pub(super) fn every(double: bool, x: f64) -> u128 {
+    if double {
+        let x = x.to_bits() as u128;
+        x << 64 | x
+    } else {
+        (0..4).fold(0, |v, _| v << 32 | (x as f32).to_bits() as u128)
+    }
+}
+
 pub(super) fn constant(double: bool, n: u16) -> Mem {
     file(Slot::<W128>::word(words::CONSTANTS.offset() / 8 + 2 * (n + 3 * double as u16)).offset())
 }
@@ -49,10 +59,12 @@ impl Lower {
         }
         let scalar = form.lanes.part == Part::Scalar;
         match form.op {
-            VecOp::FAdd | VecOp::FSub | VecOp::FMul | VecOp::FDiv | VecOp::FSqrt => {
+            VecOp::FAdd | VecOp::FSub | VecOp::FMul | VecOp::FMulX | VecOp::FDiv | VecOp::FSqrt => {
                 self.fp_arithmetic(i, inst, form);
             }
-            VecOp::FMulAdd if self.config.fma => self.fp_arithmetic(i, inst, form),
+            VecOp::FMulAdd | VecOp::FRecipStep | VecOp::FRsqrtStep if self.config.fma => {
+                self.fp_arithmetic(i, inst, form);
+            }
             VecOp::FMov | VecOp::FNeg | VecOp::FAbs => self.fp_bits(i, inst, form),
             VecOp::FCmp if scalar => self.fp_compare(i, inst, form),
             VecOp::FCmpEq if self.config.fma => self.fp_mask(i, inst, form, 0x00),
@@ -221,12 +233,27 @@ impl Lower {
         let opcode = match form.op {
             VecOp::FAdd => 0x58,
             VecOp::FSub => 0x5C,
-            VecOp::FMul => 0x59,
+            // The products that FMULX has rules of its own for are out of range.
+            VecOp::FMul | VecOp::FMulX => 0x59,
             VecOp::FDiv => 0x5E,
             VecOp::FSqrt => 0x51,
-            _ => {
-                self.asm.movaps(slow.result, c);
-                self.asm.fmadd231(form.lanes.log2 == 3, form.lanes.part == Part::Scalar, slow.result, a, b);
+            op => {
+                let (scalar, double) = (form.lanes.part == Part::Scalar, form.lanes.log2 == 3);
+                if op == VecOp::FMulAdd {
+                    self.asm.movaps(slow.result, c);
+                    self.asm.fmadd231(double, scalar, slow.result, a, b);
+                } else {
+                    // 2 - a * b, or half of 3 - a * b: halving is exact where the result is in range.
+                    let (from, half) = if op == VecOp::FRecipStep { (2.0, None) } else { (3.0, Some(0.5)) };
+                    let from = self.pooled(every(double, from));
+                    self.asm.movups_label(slow.result, from);
+                    self.asm.fnmadd231(double, scalar, slow.result, a, b);
+                    if let Some(half) = half {
+                        let half = self.pooled(every(double, half));
+                        self.asm.movups_label(0, half);
+                        self.asm.vex_fp(prefix, 0x59, slow.result, slow.result, 0);
+                    }
+                }
                 self.fp_trim(form, slow.result, slow.result);
                 return;
             }

@@ -3,7 +3,7 @@
 use super::Lower;
 use super::alloc::Loc;
 use super::asm::{Alu, Cc, Shift, reg};
-use super::fp::constant;
+use super::fp::{constant, every};
 use super::fp_cold::Slow;
 use super::vex::*;
 use crate::ir::{Inst, NONE, Op, Ty, Val, VecForm};
@@ -23,16 +23,6 @@ fn host_rounding(imm: u32) -> Option<u8> {
         rounding::PLUS => Some(2),
         rounding::ZERO => Some(TRUNCATE),
         _ => None,
-    }
-}
-
-/// The number in every element.
-fn every(double: bool, x: f64) -> u128 {
-    if double {
-        let x = x.to_bits() as u128;
-        x << 64 | x
-    } else {
-        (0..4).fold(0, |v, _| v << 32 | (x as f32).to_bits() as u128)
     }
 }
 

@@ -21,6 +21,7 @@ mod simd_crypto;
 mod simd_permute;
 mod simd_saturate;
 mod simd_shift;
+mod simd_shift_by;
 mod simd_widen;
 mod vec;
 mod vex;
@@ -131,6 +132,9 @@ const FEW: usize = 6;
 
 /// Vectors that are pinned at most: what is left of XMM2 to XMM15 is for temporaries.
 const VECTORS: usize = 8;
+
+/// Vectors that are pinned at most when temporaries are short.
+const FEW_VECTORS: usize = 2;
 
 /// The bit of sets of pins that stands for the first pinned vector.
 const XPIN: u32 = 16;
@@ -384,7 +388,8 @@ impl Lower {
         }
         self.xpins.clear();
         self.xpinned = 0;
-        for host in (16 - VECTORS as u8..16).rev() {
+        let most = if most > FEW { VECTORS } else { FEW_VECTORS };
+        for host in (16 - most as u8..16).rev() {
             let vectors = &self.vectors;
             // The second word of a vector must not be looked at either.
             let whole = |&w: &usize| vectors[w] > 0 && vectors.get(w + 1).is_none_or(|&high| high >= 0);

@@ -46,6 +46,7 @@ impl Lower {
             || self.simd_arith(s)
             || self.simd_compare(s)
             || self.simd_shift(s)
+            || self.simd_shift_by(s)
             || self.simd_permute(s)
             || self.simd_widen(s)
             || self.simd_reduce(s)
@@ -203,6 +204,46 @@ impl Lower {
             VecOp::AvgUpU if n < 2 => self.plain(s, PAVG[n]),
             VecOp::AvgU | VecOp::AvgS | VecOp::AvgUpS if n < 2 => self.average(s, false),
             VecOp::HalfSubU | VecOp::HalfSubS if n < 2 => self.average(s, true),
+            VecOp::HalfSubU | VecOp::HalfSubS if n == 2 => {
+                // Half of the bits that differ, less those that only the second operand has.
+                let (d, a, b) = self.two(s);
+                let right = if s.op == VecOp::HalfSubS { VShift::Sra } else { VShift::Srl };
+                self.asm.vex(PXOR, 0, a, b);
+                self.asm.vshift(right, 2, 0, 0, 1);
+                self.asm.vex(PANDN, d, a, b);
+                self.asm.vex(PSUB[2], d, 0, d);
+                self.trim(s.l, d);
+            }
+            VecOp::Rbit if n == 0 => {
+                let (d, a) = self.one(s);
+                let t = self.xtemp();
+                self.splat(0, 1, 0x0F);
+                self.asm.vshift(VShift::Srl, 1, 0, a, 4);
+                self.asm.vex(PAND, 0, 0, 1);
+                self.asm.vex(PAND, d, a, 1);
+                self.wide_literal(1, 0xF070_B030_D050_9010_E060_A020_C040_8000);
+                self.asm.vex(PSHUFB, d, 1, d);
+                self.wide_literal(t, 0x0F07_0B03_0D05_0901_0E06_0A02_0C04_0800);
+                self.asm.vex(PSHUFB, 0, t, 0);
+                self.asm.vex(POR, d, d, 0);
+                self.trim(s.l, d);
+            }
+            VecOp::MulPoly if n == 0 => {
+                // From the multiplier's highest bit on: double, and add where it is set.
+                let (d, a, b) = self.two(s);
+                let t = self.xtemp();
+                self.asm.movaps(t, b);
+                self.zero(d);
+                for _ in 0..8 {
+                    self.asm.vex(PADD[0], d, d, d);
+                    self.zero(0);
+                    self.asm.vex(PCMPGT[0], 0, 0, t);
+                    self.asm.vex(PAND, 0, 0, a);
+                    self.asm.vex(PXOR, d, d, 0);
+                    self.asm.vex(PADD[0], t, t, t);
+                }
+                self.trim(s.l, d);
+            }
             VecOp::AvgU | VecOp::AvgS | VecOp::AvgUpU | VecOp::AvgUpS if n == 2 => {
                 // The common bits and half of those that differ, or what either has less that half.
                 let (d, a, b) = self.two(s);

@@ -5,7 +5,7 @@ use super::asm::{Alu, Cc, file};
 use super::simd::Simd;
 use super::vex::*;
 use crate::ir::NONE;
-use lyrebird_cpu::vec::{FpEnv, Part, VecOp};
+use lyrebird_cpu::vec::{FpEnv, Lanes, Part, VecOp};
 
 impl Lower {
     /// Sets the saturation bit if any bit of `x` is set.
@@ -18,7 +18,7 @@ impl Lower {
     }
 
     /// Before an operation that may set the saturation bit.
-    fn before_status(&mut self) {
+    pub(super) fn before_status(&mut self) {
         self.clobber();
         self.evacuate_home(self.config.status, 4, NONE);
         self.unlock();
@@ -112,13 +112,121 @@ impl Lower {
                 self.asm.vex(PXOR, d, d, 0);
                 self.settle_status(s, d);
             }
+            VecOp::SatMulHigh if n == 2 => {
+                self.before_status();
+                let (d, a, b) = self.two(s);
+                let t = self.xtemp();
+                // The even elements, and the odd ones.
+                self.asm.vex(PMULDQ, d, a, b);
+                self.asm.vex1_imm(PSHUFD, 0, a, 0xF5);
+                self.asm.vex1_imm(PSHUFD, t, b, 0xF5);
+                self.asm.vex(PMULDQ, t, 0, t);
+                if s.imm & 1 != 0 {
+                    self.splat(3, 1, 1 << 30);
+                    self.asm.vex(PADD[3], d, d, 1);
+                    self.asm.vex(PADD[3], t, t, 1);
+                }
+                self.asm.vshift(VShift::Srl, 3, d, d, 31);
+                self.asm.vshift(VShift::Sll, 3, t, t, 1);
+                self.asm.vex_imm(PBLENDD, d, d, t, 0b1010);
+                self.squared_minimum(s, d);
+            }
+            VecOp::SatMulWide if matches!(n, 1 | 2) && s.l.part != Part::Scalar => {
+                self.before_status();
+                let (d, a, b) = self.two(s);
+                self.product(s, true, s.imm & 1 != 0, d, a, b);
+                self.asm.vex(PADD[n + 1], d, d, d);
+                self.squared_minimum(Simd { l: Lanes::full(n as u32 + 1), ..s }, d);
+            }
+            VecOp::SatNeg | VecOp::SatAbs if n < 3 || s.op == VecOp::SatNeg => {
+                self.before_status();
+                let (d, a) = self.one(s);
+                if s.op == VecOp::SatNeg {
+                    self.zero(0);
+                    self.asm.vex(PSUB[n], d, 0, a);
+                } else {
+                    self.asm.vex1(PABS[n], d, a);
+                }
+                // Only the minimum stays what it is.
+                self.squared_minimum(s, d);
+            }
+            VecOp::SatAddSU | VecOp::SatAddUS if n < 2 => {
+                // Flipped sign bits make the sum one of the host's.
+                self.before_status();
+                let (d, a, b) = self.two(s);
+                let add = if s.op == VecOp::SatAddSU { PADDUS[n] } else { PADDS[n] };
+                self.splat(n, 1, 0x80 << (8 * n));
+                self.asm.vex(PXOR, 0, a, 1);
+                self.asm.vex(add, d, 0, b);
+                self.asm.vex(PADD[n], 0, 0, b);
+                self.asm.vex(PXOR, 0, 0, d);
+                self.asm.vex(PXOR, d, d, 1);
+                self.settle_status(s, d);
+            }
+            VecOp::SatAddS | VecOp::SatSubS if n == 3 => {
+                // As for 32 bits.
+                self.before_status();
+                let (d, a, b) = self.two(s);
+                let t = self.xtemp();
+                let add = s.op == VecOp::SatAddS;
+                self.asm.vex(if add { PADD[3] } else { PSUB[3] }, d, a, b);
+                self.asm.vex(PXOR, 0, a, d);
+                self.asm.vex(PXOR, 1, b, if add { d } else { a });
+                self.asm.vex(PAND, 1, 0, 1);
+                self.zero(0);
+                self.asm.vex(PCMPGT[3], 0, 0, 1);
+                self.zero(t);
+                self.asm.vex(PCMPGT[3], t, t, a);
+                self.splat(3, 1, i64::MAX as u64);
+                self.asm.vex(PXOR, t, t, 1);
+                self.asm.vex_imm(BLENDVPD, d, d, t, 0);
+                self.settle_status(s, d);
+            }
+            VecOp::SatAddU | VecOp::SatSubU if n == 3 => {
+                // With flipped sign bits: the sum is below an operand, or the first operand below the second.
+                self.before_status();
+                let (d, a, b) = self.two(s);
+                let t = self.xtemp();
+                let add = s.op == VecOp::SatAddU;
+                self.asm.vex(if add { PADD[3] } else { PSUB[3] }, d, a, b);
+                self.splat(3, 1, 1 << 63);
+                self.asm.vex(PXOR, t, if add { d } else { a }, 1);
+                self.asm.vex(PXOR, 0, if add { a } else { b }, 1);
+                self.asm.vex(PCMPGT[3], 0, 0, t);
+                if add {
+                    self.asm.vex(POR, d, d, 0);
+                } else {
+                    self.asm.vex(PANDN, d, 0, d);
+                }
+                self.settle_status(s, d);
+            }
+            VecOp::SatNarrowS | VecOp::SatNarrowU
+                if n == 2 && s.l.part != Part::Scalar && self.config.avx512 =>
+            {
+                self.before_status();
+                let (d, a) = self.one(s);
+                let signed = s.op == VecOp::SatNarrowS;
+                // VPMOVSQD, VPMOVUSQD
+                self.asm.evex((2, 0xF3, false), if signed { 0x25 } else { 0x15 }, a, 0, d);
+                self.asm.vex1(if signed { PMOVSX[2] } else { PMOVZX[2] }, 0, d);
+                self.asm.vex(PXOR, 0, 0, a);
+                self.saturated(0);
+            }
             _ => return false,
         }
         true
     }
 
+    /// Where the result is the minimum, which only saturation makes it, it becomes the maximum.
+    fn squared_minimum(&mut self, s: Simd, d: u8) {
+        self.splat(s.log2(), 1, 0x80 << (8 * ((1 << s.l.log2) - 1)));
+        self.asm.vex(PCMPEQ[s.log2()], 0, d, 1);
+        self.asm.vex(PXOR, d, d, 0);
+        self.settle_status(s, d);
+    }
+
     /// Takes the arrangement's part of the result `d` and of what says that elements saturated, XMM0.
-    fn settle_status(&mut self, s: Simd, d: u8) {
+    pub(super) fn settle_status(&mut self, s: Simd, d: u8) {
         self.trim(s.l, d);
         self.trim(s.l, 0);
         self.saturated(0);

@@ -54,7 +54,6 @@ impl Lower {
                 self.asm.vex(PSUB[s.log2()], d, d, t);
                 self.trim(s.l, d);
             }
-            VecOp::ShiftU | VecOp::ShiftS if log2 >= 2 => self.shift_variable(s),
             _ => return false,
         }
         true
@@ -63,39 +62,6 @@ impl Lower {
     fn shift_const(&mut self, s: Simd, op: VShift) {
         let (d, a) = self.one(s);
         self.shift_by(op, s.l.log2, d, a, s.imm);
-        self.trim(s.l, d);
-    }
-
-    /// Shifts by the signed low byte of each element: both ways, each giving nothing where the count is for the other.
-    fn shift_variable(&mut self, s: Simd) {
-        let (d, a, b) = self.two(s);
-        let n = s.log2();
-        let t = self.xtemp();
-        let k = n - 2;
-        self.splat(n, 1, 0xFF);
-        self.asm.vex(PAND, t, b, 1);
-        self.asm.vex(PSLLV[k], d, a, t);
-        self.zero(0);
-        self.asm.vex(PSUB[n], 0, 0, b);
-        self.asm.vex(PAND, 0, 0, 1);
-        if s.op == VecOp::ShiftU {
-            self.asm.vex(PSRLV[k], 0, a, 0);
-            self.asm.vex(POR, d, d, 0);
-        } else {
-            // Counts are at most 128 and shift by the sign from the width on; the byte's sign selects.
-            let (bits, blend) = if n == 2 { (24, BLENDVPS) } else { (56, BLENDVPD) };
-            if n == 2 {
-                self.asm.vex(PSRAVD, 0, a, 0);
-            } else {
-                self.zero(1);
-                self.asm.vex(PCMPGT[3], 1, 1, a);
-                self.asm.vex(PXOR, t, a, 1);
-                self.asm.vex(PSRLV[1], 0, t, 0);
-                self.asm.vex(PXOR, 0, 0, 1);
-            }
-            self.asm.vshift(VShift::Sll, n as u8, 1, b, bits);
-            self.asm.vex_imm(blend, d, d, 0, 1 << 4);
-        }
         self.trim(s.l, d);
     }
 }

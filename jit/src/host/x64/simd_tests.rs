@@ -168,7 +168,12 @@ fn native_forms_do_what_their_operations_mean() {
         return;
     }
     let (mut bench, mut random, mut tested) = (Bench::new(), Random(0x1234_5678_9ABC_DEF1), 0);
-    for form in forms() {
+    let wide = Config::default().for_host().avx512;
+    for (form, avx512) in forms().flat_map(|f| [(f, false), (f, true)]) {
+        if avx512 && !wide {
+            continue;
+        }
+        bench.avx512 = avx512;
         let (code, native) = bench.compile(&[form]);
         if !native {
             continue;
@@ -188,7 +193,7 @@ fn native_forms_do_what_their_operations_mean() {
             assert_eq!(status, env.status, "status of {form:?} of {v:x?}");
         }
     }
-    assert!(tested > 500, "{tested} forms");
+    assert!(tested > 1200, "{tested} forms");
 }
 
 #[test]
@@ -271,8 +276,7 @@ fn floating_point_is_bit_exact_and_so_is_its_status() {
     if !std::arch::is_x86_feature_detected!("avx2") || !std::arch::is_x86_feature_detected!("fma") {
         return;
     }
-    let wide =
-        std::arch::is_x86_feature_detected!("avx512dq") && std::arch::is_x86_feature_detected!("avx512vl");
+    let wide = Config::default().for_host().avx512;
     let (mut bench, mut random) = (Bench::new(), Random(0x0FED_CBA9_8765_4321));
     let kinds =
         [(false, false, 0), (true, false, 0), (true, true, 0), (true, true, FZ), (true, true, FZ | DN)];

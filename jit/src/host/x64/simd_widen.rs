@@ -23,6 +23,22 @@ impl Lower {
                 let list = if s.op == VecOp::ExtendU { PMOVZX } else { PMOVSX };
                 self.asm.vex1(list[n], d, a);
             }
+            VecOp::MulWidePoly if n == 0 && !scalar => {
+                let (d, a, b) = self.two(s);
+                let (t, u) = (self.xtemp(), self.xtemp());
+                let list = if high { PUNPCKH } else { PUNPCKL };
+                self.zero(0);
+                self.asm.vex(list[0], t, a, 0);
+                self.asm.vex(list[0], u, 0, b);
+                self.zero(d);
+                for _ in 0..8 {
+                    self.asm.vex(PADD[1], d, d, d);
+                    self.asm.vshift(VShift::Sra, 1, 0, u, 15);
+                    self.asm.vex(PAND, 0, 0, t);
+                    self.asm.vex(PXOR, d, d, 0);
+                    self.asm.vex(PADD[1], u, u, u);
+                }
+            }
             VecOp::MulWideU | VecOp::MulWideS if n < 3 && !scalar => self.mul_wide(s, high),
             VecOp::Narrow if n < 3 && !scalar => {
                 let (d, a) = self.one(s);
@@ -48,7 +64,11 @@ impl Lower {
 
     fn mul_wide(&mut self, s: Simd, high: bool) {
         let (d, a, b) = self.two(s);
-        let signed = s.op == VecOp::MulWideS;
+        self.product(s, s.op != VecOp::MulWideU, high, d, a, b);
+    }
+
+    /// `d` = the products of the elements in the low or high halves of `a` and `b`, with twice their size.
+    pub(super) fn product(&mut self, s: Simd, signed: bool, high: bool, d: u8, a: u8, b: u8) {
         match s.l.log2 {
             0 => {
                 let extend = if signed { PMOVSX[0] } else { PMOVZX[0] };
@@ -98,6 +118,9 @@ impl Lower {
             VecOp::MinUV if n < 3 => self.fold(s, PMINU[n]),
             VecOp::MaxUV if n < 3 => self.fold(s, PMAXU[n]),
             VecOp::DotS | VecOp::DotU | VecOp::DotUS if n == 2 => self.dot(s),
+            VecOp::MatrixS | VecOp::MatrixU | VecOp::MatrixUS if n == 2 && s.l.part == Part::Full => {
+                self.matrix(s);
+            }
             _ => return false,
         }
         true
@@ -136,5 +159,29 @@ impl Lower {
         self.asm.vex(PADD[2], d, d, 0);
         self.asm.vex(PADD[2], d, d, c);
         self.trim(s.l, d);
+    }
+
+    /// The four products of rows with columns, of 16-bit elements, whose pairs the host adds exactly.
+    fn matrix(&mut self, s: Simd) {
+        let (d, a, b, c) = self.three(s);
+        let (t, u, v) = (self.xtemp(), self.xtemp(), self.xtemp());
+        let rows = if s.op == VecOp::MatrixS { PMOVSX[0] } else { PMOVZX[0] };
+        let columns = if s.op == VecOp::MatrixU { PMOVZX[0] } else { PMOVSX[0] };
+        self.asm.vex1(columns, t, b);
+        self.asm.vex1_imm(PSHUFD, u, b, 0xEE);
+        self.asm.vex1(columns, u, u);
+        for (row, to) in [(0, d), (1, v)] {
+            if row == 0 {
+                self.asm.vex1(rows, to, a);
+            } else {
+                self.asm.vex1_imm(PSHUFD, to, a, 0xEE);
+                self.asm.vex1(rows, to, to);
+            }
+            self.asm.vex(PMADDWD, 0, to, t);
+            self.asm.vex(PMADDWD, 1, to, u);
+            self.asm.vex(PHADDD, to, 0, 1);
+        }
+        self.asm.vex(PHADDD, d, d, v);
+        self.asm.vex(PADD[2], d, d, c);
     }
 }

@@ -39,7 +39,7 @@ names! {
     BLENDVPS = m3(0x4A); BLENDVPD = m3(0x4B); SHUFPS = Vex { map: 1 | 0x80, opcode: 0xC6, w: false };
     PTEST = m2(0x17); INSERTPS = m3(0x21); PCLMULQDQ = m3(0x44);
     AESENC = m2(0xDC); AESENCLAST = m2(0xDD); AESDEC = m2(0xDE); AESDECLAST = m2(0xDF); AESIMC = m2(0xDB);
-    PSRAVD = m2(0x46);
+    PSRAVD = m2(0x46); PHADDD = m2(0x02);
     ROUNDPS = m3(0x08); ROUNDPD = m3(0x09); ROUNDSS = m3(0x0A); ROUNDSD = m3(0x0B);
 }
 
