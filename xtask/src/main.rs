@@ -5,6 +5,7 @@ mod boots;
 mod checks;
 mod console;
 mod cpio;
+mod facts;
 mod footprint;
 mod guests;
 mod monitor;
@@ -42,6 +43,8 @@ enum Command {
     Stress(stress::Args),
     /// Fail if a source file is longer than the house allows.
     Sizes,
+    /// Fail if the documentation does not list the unsafe code and the dependencies that there are.
+    Facts,
     /// Do what the continuous integration does: format, sizes, lints, documentation, tests.
     Check,
     /// Record what instructions do, for tests/vectors.
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Footprint(args) => footprint::run(&args),
         Command::Stress(args) => stress::run(&args),
         Command::Sizes => sizes::run(),
+        Command::Facts => facts::run(),
         Command::Check => check(),
         Command::Vectors(args) => vectors::run(&args),
     };

@@ -39,7 +39,7 @@ pub fn run() -> Result<()> {
 }
 
 /// Every Rust file below `folder`, build directories and hidden ones left out.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+pub fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
