@@ -31,6 +31,9 @@ pub struct Args {
     /// Processor models.
     #[arg(long, value_delimiter = ',', default_value = "cortex-a53,cortex-a72,max")]
     models: Vec<String>,
+    /// How often each is booted.
+    #[arg(long, default_value_t = 1)]
+    times: usize,
 }
 
 /// One boot.
@@ -85,7 +88,9 @@ fn cases(args: &Args) -> Vec<Case<'_>> {
                 for &gic in &args.gics {
                     for &cpus in &args.smp {
                         let of = |model| Case { kernel, medium, engine, gic, cpus, model };
-                        cases.extend(args.models.iter().map(|model| of(model.as_str())));
+                        for model in &args.models {
+                            cases.extend((0..args.times).map(|_| of(model.as_str())));
+                        }
                     }
                 }
             }
