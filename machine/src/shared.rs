@@ -323,3 +323,38 @@ impl Drop for Hold<'_> {
         self.0.kick();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mail_for_who_is_off_is_bounded() {
+        let shared = Shared::new(2, false);
+        let gate = &shared.gates[1];
+        for page in 0..1000 {
+            gate.send(Forget::Pages(page << 12, 1));
+        }
+        let mail: Vec<_> = gate.mail.lock().drain(..).collect();
+        assert!(mail.len() <= MAIL);
+        assert!(matches!(mail[0], Forget::All), "what did not fit is forgotten with everything else");
+        assert!(gate.attention.bits() & Attention::MAIL != 0);
+    }
+
+    #[test]
+    fn turns_go_round_among_those_who_are_ready() {
+        let shared = Shared::new(3, true);
+        shared.set_status(Status::Running);
+        for cpu in [0, 2] {
+            *shared.gates[cpu].power.lock() = Power::On;
+        }
+        let state = || shared.state.lock();
+        assert!(shared.admit(0));
+        assert!(!shared.has_turn(2, &state()), "processor 0 is inside");
+        shared.leave(0, false);
+        assert!(shared.has_turn(2, &state()) && !shared.has_turn(0, &state()), "processor 1 is off");
+        assert!(shared.admit(2));
+        shared.leave(2, true);
+        assert!(shared.has_turn(0, &state()) && !shared.has_turn(2, &state()));
+    }
+}

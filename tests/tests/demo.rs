@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use lyrebird_machine::config::{
     Accel, Board, Boot, Config, CpuConfig, EngineKind, GicVersion, Smp, VirtBoard,
 };
-use lyrebird_machine::control::Shutdown;
+use lyrebird_machine::control::{Control, Event, Shutdown, Status};
 use lyrebird_roms::{DEMO_CHECKSUMS, demo_arm64};
 use lyrebird_tests::guest::Guest;
 use std::path::PathBuf;
@@ -136,4 +136,27 @@ fn compiled_code_on_every_machine() -> Result<()> {
 #[test]
 fn compiled_code_works() -> Result<()> {
     works(EngineKind::Jit, "jit")
+}
+
+/// With `-no-shutdown` the end is a stop that only a reset undoes; the machine then waits at its beginning.
+#[test]
+fn a_reset_revives_what_is_off() -> Result<()> {
+    let config = config(kernel("revived")?, EngineKind::Jit, "max", GicVersion::V3, 2);
+    let guest = Guest::start(Config { no_shutdown: true, ..config })?;
+    guest.wait_for(PROMPT, LIMIT)?;
+    let (control, events) = (guest.control(), guest.control().subscribe());
+    let hear = |wanted: Event| -> Result<()> {
+        while events.recv_timeout(LIMIT).with_context(|| format!("not heard: {wanted:?}"))? != wanted {}
+        Ok(())
+    };
+    guest.type_text("off\r")?;
+    hear(Event::Shutdown(Shutdown::PowerOff))?;
+    ensure!(control.status() == Status::Shutdown(Shutdown::PowerOff));
+    ensure!(control.resume().is_err(), "it goes on though it is off");
+    control.reset();
+    hear(Event::Reset)?;
+    ensure!(control.status() == Status::Prelaunch);
+    control.resume()?;
+    guest.wait_for(PROMPT, LIMIT)?;
+    Ok(())
 }
