@@ -36,17 +36,22 @@ pub struct Access {
     pub release: bool,
     /// Permissions are those of the unprivileged level (LDTR, STTR).
     pub unprivileged: bool,
+    /// A store-exclusive: its faults are a store's, even where a load would fault, too.
+    pub exclusive: bool,
 }
 
 impl Access {
     /// A plain access.
-    pub const PLAIN: Access = Access { aligned: false, acquire: false, release: false, unprivileged: false };
+    pub const PLAIN: Access =
+        Access { aligned: false, acquire: false, release: false, unprivileged: false, exclusive: false };
     /// An atomic or exclusive access without ordering: aligned.
     pub const ATOMIC: Access = Access { aligned: true, ..Access::PLAIN };
     /// Load-acquire.
     pub const ACQUIRE: Access = Access { acquire: true, ..Access::ATOMIC };
     /// Store-release.
     pub const RELEASE: Access = Access { release: true, ..Access::ATOMIC };
+    /// A store-exclusive in helpers, which order everything.
+    pub const EXCLUSIVE: Access = Access { exclusive: true, ..Access::RELEASE };
     /// An access with unprivileged permissions.
     pub const USER: Access = Access { unprivileged: true, ..Access::PLAIN };
 }

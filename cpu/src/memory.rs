@@ -215,6 +215,24 @@ impl<A: Arch> Core<A> {
         }
     }
 
+    /// Whether an atomic access is permitted. What a load would fault on, too, is reported as a load's fault.
+    ///
+    /// # Errors
+    /// When the access faults.
+    pub fn atomic_check(&mut self, k: Access, at: u64, size: u64) -> Result<(), Raised> {
+        if at & (size - 1) != 0 {
+            return Err(A::misaligned(self, at, if k.exclusive { Want::Write } else { Want::Read }));
+        }
+        if !k.exclusive {
+            A::translate(self, at, Want::Read, k.unprivileged)?;
+        }
+        A::translate(self, at, Want::Write, k.unprivileged)?;
+        if A::guarded(self.mode) {
+            A::access(self, at, size, [!k.exclusive, true], k.unprivileged)?;
+        }
+        Ok(())
+    }
+
     /// Finds the RAM offset for an atomic access and notes the store; `None` for devices, which get plain accesses.
     ///
     /// # Errors
@@ -224,11 +242,8 @@ impl<A: Arch> Core<A> {
         if e.write == at & (PAGE_MASK | (size - 1)) {
             return Ok(Some(at.wrapping_add(e.addend).wrapping_sub(self.ram.host_base())));
         }
+        self.atomic_check(k, at, size)?;
         let k = Access { aligned: true, ..k };
-        if A::guarded(self.mode) && at & (size - 1) == 0 {
-            A::translate(self, at, Want::Write, k.unprivileged)?;
-            A::access(self, at, size, [true, true], k.unprivileged)?;
-        }
         Ok(match self.place(at, size, k, Want::Write)? {
             Place::Ram(ram) => {
                 self.stored(ram, size);

@@ -73,7 +73,7 @@ pub(crate) extern "sysv64" fn atomic<A: Guest>(core: &mut Core<A>, _: u64) -> u6
     let site = Site::unpack(core.reg(words::SITE) as u32);
     let (at, size) = (core.reg(words::ADDRESS), 1u64 << site.log2);
     let k = Access { aligned: true, ..access(site.access) };
-    match core.store_hits_code(at, size, size, k) {
+    match core.atomic_check(k, at, size).and_then(|()| core.store_hits_code(at, size, size, k)) {
         Ok(true) => return Why::Interpret as u64,
         Ok(false) => {}
         Err(Raised) => return Why::Fault as u64,

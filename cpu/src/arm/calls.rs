@@ -1,7 +1,8 @@
 //! Helpers of system instructions that reach the board: waiting, firmware calls, semihosting, interrupt masks.
 
 use super::emit::UNDEFINED;
-use super::{Arm64, state};
+use super::exception::{class, esr};
+use super::{Arm64, context, state, sysreg as sr};
 use crate::core::{Attention, Core, Raised};
 use crate::emit::{Effects, Helper};
 
@@ -15,7 +16,13 @@ pub static FIRMWARE: Helper<Arm64> = Helper { name: "firmware_call", effects: Ef
 pub static HALT: Helper<Arm64> = Helper { name: "halt", effects: Effects::ENDS, run: halt };
 
 fn wait(core: &mut Core<Arm64>, _: u64, _: u64, _: u64) -> Result<u64, Raised> {
-    core.halted = core.attention.bits() & (Attention::IRQ | Attention::FIQ) == 0;
+    let pending = core.attention.bits() & (Attention::IRQ | Attention::FIQ) != 0;
+    // SCTLR_EL1.nTWI keeps EL0 from waiting: EC 0x01, CV, COND 0b1110, TI 0 (DDI 0487 D17.2.37). WFE never waits.
+    let user = core.reg(state::MODE) >> 2 & 3 == 0;
+    if user && !pending && core.reg(sr::SCTLR_EL1) & context::sctlr::NTWI == 0 {
+        return Err(core.raise_now(esr(class::WFX, 1 << 24 | 0xE << 20), 0));
+    }
+    core.halted = !pending;
     Ok(0)
 }
 

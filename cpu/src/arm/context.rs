@@ -28,6 +28,8 @@ pub mod sctlr {
     pub const ENDA: u64 = 1 << 27;
     pub const ENIB: u64 = 1 << 30;
     pub const ENIA: u64 = 1 << 31;
+    pub const BT0: u64 = 1 << 35;
+    pub const BT1: u64 = 1 << 36;
     pub const DSSBS: u64 = 1 << 44;
 }
 

@@ -194,9 +194,9 @@ fn leave(core: &mut Core<Arm64>, to: u64, _: u64, _: u64) -> Result<u64, Raised>
             p &= !(1 << bit);
         }
     }
-    if core.features & feat::BTI == 0 {
-        p &= !pstate::BTYPE;
-    }
+    // The first instruction clears BTYPE, so it is looked at here.
+    let btype = if core.features & feat::BTI != 0 { u64::from((p & pstate::BTYPE) >> 10) } else { 0 };
+    p &= !pstate::BTYPE;
     if !legal {
         p |= 1 << pstate::IL;
     }
@@ -208,7 +208,7 @@ fn leave(core: &mut Core<Arm64>, to: u64, _: u64, _: u64) -> Result<u64, Raised>
     log::debug!(target: "int", "cpu {} returns to {to:#x} with pstate {saved:#x}", core.index);
     context::set_mode(core, m);
     core.set_pc(to);
-    Ok(0)
+    if btype != 0 { landed(core, to, btype) } else { Ok(0) }
 }
 
 /// A branch by register where guarded pages are in use: arguments are the target and the BTYPE it leaves. If the
@@ -219,13 +219,20 @@ pub static GUARDED_BRANCH: Helper<Arm64> =
 
 fn guarded_branch(core: &mut Core<Arm64>, to: u64, btype: u64, _: u64) -> Result<u64, Raised> {
     core.set_pc(to);
+    landed(core, to, btype)
+}
+
+/// Looks at where a branch of a type, or an exception return with one in SPSR.BTYPE, has led.
+fn landed(core: &mut Core<Arm64>, to: u64, btype: u64) -> Result<u64, Raised> {
     if to & 3 != 0 {
         return Ok(0);
     }
     // A target that cannot be fetched faults when it is fetched.
     let Ok(ram) = core.fetch(to) else { return Ok(0) };
     let Ok(word) = core.ram.read::<u32>(ram) else { return Ok(0) };
-    if core.arch.guarded_pages.contains(&(to & PAGE_MASK)) && !is_landing(word, btype) {
+    // BT0 and BT1: PACIASP and PACIBSP are no landing for jumps.
+    let strict = if core.reg(state::MODE) >> 2 & 3 == 0 { sctlr::BT0 } else { sctlr::BT1 };
+    if core.arch.guarded_page && !is_landing(word, btype, core.reg(sr::SCTLR_EL1) & strict != 0) {
         let p = core.reg(state::PSTATE) & !pstate::BTYPE;
         core.set(state::PSTATE, p | (btype as u32) << 10);
         return Err(core.raise_now(esr(class::BTI, btype), 0));
@@ -234,10 +241,10 @@ fn guarded_branch(core: &mut Core<Arm64>, to: u64, btype: u64, _: u64) -> Result
 }
 
 /// Whether an instruction accepts a branch of a type (DDI 0487 D8.4.6): BTI with a matching target, PACIASP and
-/// PACIBSP for calls and jumps through X16 and X17, BRK and HLT always.
-fn is_landing(word: u32, btype: u64) -> bool {
+/// PACIBSP for calls and jumps through X16 and X17, and for others unless `strict`, BRK and HLT always.
+fn is_landing(word: u32, btype: u64, strict: bool) -> bool {
     match word {
-        0xD503_233F | 0xD503_237F => btype != 3,
+        0xD503_233F | 0xD503_237F => btype != 3 || !strict,
         0xD503_245F => btype != 3,
         0xD503_249F => btype != 2,
         0xD503_24DF => true,

@@ -152,7 +152,7 @@ fn store(core: &mut Core<Arm64>, at: u64, size: u64, low: u64) -> Result<u64, Ra
     let mask = if bits == 128 { u128::MAX } else { (1 << bits) - 1 };
     let seen = join(core.reg(state::EXCL_LOW), core.reg(state::EXCL_HIGH)) & mask;
     let new = join(low, core.reg(state::EXCL_NEW_HIGH));
-    let swap = |core: &mut Core<Arm64>| compare_and_swap(core, at, size, seen, new, Access::RELEASE);
+    let swap = |core: &mut Core<Arm64>| compare_and_swap(core, at, size, seen, new, Access::EXCLUSIVE);
     let done = if core.arch.smp {
         let versions = std::sync::Arc::clone(&core.arch.versions);
         versions.hold(at, core.reg(state::EXCL_VERSION), || swap(core))

@@ -97,7 +97,8 @@ features! {
     I8MM "I8MM";
     /// BFloat16.
     BF16 "BF16";
-    /// CSV3: speculation does not leak across privilege, so that kernels need no page-table isolation.
+    /// CSV2 and CSV3: speculation leaks neither between contexts nor across privilege, so that kernels need no branch
+    /// predictor maintenance and no page-table isolation.
     CSV3 "CSV3";
     /// 52-bit virtual addresses with 64K granule.
     LVA "LVA";

@@ -27,7 +27,6 @@ use crate::core::{Arch, Core, Mapping, Raised, Want};
 use crate::emit::{Cx, Exec};
 use crate::slot::Slot;
 use crate::width::{W32, W64};
-use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The generic timers of a processor.
@@ -111,8 +110,8 @@ pub struct Arm64 {
     pub spaces: context::Spaces,
     /// Guarded pages have been executed.
     pub guarded: bool,
-    /// Which, by virtual address.
-    pub guarded_pages: HashSet<u64>,
+    /// The page that was last translated for execution is guarded.
+    pub guarded_page: bool,
     /// Exceptions in a row that their vector's own first instruction took to the same vector: see
     /// [`exception::FOR_EVER`].
     pub stuck: u32,
@@ -128,7 +127,7 @@ impl Arm64 {
             asid: 0,
             spaces: context::Spaces::default(),
             guarded: false,
-            guarded_pages: HashSet::new(),
+            guarded_page: false,
             stuck: 0,
         }
     }

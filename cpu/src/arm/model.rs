@@ -12,6 +12,8 @@ pub struct Model {
     pub midr: u64,
     /// Feature bits.
     pub features: u64,
+    /// ID_AA64MMFR0_EL1.PARange: the size of physical addresses.
+    pub pa_range: u64,
 }
 
 const V8_0: u64 = f::FP | f::AES | f::PMULL | f::SHA1 | f::SHA256 | f::CRC32 | f::PMUV3 | f::ASID16;
@@ -56,12 +58,12 @@ const MAX: u64 = V8_2
 
 /// All models.
 pub static MODELS: &[Model] = &[
-    Model { name: "cortex-a53", midr: 0x410F_D034, features: V8_0 },
-    Model { name: "cortex-a57", midr: 0x411F_D070, features: V8_0 },
-    Model { name: "cortex-a72", midr: 0x410F_D083, features: V8_0 },
-    Model { name: "cortex-a76", midr: 0x414F_D0B1, features: V8_2 },
-    Model { name: "neoverse-n1", midr: 0x414F_D0C1, features: V8_2 },
-    Model { name: "max", midr: 0x000F_0510, features: MAX },
+    Model { name: "cortex-a53", midr: 0x410F_D034, features: V8_0, pa_range: 2 },
+    Model { name: "cortex-a57", midr: 0x411F_D070, features: V8_0, pa_range: 4 },
+    Model { name: "cortex-a72", midr: 0x410F_D083, features: V8_0, pa_range: 4 },
+    Model { name: "cortex-a76", midr: 0x414F_D0B1, features: V8_2, pa_range: 2 },
+    Model { name: "neoverse-n1", midr: 0x414F_D0C1, features: V8_2, pa_range: 5 },
+    Model { name: "max", midr: 0x000F_0510, features: MAX, pa_range: 5 },
 ];
 
 /// The model of that name.
@@ -75,6 +77,7 @@ pub fn reset(core: &mut Core<Arm64>, model: &Model, gicv3: bool) {
     *core.file.words_mut() = [0; crate::slot::WORDS];
     core.features = model.features;
     core.halted = false;
+    (core.arch.guarded, core.arch.guarded_page) = (false, false);
     identify(core, model, gicv3);
     core.set(state::EXCL_ADDR, state::NO_MONITOR);
     core.set(state::PSTATE, super::regs::pstate::DAIF);
@@ -97,6 +100,7 @@ fn identify(core: &mut Core<Arm64>, model: &Model, gicv3: bool) {
         | has(f::FP16, 0x11, 16)
         | if gicv3 { 1 << 24 } else { 0 }
         | has(f::DIT, 1, 48)
+        | has(f::CSV3, 1, 56)
         | has(f::CSV3, 1, 60);
     core.set(sr::ID_AA64PFR0_EL1, pfr0);
     core.set(sr::ID_AA64PFR1_EL1, has(f::BTI, 1, 0) | has(f::SSBS, 2, 4));
@@ -151,8 +155,8 @@ fn identify(core: &mut Core<Arm64>, model: &Model, gicv3: bool) {
         + has(f::I8MM, 1, 52);
     core.set(sr::ID_AA64ISAR1_EL1, isar1);
     core.set(sr::ID_AA64ISAR2_EL1, has(f::WFXT, 2, 0));
-    // 44-bit physical addresses; 16K and 64K granules.
-    core.set(sr::ID_AA64MMFR0_EL1, 4 | has(f::ASID16, 2, 4) | 1 << 8 | 1 << 20);
+    // Both byte orders; 4K and 64K granules, and 16K on the later processors.
+    core.set(sr::ID_AA64MMFR0_EL1, model.pa_range | has(f::ASID16, 2, 4) | 1 << 8 | has(f::LSE, 1, 20));
     let mmfr1 = has(f::HAF, 1, 0) + has(f::HDBS, 1, 0) + has(f::PAN, 1, 20) + has(f::PAN2, 1, 20);
     core.set(sr::ID_AA64MMFR1_EL1, mmfr1);
     core.set(sr::ID_AA64MMFR2_EL1, has(f::UAO, 1, 4) | has(f::LSE2, 1, 32) | has(f::E0PD, 1, 60));

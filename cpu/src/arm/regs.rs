@@ -103,6 +103,11 @@ helpers! {
         // One level of 32 KiB, 64-byte lines, 4 ways; then 1 MiB, 16 ways. Operating systems only report them.
         Ok(match core.reg(sr::CSSELR_EL1) { 0 | 1 => 127 << 13 | 3 << 3 | 2, 2 => 1023 << 13 | 15 << 3 | 2, _ => 0 })
     };
+    ZERO_BLOCK READ |core, v| {
+        // DZP: DC ZVA is prohibited here.
+        let closed = core.reg(state::MODE) >> 2 & 3 == 0 && core.reg(sr::SCTLR_EL1) & context::sctlr::DZE == 0;
+        Ok(core.reg(sr::DCZID_EL0) | (closed as u64) << 4)
+    };
     SCTLR ENDS |core, v| {
         let changed = core.reg(sr::SCTLR_EL1) ^ v;
         core.set(sr::SCTLR_EL1, v);

@@ -164,7 +164,7 @@ sysregs! {
     CCSIDR_EL1       3 1 0 0 0 No, Call(&regs::CACHE_SIZE), NoAccess;
     CSSELR_EL1       3 2 0 0 0 No, Word, Masked(0xF);
     CTR_EL0          3 3 0 0 1 Asked(Gate::CacheType), Word, NoAccess;
-    DCZID_EL0        3 3 0 0 7 Read, Word, NoAccess;
+    DCZID_EL0        3 3 0 0 7 Read, Call(&regs::ZERO_BLOCK), NoAccess;
     // ---- control ----
     SCTLR_EL1        3 0 1 0 0 No, Word, Sync(&regs::SCTLR);
     ACTLR_EL1        3 0 1 0 1 No, Word, Word;

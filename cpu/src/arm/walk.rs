@@ -36,6 +36,13 @@ struct Regime {
     ttbr: u64,
     size: u64,
     granule: u32,
+    /// Bits of physical addresses: what TCR_EL1.IPS admits, at most what the processor has.
+    physical: u32,
+}
+
+/// Bits of physical addresses by the encoding of TCR_EL1.IPS and ID_AA64MMFR0_EL1.PARange, without 52-bit ones.
+fn sizes(encoding: u64) -> u32 {
+    [32, 36, 40, 42, 44, 48, 48, 48][encoding as usize & 7]
 }
 
 /// Whether `va` carries a tag byte that is ignored: for data always by TBI, for code only if TBID is clear.
@@ -75,7 +82,12 @@ fn regime(core: &Core<Arm64>, va: u64, el: u32) -> Result<Regime, u64> {
     if top != 0 || disabled != 0 || e0pd {
         return Err(status::TRANSLATION);
     }
-    Ok(Regime { ttbr: core.reg(ttbr), size, granule })
+    let physical = sizes(tcr >> 32).min(sizes(core.reg(sr::ID_AA64MMFR0_EL1)));
+    let ttbr = core.reg(ttbr);
+    if ttbr & 0x0000_FFFF_FFFF_FFFE & !((1 << physical) - 1) != 0 {
+        return Err(status::ADDRESS_SIZE);
+    }
+    Ok(Regime { ttbr, size, granule, physical })
 }
 
 /// Walks the tables, telling each descriptor to `told`.
@@ -96,6 +108,10 @@ fn walk(core: &Core<Arm64>, va: u64, r: &Regime, told: &mut dyn FnMut(u64, u64, 
         let descriptor = read(core, at).ok_or(status::EXTERNAL_ON_WALK + level)?;
         told(level, at, descriptor);
         let block = descriptor & 3 == 1 && block_allowed(r.granule, level);
+        let leads = block || descriptor & 3 == 3;
+        if leads && descriptor & 0x0000_FFFF_FFFF_F000 >> r.physical << r.physical != 0 {
+            return Err(status::ADDRESS_SIZE + level);
+        }
         if block || (level == 3 && descriptor & 3 == 3) {
             let mask = (1u64 << shift) - 1;
             let pa = descriptor & 0x0000_FFFF_FFFF_F000 & !mask | va & mask & PAGE_MASK;
@@ -329,7 +345,8 @@ fn lookup_told(
     let tcr = core.reg(sr::TCR_EL1);
     if core.reg(sr::SCTLR_EL1) & context::sctlr::M == 0 {
         let pa = untag(tcr, va, want);
-        if pa >> 48 != 0 {
+        core.arch.guarded_page &= want != Want::Exec;
+        if pa >> sizes(core.reg(sr::ID_AA64MMFR0_EL1)) != 0 {
             return Err(status::ADDRESS_SIZE);
         }
         // With the MMU off data is Device-nGnRnE; unaligned accesses are let through all the same, as most
@@ -340,9 +357,6 @@ fn lookup_told(
     loop {
         let r = regime(core, address, if user { 0 } else { 1 })?;
         let mut leaf = walk(core, address, &r, told)?;
-        if leaf.pa >> 48 != 0 {
-            return Err(status::ADDRESS_SIZE + leaf.level);
-        }
         let hardware_access = core.features & feat::HAF != 0 && tcr >> 39 & 1 != 0;
         let hardware_dirty = hardware_access && core.features & feat::HDBS != 0 && tcr >> 40 & 1 != 0;
         let mut new = leaf.descriptor;
@@ -372,8 +386,8 @@ fn lookup_told(
             continue;
         }
         leaf.descriptor = new;
-        if want == Want::Exec && core.features & feat::BTI != 0 && new >> 50 & 1 != 0 {
-            note_guarded(core, va);
+        if want == Want::Exec && core.features & feat::BTI != 0 {
+            note_guarded(core, new >> 50 & 1 != 0);
         }
         let attribute = core.reg(sr::MAIR_EL1) >> ((new >> 2 & 7) * 8) & 0xFF;
         return Ok(Mapping {
@@ -386,10 +400,11 @@ fn lookup_told(
     }
 }
 
-/// Remembers a guarded page; the first one turns the checks on.
-fn note_guarded(core: &mut Core<Arm64>, va: u64) {
-    core.arch.guarded_pages.insert(va & PAGE_MASK);
-    if !core.arch.guarded {
+/// Remembers whether the page that was translated last for execution is guarded; the first one that is turns the
+/// checks on.
+fn note_guarded(core: &mut Core<Arm64>, guarded: bool) {
+    core.arch.guarded_page = guarded;
+    if guarded && !core.arch.guarded {
         core.arch.guarded = true;
         context::refresh(core);
     }

@@ -35,7 +35,7 @@ impl Site {
             dirty: x >> 10 & 0x3FF,
             log2: x >> 20 & 7,
             pair: x >> 23 & 1 != 0,
-            access: (x >> 24 & 15) as u16,
+            access: (x >> 24 & 31) as u16,
         }
     }
 }

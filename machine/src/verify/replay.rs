@@ -36,7 +36,7 @@ struct Case {
     limits: Limits,
     fault: Option<&'static seeded::Fault>,
     file: RegFile,
-    guarded: Vec<u64>,
+    guarded: bool,
     /// Physical address, whether it is writable, bytes.
     pages: Vec<(u64, bool, Vec<u8>)>,
     tape: Vec<Event>,
@@ -61,8 +61,7 @@ pub fn replay(report: &str) -> Result<Replayed, String> {
     let arch = Arm64::new(platform, Arc::new(exclusive::Versions::default()), false);
     let code = Arc::new(CodeMap::new(ram.len()));
     let mut core = Core::new(arch, case.features, 0, ram, Arc::new(Windows(windows)), code);
-    core.arch.guarded = !case.guarded.is_empty();
-    core.arch.guarded_pages.extend(case.guarded);
+    core.arch.guarded = case.guarded;
     core.journal = Some(Box::new(Journal::with(tape)));
     let options = Options { size: 4 << 20, fault: case.fault, ..Options::default() };
     let mut engine = translator(&options, case.limits, case.features).map_err(host)?;
@@ -113,7 +112,7 @@ fn entry(case: &mut Case, line: &str) -> Option<()> {
             case.limits = Limits { blocks, instructions, overlap: false };
         }
         "fault" => case.fault = Some(seeded::find(words.next()?)?),
-        "guarded" => case.guarded.push(number(words.next()?)?),
+        "guarded" => case.guarded = true,
         "word" => {
             let at = number(words.next()?).filter(|at| *at < state::ENGINE as u64)?;
             case.file.set_word(at as u16, number(words.next()?)?);

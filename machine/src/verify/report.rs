@@ -137,8 +137,8 @@ fn replayable(
     if let Some(fault) = options.fault {
         let _ = writeln!(text, "fault {}", fault.name);
     }
-    for va in &core.arch.guarded_pages {
-        let _ = writeln!(text, "guarded {va:x}");
+    if core.arch.guarded {
+        let _ = writeln!(text, "guarded");
     }
     for (i, x) in place.file.words()[..ENGINE_WORDS].iter().enumerate().filter(|(_, x)| **x != 0) {
         let _ = writeln!(text, "word {i:x} {x:x}");

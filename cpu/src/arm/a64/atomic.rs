@@ -80,7 +80,8 @@ fn stxr<E: Arm>(e: &mut E, s: u32, x: u32, o: u32, n: u32, t: u32) -> Exec<E> {
         ($W:ty) => {{
             let (seen, v) = (e.zext::<W64, $W>(seen), e.zext::<W64, $W>(v));
             e.when(held, |e| {
-                let old = e.cas::<$W>(order(0, o), at, seen, v)?;
+                let k = Access { exclusive: true, ..order(0, o) };
+                let old = e.cas::<$W>(k, at, seen, v)?;
                 let differs = e.cmp(Cmp::Ne, old, seen);
                 let failed = e.zext::<W1, W64>(differs);
                 status(e, x, failed);
