@@ -1,12 +1,12 @@
 //! The out-of-line paths of floating-point operations.
 //!
-//! Operations that can be repeated are, with the host's status cleared before, unless it is clear after they were done
+//! Zeros that zeros explain come first. Operations that can be repeated are, with the host's status cleared before, unless it is clear after they were done
 //! in place: that tells whether the result is exact, or inexact and no more. Two things it does not tell: the host finds a result tiny after rounding, the guest before,
 //! so those next to the smallest normal number are not believed; and NaNs differ. What remains goes to the operation's
 //! evaluator. The host's status is read nowhere else, so helpers may use the host's arithmetic freely.
 
 use super::asm::{Alu, Cc, Label, Mem, Shift, file, reg};
-use super::fp::INEXACT;
+use super::fp::{INEXACT, every};
 use super::vex::*;
 use super::{FRAME, Lower};
 use crate::ir::VecForm;
@@ -49,6 +49,7 @@ impl Lower {
     /// The out-of-line path of [`super::Cold::Fp`].
     pub(super) fn cold_fp(&mut self, slow: &Slow, back: Label) {
         if slow.again && self.config.fma {
+            self.fp_zeros(slow, back);
             let no = self.asm.label();
             self.fp_again(slow, no);
             self.asm.jmp(back);
@@ -56,6 +57,60 @@ impl Lower {
         }
         self.fp_evaluate(slow);
         self.asm.jmp(back);
+    }
+
+    /// Goes to `back` if zeros of operands explain all zeros of the result, and nothing else is special: what is
+    /// frequent and would take longer below.
+    fn fp_zeros(&mut self, slow: &Slow, back: Label) {
+        let form = slow.form;
+        let ([a, b, c], result, no) = (slow.operands, slow.result, self.asm.label());
+        if !matches!(
+            form.op,
+            VecOp::FAdd
+                | VecOp::FSub
+                | VecOp::FMul
+                | VecOp::FMulX
+                | VecOp::FMulAdd
+                | VecOp::FDiv
+                | VecOp::FSqrt
+        ) {
+            return;
+        }
+        self.fp_status(no);
+        self.fp_denormal(slow, no);
+        self.zero(0);
+        // XMM1 = where a zero is the exact result.
+        match form.op {
+            VecOp::FAdd | VecOp::FSub => self.fp_equal(form, 1, result),
+            VecOp::FDiv | VecOp::FSqrt => self.fp_equal(form, 1, a),
+            op => {
+                self.fp_equal(form, 1, a);
+                self.fp_equal(form, 0, b);
+                self.asm.vex(POR, 1, 1, 0);
+                self.zero(0);
+                if op == VecOp::FMulAdd {
+                    self.fp_equal(form, 0, c);
+                    self.asm.vex(PAND, 1, 1, 0);
+                    self.zero(0);
+                }
+            }
+        }
+        self.fp_equal(form, 0, result);
+        self.asm.vex(PAND, 1, 1, 0);
+        // Put ones there, and look again.
+        let double = form.lanes.log2 == 3;
+        let one = self.pooled(every(double, 1.0));
+        self.asm.movups_label(0, one);
+        self.asm.vex_imm(if double { BLENDVPD } else { BLENDVPS }, 0, result, 0, 1 << 4);
+        self.fp_range(form, 0, no);
+        self.asm.jmp(back);
+        self.asm.bind(no);
+    }
+
+    /// `d` = where elements of `x` equal those of XMM0.
+    fn fp_equal(&mut self, form: VecForm, d: u8, x: u8) {
+        self.asm.vex_fp(Self::packed(form), 0xC2, d, x, 0);
+        self.asm.byte(0);
     }
 
     /// Repeats the operation, and goes to `no` if that does not say what the guest's result and status are.

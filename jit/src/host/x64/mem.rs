@@ -90,12 +90,16 @@ impl Lower {
         let k = access(sub);
         let (from, hit) = (self.asm.label(), self.asm.label());
         let t = self.temp();
-        if m.disp == 0 {
-            self.asm.mov(false, reg::RAX, m.base);
+        if m.disp == 0 && m.index.is_none() && self.config.bmi2 {
+            self.asm.rorx(reg::RAX, m.base, 7);
         } else {
-            self.asm.lea(false, reg::RAX, m);
+            if m.disp == 0 && m.index.is_none() {
+                self.asm.mov(false, reg::RAX, m.base);
+            } else {
+                self.asm.lea(false, reg::RAX, m);
+            }
+            self.asm.shift_imm(super::asm::Shift::Shr, false, reg::RAX, 7);
         }
-        self.asm.shift_imm(super::asm::Shift::Shr, false, reg::RAX, 7);
         self.asm.alu_imm(Alu::And, false, reg::RAX, 0x7FE0);
         // Where alignment is checked, the low bits of the key must be zero like the tag's; else the last byte must be
         // on the page.

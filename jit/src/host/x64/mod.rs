@@ -69,6 +69,8 @@ pub struct Config {
     pub poll_mask: u16,
     /// The mode rounds to nearest.
     pub fp_plain: bool,
+    /// The host has BMI2.
+    pub bmi2: bool,
     /// The host has AVX2.
     pub avx2: bool,
     /// The mode may flush denormal numbers.
@@ -107,6 +109,7 @@ impl Config {
         use std::arch::is_x86_feature_detected as has;
         let avx2 = has!("avx2");
         Config {
+            bmi2: has!("bmi2"),
             avx2,
             fma: avx2 && has!("fma"),
             avx512: has!("avx512dq") && has!("avx512vl") && has!("avx512bw"),

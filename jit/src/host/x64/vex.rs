@@ -122,6 +122,11 @@ impl Asm {
         self.push((d & 7) << 3 | 5);
         self.reference(l);
     }
+    /// RORX of 32 bits: `d` = `s` rotated right by `n`; flags stay.
+    pub fn rorx(&mut self, d: u8, s: u8, n: u8) {
+        let registers = (!d >> 3 & 1) << 7 | 0x40 | (!s >> 3 & 1) << 5;
+        self.extend([0xC4, registers | 3, 0x7B, 0xF0, 0xC0 | (d & 7) << 3 | s & 7, n]);
+    }
     /// An EVEX-encoded instruction on 128 bits, by map, mandatory prefix, W bit and opcode: `d = a op b`. What is not
     /// used is 0. No register is above 15.
     pub fn evex(&mut self, (map, prefix, wide): (u8, u8, bool), opcode: u8, d: u8, a: u8, b: u8) {
