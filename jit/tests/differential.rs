@@ -2,13 +2,14 @@
 
 mod board;
 
+use board::minimise::{Case, minimise};
 use board::{CODE, Random, core, difference, interpret, program, twin};
 use lyrebird_cpu::arm::Arm64;
 use lyrebird_cpu::core::{Arch, Core};
 use lyrebird_jit::cache::Options;
 use lyrebird_jit::engine::{Jit, Shared};
 use lyrebird_jit::ir::{Op, eval, lift::Lift};
-use lyrebird_jit::opt::Passes;
+use lyrebird_jit::opt::{Passes, seeded};
 use lyrebird_jit::region::{self, Limits};
 
 fn seeds() -> std::ops::Range<u64> {
@@ -43,76 +44,125 @@ fn lyrebird_cpu_vector(name: &str) -> bool {
     !rows.contains(&name)
 }
 
-/// The evaluator, block by block, against the interpreter.
-fn evaluate(seed: u64, pick: &dyn Fn(&str) -> bool, optimise: bool) {
-    let mut a = core(false);
-    program(&mut a, &mut Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)), pick);
-    let mut b = twin(&a, false);
+/// Runs the block at the PC, of at most `most` instructions: the evaluator on one processor, the interpreter on the
+/// other. How many instructions it has, and what differs then. The evaluator's processor is made anew if the block
+/// changes itself, or stops because it changes other code, which only an engine would notice.
+fn evaluated(
+    a: &mut Core<Arm64>,
+    b: &mut Core<Arm64>,
+    most: u64,
+    optimise: bool,
+) -> Option<(u64, Option<String>)> {
     let (mut lift, mut passes) = (Lift::<Arm64>::default(), Passes::default());
     lift.features = b.features;
+    let at = b.pc();
+    let ram = b.fetch(at).ok()?;
+    let limits = Limits { blocks: 1, instructions: most.min(32) as u32, overlap: true };
+    region::build(&mut lift, &b.ram, ram, b.mode, limits, |_| false).unwrap();
+    if optimise {
+        passes.run(&mut lift.ir, false);
+    }
+    let count = lift.ir.blocks[0].count as u64;
+    if eval::block(&lift.ir, 0, b).is_err() {
+        Arm64::deliver(b);
+    }
+    let read =
+        |c: &Core<Arm64>| -> Vec<u32> { (0..count).map(|i| c.ram.read(ram + i * 4).unwrap()).collect() };
+    let (words, epoch) = (read(a), a.code.epoch());
+    a.run_to_branch(count);
+    if read(a) != words || a.code.epoch() != epoch {
+        *b = twin(a, false);
+        return Some((count, None));
+    }
+    Some((count, difference(a, b).map(|text| format!("{text}{}", lift.ir))))
+}
+
+/// The evaluator, block by block, against the interpreter.
+fn evaluate(seed: u64, pick: &dyn Fn(&str) -> bool, optimise: bool) {
+    let ready = || {
+        let mut c = core(false);
+        program(&mut c, &mut random(seed), pick);
+        c
+    };
+    let mut a = ready();
+    let mut b = twin(&a, false);
+    let mut counts = Vec::new();
     for _ in 0..300 {
-        let at = b.pc();
-        let Ok(ram) = b.fetch(at) else { break };
-        let limits = Limits { blocks: 1, instructions: 32, overlap: true };
-        region::build(&mut lift, &b.ram, ram, b.mode, limits, |_| false).unwrap();
-        if optimise {
-            passes.run(&mut lift.ir, false);
-        }
-        let count = lift.ir.blocks[0].count;
-        if eval::block(&lift.ir, 0, &mut b).is_err() {
-            Arm64::deliver(&mut b);
-        }
-        let read = |c: &Core<Arm64>| -> Vec<u32> {
-            (0..count as u64).map(|i| c.ram.read(ram + i * 4).unwrap()).collect()
-        };
-        let (words, epoch) = (read(&a), a.code.epoch());
-        a.run_to_branch(count as u64);
-        if read(&a) != words || a.code.epoch() != epoch {
-            // The block changed itself, or stopped because it changed other code, which only an engine would notice.
-            b = twin(&a, false);
+        let Some((count, found)) = evaluated(&mut a, &mut b, 32, optimise) else { break };
+        if found.is_none() {
+            counts.push(count);
             continue;
         }
-        if let Some(text) = difference(&a, &b) {
-            panic!("seed {seed} at {at:#x}, {words:08x?}: interpreter against evaluator\n{text}{}", lift.ir);
+        let mut c = ready();
+        for count in counts {
+            c.run_to_branch(count);
         }
+        let again = |case: &Case| evaluated(&mut case.start(), &mut case.start(), case.steps, optimise)?.1;
+        let small = minimise(Case::of(&c, false, 32), &mut |case| again(case).is_some());
+        let text = again(&small).unwrap_or_default();
+        panic!("seed {seed}: interpreter against evaluator\n{}{text}", small.text());
     }
 }
 
-/// Compiled code against the interpreter; a difference is narrowed down to the first instruction count that shows it.
-fn compile(seed: u64, pick: &dyn Fn(&str) -> bool, smp: bool, size: usize) {
-    let steps = 6000;
-    let run = |n: u64| {
-        let mut a = core(smp);
-        program(&mut a, &mut Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)), pick);
-        let mut b = twin(&a, smp);
-        interpret(&mut a, n);
-        let options = Options { counting: true, threshold: 1, size, ..Options::default() };
-        let shared = Shared::new(options, b.features).unwrap();
-        let mut jit = Jit::new(&shared);
-        jit.run(&mut b, n);
-        (difference(&a, &b), a.pc())
-    };
-    if run(steps).0.is_none() {
-        return;
-    }
-    let (mut good, mut bad) = (0, steps);
+fn random(seed: u64) -> Random {
+    Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+}
+
+/// What differs after compiled code and the interpreter ran a case.
+fn compiled(case: &Case, options: &Options) -> Option<String> {
+    let (mut a, mut b) = (case.start(), case.start());
+    a.run(case.steps);
+    Jit::new(&Shared::new(options.clone(), b.features).unwrap()).run(&mut b, case.steps);
+    difference(&a, &b)
+}
+
+/// Compiled code against the interpreter, on a random program: the smallest case that shows a difference.
+fn mismatch(seed: u64, pick: &dyn Fn(&str) -> bool, smp: bool, options: &Options) -> Option<Case> {
+    let mut a = core(smp);
+    program(&mut a, &mut random(seed), pick);
+    let case = Case::of(&a, smp, 6000);
+    compiled(&case, options)?;
+    // No more instructions than show it, to begin with.
+    let (mut good, mut bad) = (0, case.steps);
     while bad - good > 1 {
         let middle = (good + bad) / 2;
-        if run(middle).0.is_some() { bad = middle } else { good = middle }
+        let found = compiled(&case.of_steps(middle), options).is_some();
+        if found { bad = middle } else { good = middle }
     }
-    let pc = run(good).1;
-    let c = {
-        let mut a = core(smp);
-        program(&mut a, &mut Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)), pick);
-        interpret(&mut a, good);
-        a
-    };
-    let word = c.ram.read::<u32>(pc & 0x7_FFFF).unwrap_or(0);
-    let name = lyrebird_cpu::arm::a64::interp_table().find(word, c.features).map_or("?", |(_, r)| r.name);
-    panic!(
-        "seed {seed}: instruction {bad} at {pc:#x}, {word:08x} {name}: interpreter against compiled code\n{}",
-        run(bad).0.unwrap_or_default()
-    );
+    Some(minimise(case.of_steps(bad), &mut |c| compiled(c, options).is_some()))
+}
+
+fn options(size: usize) -> Options {
+    Options { counting: true, threshold: 1, size, ..Options::default() }
+}
+
+fn compile(seed: u64, pick: &dyn Fn(&str) -> bool, smp: bool, size: usize) {
+    let options = options(size);
+    if let Some(case) = mismatch(seed, pick, smp, &options) {
+        let text = compiled(&case, &options).unwrap_or_default();
+        panic!("seed {seed}: interpreter against compiled code\n{}{text}", case.text());
+    }
+}
+
+/// Seeded faults come down to the instruction that is translated wrongly, and what it needs.
+#[test]
+fn mismatches_are_minimised() {
+    for (fault, mnemonics) in [
+        ("pair-swapped", &["stp", "stnp"][..]),
+        ("msub-as-madd", &["msub", "mneg", "smsubl", "umsubl", "smnegl", "umnegl"]),
+        ("cas-swapped", &["cas", "stxr", "stlxr"]),
+        ("bitfield-place", &["bfi", "bfxil", "bfc"]),
+    ] {
+        let faulty = Options { fault: seeded::find(fault), ..options(ROOMY) };
+        let found = (1..200).find_map(|seed| mismatch(seed, &integer, false, &faulty));
+        let case = found.unwrap_or_else(|| panic!("no program shows {fault}"));
+        let text = case.text();
+        assert!(case.instructions() <= 3, "{fault}: {text}");
+        assert!(mnemonics.iter().any(|m| text.contains(&format!("  {m}"))), "{fault}: {text}");
+        // A few registers and as many words of data; a fault needs no more.
+        assert!(text.lines().count() <= 16, "{fault}: {text}");
+        assert!(compiled(&case, &faulty).is_some() && compiled(&case, &options(ROOMY)).is_none());
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! A processor with RAM at address 0 and nothing else, and random programs for it.
 #![allow(dead_code, reason = "shared by several test programs")]
 
+pub mod minimise;
+
 use lyrebird_cpu::arm::{Arm64, Platform, a64, exclusive, model, state, sysreg as sr};
 use lyrebird_cpu::code::CodeMap;
 use lyrebird_cpu::core::{Core, Physical};
