@@ -429,12 +429,12 @@ impl<A: Guest> Jit<A> {
             f.ram
         } else {
             let ram = core.fetch(pc).ok()? & !0xFFF;
-            // The fetch may have renamed the space.
+            // The fetch may have renamed the space, and a first guarded page changes the mode.
             self.select(core, pc);
-            self.fetches[slot] = Fetch { page, space: core.space(pc), mode, ram };
+            self.fetches[slot] = Fetch { page, space: core.space(pc), mode: core.mode, ram };
             ram
         };
-        Some(Key { ram: ram | pc & 0xFFF, mode })
+        Some(Key { ram: ram | pc & 0xFFF, mode: core.mode })
     }
 
     /// Counts an execution at `key`. True if it is time to compile.

@@ -1,6 +1,7 @@
 //! A processor with RAM at address 0 and nothing else, and random programs for it.
 #![allow(dead_code, reason = "shared by several test programs")]
 
+pub mod lower;
 pub mod minimise;
 
 use lyrebird_cpu::arm::{Arm64, Platform, a64, exclusive, model, state, sysreg as sr};
@@ -16,8 +17,10 @@ pub const CODE: u64 = 0x10000;
 pub const WORDS: u64 = 2048;
 /// Where data is.
 pub const DATA: u64 = 0x40000;
-const TABLES: u64 = 0x6_0000;
-const VECTORS: u64 = 0x8000;
+/// Where the table of the lower half is.
+pub const TABLES: u64 = 0x6_0000;
+/// Where the vectors are.
+pub const VECTORS: u64 = 0x8000;
 
 struct Flat {
     ram: GuestRam,
