@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use lyrebird_machine::config::{
     Accel, Board, Boot, Config, CpuConfig, EngineKind, GicVersion, Smp, VirtBoard,
 };
-use lyrebird_machine::control::{Control, Event, Shutdown, Status};
+use lyrebird_machine::control::{Event, Shutdown, Status};
 use lyrebird_roms::{DEMO_CHECKSUMS, demo_arm64};
 use lyrebird_tests::guest::Guest;
 use std::path::PathBuf;
