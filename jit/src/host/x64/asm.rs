@@ -542,6 +542,15 @@ impl Asm {
     pub fn movq_low(&mut self, d: u8, s: u8) {
         self.op_reg(Some(0xF3), false, &[0x0F, 0x7E], d, s, false);
     }
+    /// MOVD or MOVQ from memory, zeros above.
+    pub fn movq_load(&mut self, wide: bool, d: u8, m: Mem) {
+        let (prefix, opcode) = if wide { (0xF3, 0x7E) } else { (0x66, 0x6E) };
+        self.op_mem(Some(prefix), false, &[0x0F, opcode], d, m, false);
+    }
+    /// MOVD or MOVQ to memory.
+    pub fn movq_store(&mut self, wide: bool, m: Mem, s: u8) {
+        self.op_mem(Some(0x66), false, &[0x0F, if wide { 0xD6 } else { 0x7E }], s, m, false);
+    }
     /// A two-operand SSE instruction `d = d op s`, by mandatory prefix (0 for none) and opcode after 0F.
     pub fn sse(&mut self, prefix: u8, opcode: &[u8], d: u8, s: u8) {
         let mut code = [0x0F; 4];
@@ -570,24 +579,6 @@ impl Asm {
     /// A conversion between a general and an xmm register.
     pub fn convert(&mut self, prefix: u8, wide: bool, opcode: u8, d: u8, s: u8) {
         self.op_reg(Some(prefix), wide, &[0x0F, opcode], d, s, false);
-    }
-    /// VFMADD231: `d += a * b` with one rounding.
-    pub fn fmadd231(&mut self, double: bool, scalar: bool, d: u8, a: u8, b: u8) {
-        self.fused(0xB8, double, scalar, d, a, b);
-    }
-    /// VFNMADD231: `d -= a * b` with one rounding.
-    pub fn fnmadd231(&mut self, double: bool, scalar: bool, d: u8, a: u8, b: u8) {
-        self.fused(0xBC, double, scalar, d, a, b);
-    }
-    fn fused(&mut self, opcode: u8, double: bool, scalar: bool, d: u8, a: u8, b: u8) {
-        // By hand: VEX.128.66.0F38, where W tells doubles, which dynasm leaves out of the packed form.
-        self.extend([
-            0xC4,
-            (!d & 8) << 4 | 0x40 | (!b & 8) << 2 | 2,
-            (double as u8) << 7 | (!a & 15) << 3 | 1,
-            opcode | scalar as u8,
-            0xC0 | (d & 7) << 3 | b & 7,
-        ]);
     }
     /// A raw byte.
     pub fn byte(&mut self, x: u8) {

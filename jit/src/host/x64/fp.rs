@@ -107,9 +107,8 @@ impl Lower {
         self.evacuate_home(self.config.status, 4, NONE);
         let operands = [inst.a, inst.b, inst.c].map(|v| self.xmm(v));
         let result = self.xdef(i, None);
-        let live = self.live_xmm() & !(1 << result);
         let from = self.asm.label();
-        let slow = Slow { operands, live, result, general: None, form, packed: inst.imm, again: false };
+        let slow = Slow { operands, result, general: None, form, packed: inst.imm, again: false };
         (slow, from)
     }
 

@@ -5,10 +5,10 @@
 //! so those next to the smallest normal number are not believed; and NaNs differ. What remains goes to the operation's
 //! evaluator. The host's status is read nowhere else, so helpers may use the host's arithmetic freely.
 
-use super::asm::{Alu, Cc, Label, Mem, Shift, file, reg};
+use super::Lower;
+use super::asm::{Alu, Cc, Label, Shift, file, reg};
 use super::fp::{INEXACT, every};
 use super::vex::*;
-use super::{FRAME, Lower};
 use crate::ir::VecForm;
 use crate::words;
 use lyrebird_cpu::vec::{Part, VecOp};
@@ -22,10 +22,9 @@ const DENORMAL: i32 = 2;
 /// MXCSR: inexact.
 const PRECISION: i32 = 0x20;
 
-/// What the out-of-line path needs: operands, the registers to keep, where the result goes, and the operation.
+/// What the out-of-line path needs: operands, where the result goes, and the operation.
 pub(super) struct Slow {
     pub operands: [u8; 3],
-    pub live: u16,
     pub result: u8,
     /// The result is wanted in this general register instead.
     pub general: Option<u8>,
@@ -176,15 +175,8 @@ impl Lower {
         for (n, &x) in slow.operands.iter().enumerate() {
             self.asm.movups_store(file(words::vector(n as u16).offset()), x);
         }
-        let save = |x: u16| Mem { base: reg::RSP, index: None, disp: FRAME + x as i32 * 16 };
-        for x in (2..16).filter(|x| slow.live >> x & 1 != 0) {
-            self.asm.movups_store(save(x), x as u8);
-        }
         self.asm.mov_imm(reg::RAX, slow.packed);
-        self.asm.call_to(self.config.stubs.vec);
-        for x in (2..16).filter(|x| slow.live >> x & 1 != 0) {
-            self.asm.movups_load(x as u8, save(x));
-        }
+        self.asm.call_to(self.config.stubs.vec_kept);
         match slow.general {
             Some(d) => self.asm.load(8, d, file(words::vector(3).offset())),
             None => self.asm.movups_load(slow.result, file(words::vector(3).offset())),

@@ -5,7 +5,7 @@
 
 use super::alloc::Loc;
 use super::asm::{Alu, Cc, Label, Mem, file, reg};
-use super::{Cold, FRAME, Lower};
+use super::{Cold, Lower};
 use crate::ir::eval::atomic_of;
 use crate::ir::{Inst, Op, Ty, Val, access};
 use crate::words;
@@ -21,6 +21,8 @@ pub enum Place {
     Int(u8),
     /// vector
     Xmm(u8),
+    /// the lowest element of a vector, zeros above if it is loaded
+    Low(u8),
 }
 
 /// What a slow path does besides the call.
@@ -32,8 +34,8 @@ pub struct Slow {
     pub values: [Option<Place>; 2],
     /// Whether it is a store.
     pub store: bool,
-    /// xmm registers that must survive.
-    pub live: u16,
+    /// Whether xmm registers must survive.
+    pub live: bool,
 }
 
 /// A lookup in the TLB.
@@ -138,9 +140,9 @@ impl Lower {
         self.asm.bind(miss);
     }
 
-    /// xmm registers that hold something.
-    pub(super) fn live_xmm(&self) -> u16 {
-        (2..16).filter(|&x| self.xowner[x] != u32::MAX).fold(self.xpinned, |m, x| m | 1 << x)
+    /// Whether xmm registers hold something.
+    fn live_xmm(&self) -> bool {
+        self.xpinned != 0 || self.xowner.iter().any(|&v| v != u32::MAX)
     }
 
     fn slow(&mut self, inst: &Inst, probe: Probe, slow: Slow) {
@@ -153,24 +155,65 @@ impl Lower {
     }
 
     fn place(&mut self, v: Val, ty: Ty) -> Place {
-        if ty == Ty::V128 { Place::Xmm(self.xdef(v, None)) } else { Place::Int(self.def(v, None)) }
+        if ty == Ty::V128 {
+            return Place::Xmm(self.xdef(v, None));
+        }
+        let user = self.user[v as usize];
+        let scalar = matches!(ty, Ty::I32 | Ty::I64)
+            && self.uses[v as usize] == 1
+            && self.code[user as usize].op == Op::ToVec
+            && self.code[user as usize].a == v;
+        if !scalar {
+            return Place::Int(self.def(v, None));
+        }
+        if user == v + 1 {
+            // It may be made where the vector goes: nothing is between.
+            self.hint[v as usize] = self.hint[user as usize];
+        }
+        Place::Low(self.xdef(v, None))
     }
 
     fn fetch(&mut self, ty: Ty, to: Place, m: Mem) {
         match to {
             Place::Int(d) => self.asm.load(ty.bytes(), d, m),
             Place::Xmm(x) => self.asm.movups_load(x, m),
+            Place::Low(x) => self.asm.movq_load(ty == Ty::I64, x, m),
         }
     }
 
+    /// Leaves taking the lowest element to the store that is all that happens to it.
+    pub(super) fn defer_lane(&mut self, i: Val, inst: &Inst) -> bool {
+        let store = match self.user[i as usize] {
+            crate::ir::NONE => return false,
+            user => self.code[user as usize],
+        };
+        let yes = self.uses[i as usize] == 1
+            && inst.sub == 0
+            && matches!(inst.ty, Ty::I32 | Ty::I64)
+            && matches!(store.op, Op::Store | Op::StorePair)
+            && store.ty == inst.ty
+            && self.root(store.a) != i;
+        if yes {
+            self.loc[i as usize] = Loc::Deferred;
+        }
+        yes
+    }
+
     fn value(&mut self, v: Val, ty: Ty) -> Place {
-        if ty == Ty::V128 { Place::Xmm(self.xmm(v)) } else { Place::Int(self.reg(v)) }
+        let r = self.root(v);
+        let made = self.code[r as usize];
+        match self.loc[r as usize] {
+            _ if ty == Ty::V128 => Place::Xmm(self.xmm(v)),
+            Loc::Deferred if made.op == Op::Lane => Place::Low(self.xmm(made.a)),
+            _ => Place::Int(self.reg(v)),
+        }
     }
 
     fn deposit(&mut self, ty: Ty, from: Place, m: Mem) {
         match from {
             Place::Int(s) => self.asm.store(ty.bytes(), m, s),
             Place::Xmm(x) => self.asm.movups_store(m, x),
+            Place::Low(x) => self.asm.movq_store(ty == Ty::I64, m, x),
         }
     }
 
@@ -247,7 +290,6 @@ impl Lower {
 
     /// The slow path of an access, out of line.
     pub(super) fn cold_access(&mut self, slow: &Slow) {
-        let save = |x: u16| Mem { base: reg::RSP, index: None, disp: FRAME + x as i32 * 16 };
         if slow.address.disp == 0 {
             self.asm.store(8, file(words::ADDRESS.offset()), slow.address.base);
         } else {
@@ -259,23 +301,24 @@ impl Lower {
             for (v, at) in slow.values.iter().zip(words) {
                 match v {
                     Some(Place::Int(s)) => self.asm.store(8, file(at), *s),
-                    Some(Place::Xmm(x)) => self.asm.movups_store(file(at), *x),
+                    Some(Place::Xmm(x) | Place::Low(x)) => self.asm.movups_store(file(at), *x),
                     None => {}
                 }
             }
         }
-        for x in (2..16).filter(|x| slow.live >> x & 1 != 0) {
-            self.asm.movups_store(save(x), x as u8);
-        }
-        self.asm.call_to(if slow.store { self.config.stubs.store } else { self.config.stubs.load });
-        for x in (2..16).filter(|x| slow.live >> x & 1 != 0) {
-            self.asm.movups_load(x as u8, save(x));
-        }
+        let stubs = &self.config.stubs;
+        let stub = match (slow.store, slow.live) {
+            (true, false) => stubs.store,
+            (true, true) => stubs.store_kept,
+            (false, false) => stubs.load,
+            (false, true) => stubs.load_kept,
+        };
+        self.asm.call_to(stub);
         if !slow.store {
             for (v, at) in slow.values.iter().zip(words) {
                 match v {
                     Some(Place::Int(d)) => self.asm.load(8, *d, file(at)),
-                    Some(Place::Xmm(x)) => self.asm.movups_load(*x, file(at)),
+                    Some(Place::Xmm(x) | Place::Low(x)) => self.asm.movups_load(*x, file(at)),
                     None => {}
                 }
             }
@@ -294,17 +337,11 @@ impl Lower {
     }
 
     /// The slow path of an atomic access.
-    pub(super) fn cold_atomic(&mut self, address: Mem, live: u16) {
-        let save = |x: u16| Mem { base: reg::RSP, index: None, disp: FRAME + x as i32 * 16 };
+    pub(super) fn cold_atomic(&mut self, address: Mem, live: bool) {
         self.asm.lea(true, reg::RAX, address);
         self.asm.store(8, file(words::ADDRESS.offset()), reg::RAX);
-        for x in (2..16).filter(|x| live >> x & 1 != 0) {
-            self.asm.movups_store(save(x), x as u8);
-        }
-        self.asm.call_to(self.config.stubs.atomic);
-        for x in (2..16).filter(|x| live >> x & 1 != 0) {
-            self.asm.movups_load(x as u8, save(x));
-        }
+        let stubs = &self.config.stubs;
+        self.asm.call_to(if live { stubs.atomic_kept } else { stubs.atomic });
         self.asm.load(8, reg::RAX, file(words::VALUE.offset()));
     }
 

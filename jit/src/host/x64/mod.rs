@@ -155,7 +155,7 @@ enum Cold {
     /// An exception.
     Raise { from: Label, site: Site, exception: u64 },
     /// An atomic access that missed the TLB.
-    Atomic { site: Site, probe: mem::Probe, address: asm::Mem, live: u16 },
+    Atomic { site: Site, probe: mem::Probe, address: asm::Mem, live: bool },
     /// The instruction has to be interpreted.
     Interpret { from: Label, site: Site },
     /// An exit of the region, to byte `target` of the page.

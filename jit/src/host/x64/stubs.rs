@@ -21,14 +21,22 @@ pub struct Stubs {
     pub entry: u64,
     /// A load that missed.
     pub load: u64,
+    /// The same, keeping XMM2 to XMM15.
+    pub load_kept: u64,
     /// A store that missed.
     pub store: u64,
+    /// The same, keeping XMM2 to XMM15.
+    pub store_kept: u64,
     /// An atomic access that missed.
     pub atomic: u64,
+    /// The same, keeping XMM2 to XMM15.
+    pub atomic_kept: u64,
     /// A helper, its address in RAX.
     pub helper: u64,
     /// A vector operation, packed in RAX.
     pub vec: u64,
+    /// The same, keeping XMM2 to XMM15.
+    pub vec_kept: u64,
     /// The clock.
     pub clock: u64,
     /// An exception, in RAX; the state but the return word is in the register file.
@@ -89,8 +97,22 @@ impl Emit<'_> {
 
     /// A routine that saves registers, calls `function(core, RAX)`, and leaves if that gives a reason to.
     fn call(&mut self, function: u64) -> u64 {
+        self.calls(function, false)
+    }
+
+    /// The same, which keeps XMM2 to XMM15, too.
+    fn keep(&mut self, function: u64) -> u64 {
+        self.calls(function, true)
+    }
+
+    fn calls(&mut self, function: u64, keep: bool) -> u64 {
+        let place = |x: u8| super::asm::Mem { base: reg::RSP, index: None, disp: 8 + FRAME + 16 * x as i32 };
+        let kept = if keep { 2..16 } else { 0..0 };
         let at = self.here();
         self.save();
+        for x in kept.clone() {
+            self.asm.movups_store(place(x), x);
+        }
         let asm = &mut *self.asm;
         dynasm!(asm; .arch x64
             ; mov rsi, rax
@@ -105,6 +127,9 @@ impl Emit<'_> {
         asm.jcc(super::Cc::NE, leave);
         for h in VOLATILE {
             asm.load(8, h, file(words::saved(h as u16).offset()));
+        }
+        for x in kept {
+            asm.movups_load(x, place(x));
         }
         dynasm!(asm; .arch x64; ret);
         asm.bind(leave);
@@ -214,10 +239,14 @@ pub fn emit<A: Guest>(asm: &mut Asm, base: u64) -> Stubs {
     Stubs {
         entry,
         load: e.call(run::load::<A> as *const () as u64),
+        load_kept: e.keep(run::load::<A> as *const () as u64),
         store: e.call(run::store::<A> as *const () as u64),
+        store_kept: e.keep(run::store::<A> as *const () as u64),
         atomic: e.call(run::atomic::<A> as *const () as u64),
+        atomic_kept: e.keep(run::atomic::<A> as *const () as u64),
         helper: e.call(run::helper::<A> as *const () as u64),
         vec: e.call(run::vec::<A> as *const () as u64),
+        vec_kept: e.keep(run::vec::<A> as *const () as u64),
         clock: e.call(run::clock::<A> as *const () as u64),
         raise: e.go(run::raise::<A> as *const () as u64, true),
         interpret: e.site(Why::Interpret),

@@ -65,6 +65,9 @@ impl Lower {
             }
             return;
         }
+        if self.defer_lane(i, inst) {
+            return;
+        }
         let x = self.xmm(inst.a);
         self.release(inst.a);
         let d = self.def(i, None);
@@ -112,6 +115,15 @@ impl Lower {
     }
 
     pub(super) fn vec_of(&mut self, i: Val, inst: &Inst) {
+        if let Loc::Xmm(x) | Loc::XPin(x) = self.loc[self.root(inst.a) as usize] {
+            // What was loaded for this alone.
+            self.release(inst.a);
+            let d = self.xdef(i, Some(x));
+            if d != x {
+                self.asm.movaps(d, x);
+            }
+            return;
+        }
         let (s, wide) = self.zeroed(inst.a);
         self.release(inst.a);
         let d = self.xdef(i, None);

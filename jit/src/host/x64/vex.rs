@@ -105,6 +105,24 @@ impl Asm {
         self.push(opcode);
         self.push(0xC0 | (d & 7) << 3 | b & 7);
     }
+    /// VFMADD231: `d += a * b` with one rounding.
+    pub fn fmadd231(&mut self, double: bool, scalar: bool, d: u8, a: u8, b: u8) {
+        self.fused(0xB8, double, scalar, d, a, b);
+    }
+    /// VFNMADD231: `d -= a * b` with one rounding.
+    pub fn fnmadd231(&mut self, double: bool, scalar: bool, d: u8, a: u8, b: u8) {
+        self.fused(0xBC, double, scalar, d, a, b);
+    }
+    fn fused(&mut self, opcode: u8, double: bool, scalar: bool, d: u8, a: u8, b: u8) {
+        // By hand: VEX.128.66.0F38, where W tells doubles, which dynasm leaves out of the packed form.
+        self.extend([
+            0xC4,
+            (!d & 8) << 4 | 0x40 | (!b & 8) << 2 | 2,
+            (double as u8) << 7 | (!a & 15) << 3 | 1,
+            opcode | scalar as u8,
+            0xC0 | (d & 7) << 3 | b & 7,
+        ]);
+    }
     /// `d = a op m`, `m` without an index.
     pub fn vex_mem(&mut self, v: Vex, d: u8, a: u8, m: Mem) {
         let (map, prefix) = (v.map & 0x7F, v.map >> 7 ^ 1);
