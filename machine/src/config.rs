@@ -30,6 +30,10 @@ pub struct Config {
     pub drives: Vec<Drive>,
     /// `-device`, in command-line order: that order decides which transport a device gets.
     pub devices: Vec<DeviceConfig>,
+    /// `-global virtio-mmio.force-legacy`: transports speak the interface of virtio 0.9.
+    pub virtio_legacy: bool,
+    /// `-fw_cfg`: files that the guest finds there.
+    pub fw_cfg: Vec<FwCfgFile>,
     /// `-serial`: the board's serial ports in order. A port beyond the list's end has no peer.
     pub serials: Vec<SerialPort>,
     /// `-accel`: which engine runs the guest.
@@ -61,6 +65,8 @@ impl Default for Config {
             boot: Boot::default(),
             drives: Vec::new(),
             devices: Vec::new(),
+            virtio_legacy: false,
+            fw_cfg: Vec::new(),
             serials: Vec::new(),
             accel: Accel::default(),
             debug: DebugLog::default(),
@@ -392,6 +398,24 @@ pub enum GdbListen {
     Unix(PathBuf),
 }
 
+/// A file of fw_cfg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FwCfgFile {
+    /// Its name there.
+    pub name: String,
+    /// What is in it.
+    pub data: FwCfgData,
+}
+
+/// Where a file of fw_cfg comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FwCfgData {
+    /// `string=`, without a zero behind it.
+    Text(String),
+    /// `file=`: as it is when the machine is built.
+    File(PathBuf),
+}
+
 /// What a file was for, in errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileRole {
@@ -403,6 +427,8 @@ pub enum FileRole {
     Dtb,
     /// `-bios` or flash.
     Firmware,
+    /// `-fw_cfg`.
+    FwCfg,
 }
 
 impl std::fmt::Display for FileRole {
@@ -412,6 +438,7 @@ impl std::fmt::Display for FileRole {
             FileRole::Initrd => "initrd",
             FileRole::Dtb => "device tree",
             FileRole::Firmware => "firmware",
+            FileRole::FwCfg => "fw_cfg file",
         })
     }
 }

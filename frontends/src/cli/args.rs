@@ -126,6 +126,12 @@ pub struct MachineArgs {
     /// Source of randomness for virtio-rng-device: rng-random or rng-builtin, with id=
     #[arg(long, value_name = "TYPE,PROP=VALUE", help_heading = "Devices")]
     pub object: Vec<String>,
+    /// File that the guest finds in fw_cfg: [name=]opt/NAME,string=TEXT or file=FILE
+    #[arg(long = "fw_cfg", value_name = "NAME,PROP=VALUE", help_heading = "Devices")]
+    pub fw_cfg: Vec<String>,
+    /// Property of all devices of a kind: virtio-mmio.force-legacy=on|off is the only one
+    #[arg(long, value_name = "DRIVER.PROP=VALUE", help_heading = "Devices")]
+    pub global: Vec<String>,
     /// Writes to all drives go to a temporary overlay
     #[arg(long, help_heading = "Devices")]
     pub snapshot: bool,

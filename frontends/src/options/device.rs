@@ -1,4 +1,4 @@
-//! `-device` and `-object`.
+//! `-device`, `-global` and `-object`.
 
 use lyrebird_machine::config::DeviceConfig;
 
@@ -7,6 +7,25 @@ use crate::cli::args::MachineArgs;
 use crate::cli::keyval::KeyVals;
 use crate::exit::{ExitClass, Failure};
 use crate::suggest::hint;
+
+/// Reads `-global`, in the form `DRIVER.PROPERTY=VALUE` or with the parts by name.
+pub fn globals(args: &MachineArgs, out: &mut Invocation) -> Result<(), Stop> {
+    for text in &args.global {
+        let mut kv = KeyVals::parse("global", text, None)?;
+        let whole = match (kv.take("driver"), kv.take("property"), kv.take("value")) {
+            (Some(driver), Some(property), Some(value)) => format!("{driver}.{property}={value}"),
+            _ => text.clone(),
+        };
+        let mut kv = KeyVals::parse("global", &whole, None)?;
+        let Some(legacy) = kv.take_bool("virtio-mmio.force-legacy")? else {
+            let problem = "no such property here; virtio-mmio.force-legacy=on|off is the only one";
+            return Err(Failure::usage(format!("-global {text}: {problem}")).into());
+        };
+        kv.finish()?;
+        out.config.virtio_legacy = legacy;
+    }
+    Ok(())
+}
 
 /// A device that `-device` offers.
 struct Offer {

@@ -5,6 +5,7 @@ pub mod boot;
 pub mod consoles;
 pub mod debug;
 pub mod device;
+pub mod fw_cfg;
 pub mod media;
 
 use lyrebird_machine::config::{Config, GdbListen};
@@ -86,6 +87,8 @@ fn read(args: &MachineArgs, detect: bool) -> Result<Invocation, Stop> {
     debug::read(args, &mut out)?;
     device::objects(args, &mut out)?;
     device::devices(args, &mut out)?;
+    device::globals(args, &mut out)?;
+    fw_cfg::read(args, &mut out)?;
     consoles::read(args, &mut out)?;
     boot::read(args, detect, &mut out)?;
     media::read(args, &mut out)?;

@@ -180,6 +180,10 @@ fn errors_name_the_option_the_value_and_the_choices() {
         ("-chardev stdio", ExitClass::Usage, &["'id=' is missing"]),
         ("-net user", ExitClass::Usage, &["-net user"]),
         ("-rtc base=tomorrow", ExitClass::Usage, &["base=tomorrow"]),
+        ("-fw_cfg opt/x", ExitClass::Usage, &["one of string=TEXT and file=FILE"]),
+        ("-fw_cfg opt/x,string=a,file=b", ExitClass::Usage, &["one of string=TEXT and file=FILE"]),
+        ("-fw_cfg opt/x,string=a -fw_cfg name=opt/x,string=b", ExitClass::Usage, &["a file opt/x already"]),
+        ("-global virtio-blk.x=1", ExitClass::Usage, &["virtio-mmio.force-legacy"]),
         ("-d nothing", ExitClass::Usage, &["-d nothing", "in_asm"]),
         ("-nografic", ExitClass::Usage, &["did you mean '-nographic'?"]),
     ] {
@@ -221,6 +225,8 @@ fn any_value_of_any_option_is_survived() {
         "chardev",
         "gdb",
         "dfilter",
+        "fw_cfg",
+        "global",
         "semihosting-config",
         "d",
     ];
@@ -246,4 +252,18 @@ fn any_value_of_any_option_is_survived() {
             let _ = outcome(&format!("{QEMU} -kernel k -{option} '{value}'"));
         }
     }
+}
+
+#[test]
+fn fw_cfg_files_and_global_properties() {
+    let config = run(&format!(
+        "{QEMU} -kernel k -fw_cfg name=opt/a,string=x,,y --fw_cfg opt/b,file=f -global virtio-mmio.force-legacy=true"
+    ))
+    .config;
+    let names: Vec<&str> = config.fw_cfg.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["opt/a", "opt/b"]);
+    assert_eq!(config.fw_cfg[0].data, lyrebird_machine::config::FwCfgData::Text("x,y".into()));
+    assert!(config.virtio_legacy);
+    let parts = "driver=virtio-mmio,property=force-legacy,value=off";
+    assert!(!run(&format!("{QEMU} -kernel k -global {parts}")).config.virtio_legacy);
 }

@@ -1,5 +1,6 @@
 //! Boards: ordinary functions that wire a machine.
 
+mod given_dtb;
 pub mod virt;
 mod virt_dtb;
 mod virt_flash;

@@ -2,13 +2,14 @@
 //!
 //! Left out: PCIe, the second UART, the SMMU, the ITS, memory hotplug.
 
+use super::given_dtb;
 use super::virt_dtb::{self, Facts};
 use super::virt_flash;
 use crate::bus::PhysicalBus;
 use crate::chardev::Chardevs;
 use crate::config::{
-    Board as BoardConfig, BuildError, CacheMode, Config, DeviceConfig, Drive, FileRole, GicVersion, RtcBase,
-    SerialPort,
+    Board as BoardConfig, BuildError, CacheMode, Config, DeviceConfig, Drive, FileRole, FwCfgData, FwCfgFile,
+    GicVersion, RtcBase, SerialPort,
 };
 use crate::loader::{self, Content, Files, Piece};
 use crate::platform::{Timers, VirtPlatform};
@@ -234,6 +235,13 @@ pub fn build(
     fw_cfg.add(key::RAM_SIZE, config.ram.to_le_bytes());
     fw_cfg.add(key::NOGRAPHIC, 1u16.to_le_bytes());
     virt_flash::offer_kernel(config, &mut files, &mut fw_cfg)?;
+    for FwCfgFile { name, data } in &config.fw_cfg {
+        let bytes = match data {
+            FwCfgData::Text(text) => text.clone().into_bytes(),
+            FwCfgData::File(path) => files.read(FileRole::FwCfg, path)?,
+        };
+        fw_cfg.add_file(name, bytes).map_err(|e| option("fw_cfg", e.to_string()))?;
+    }
     space.add_device(map::FW_CFG, FwCfg::LEN, share(fw_cfg)).map_err(span)?;
 
     disks.extend(transports(config, chardevs, &space, clock, &wire)?);
@@ -310,8 +318,8 @@ pub fn boot(config: &Config, files: &mut Files) -> Result<BootPlan, BuildError> 
     let dtb = match &config.boot.dtb {
         Some(path) => {
             let bytes = files.read(FileRole::Dtb, path)?;
-            virt_dtb::check(&bytes).map_err(|problem| loader::file_error(FileRole::Dtb, path, problem))?;
-            bytes
+            given_dtb::patch(&bytes, &facts)
+                .map_err(|problem| loader::file_error(FileRole::Dtb, path, problem))?
         }
         None => virt_dtb::build(&facts)
             .map_err(|e| BuildError::Host(format!("cannot write the device tree: {e}")))?,
@@ -431,8 +439,8 @@ fn transports(
             None => None,
         };
         let transport = match device {
-            Some(device) => VirtioMmio::new(device, space.dma(), irq, false),
-            None => VirtioMmio::empty(false),
+            Some(device) => VirtioMmio::new(device, space.dma(), irq, config.virtio_legacy),
+            None => VirtioMmio::empty(config.virtio_legacy),
         };
         let base = map::VIRTIO + u64::from(i) * map::VIRTIO_STRIDE;
         space.add_device(base, map::VIRTIO_STRIDE, share(transport)).map_err(span)?;
