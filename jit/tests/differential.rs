@@ -44,6 +44,14 @@ fn lyrebird_cpu_vector(name: &str) -> bool {
     !rows.contains(&name)
 }
 
+/// What the evaluator evaluates.
+#[derive(Clone, Copy)]
+enum Form {
+    Recorded,
+    /// Optimised, with a mistake perhaps.
+    Optimised(Option<&'static seeded::Fault>),
+}
+
 /// Runs the block at the PC, of at most `most` instructions: the evaluator on one processor, the interpreter on the
 /// other. How many instructions it has, and what differs then. The evaluator's processor is made anew if the block
 /// changes itself, or stops because it changes other code, which only an engine would notice.
@@ -51,16 +59,16 @@ fn evaluated(
     a: &mut Core<Arm64>,
     b: &mut Core<Arm64>,
     most: u64,
-    optimise: bool,
+    form: Form,
 ) -> Option<(u64, Option<String>)> {
-    let (mut lift, mut passes) = (Lift::<Arm64>::default(), Passes::default());
+    let mut lift = Lift::<Arm64>::default();
     lift.features = b.features;
     let at = b.pc();
     let ram = b.fetch(at).ok()?;
     let limits = Limits { blocks: 1, instructions: most.min(32) as u32, overlap: true };
     region::build(&mut lift, &b.ram, ram, b.mode, limits, |_| false).unwrap();
-    if optimise {
-        passes.run(&mut lift.ir, false);
+    if let Form::Optimised(fault) = form {
+        Passes::with(fault).run(&mut lift.ir, false);
     }
     let count = lift.ir.blocks[0].count as u64;
     if eval::block(&lift.ir, 0, b).is_err() {
@@ -77,8 +85,9 @@ fn evaluated(
     Some((count, difference(a, b).map(|text| format!("{text}{}", lift.ir))))
 }
 
-/// The evaluator, block by block, against the interpreter.
-fn evaluate(seed: u64, pick: &dyn Fn(&str) -> bool, optimise: bool) {
+/// The evaluator, block by block, against the interpreter, on a random program: the smallest case that shows a
+/// difference, and what differs.
+fn misevaluated(seed: u64, pick: &dyn Fn(&str) -> bool, form: Form) -> Option<(Case, String)> {
     let ready = || {
         let mut c = core(false);
         program(&mut c, &mut random(seed), pick);
@@ -88,7 +97,7 @@ fn evaluate(seed: u64, pick: &dyn Fn(&str) -> bool, optimise: bool) {
     let mut b = twin(&a, false);
     let mut counts = Vec::new();
     for _ in 0..300 {
-        let Some((count, found)) = evaluated(&mut a, &mut b, 32, optimise) else { break };
+        let (count, found) = evaluated(&mut a, &mut b, 32, form)?;
         if found.is_none() {
             counts.push(count);
             continue;
@@ -97,10 +106,17 @@ fn evaluate(seed: u64, pick: &dyn Fn(&str) -> bool, optimise: bool) {
         for count in counts {
             c.run_to_branch(count);
         }
-        let again = |case: &Case| evaluated(&mut case.start(), &mut case.start(), case.steps, optimise)?.1;
+        let again = |case: &Case| evaluated(&mut case.start(), &mut case.start(), case.steps, form)?.1;
         let small = minimise(Case::of(&c, false, 32), &mut |case| again(case).is_some());
         let text = again(&small).unwrap_or_default();
-        panic!("seed {seed}: interpreter against evaluator\n{}{text}", small.text());
+        return Some((small, text));
+    }
+    None
+}
+
+fn evaluate(seed: u64, pick: &dyn Fn(&str) -> bool, form: Form) {
+    if let Some((case, text)) = misevaluated(seed, pick, form) {
+        panic!("seed {seed}: interpreter against evaluator\n{}{text}", case.text());
     }
 }
 
@@ -153,29 +169,36 @@ fn mismatches_are_minimised() {
         ("cas-swapped", &["cas", "stxr", "stlxr"]),
         ("bitfield-place", &["bfi", "bfxil", "bfc"]),
     ] {
-        let faulty = Options { fault: seeded::find(fault), ..options(ROOMY) };
-        let found = (1..200).find_map(|seed| mismatch(seed, &integer, false, &faulty));
-        let case = found.unwrap_or_else(|| panic!("no program shows {fault}"));
-        let text = case.text();
-        assert!(case.instructions() <= 3, "{fault}: {text}");
-        assert!(mnemonics.iter().any(|m| text.contains(&format!("  {m}"))), "{fault}: {text}");
-        // A few registers and as many words of data; a fault needs no more.
-        assert!(text.lines().count() <= 16, "{fault}: {text}");
-        assert!(compiled(&case, &faulty).is_some() && compiled(&case, &options(ROOMY)).is_none());
+        let fault = seeded::find(fault);
+        let faulty = Options { fault, ..options(ROOMY) };
+        let run = (1..200).find_map(|seed| mismatch(seed, &integer, false, &faulty));
+        let form = Form::Optimised(fault);
+        let evaluated = (1..200).find_map(|seed| misevaluated(seed, &integer, form)).map(|(case, _)| case);
+        for case in [run, evaluated] {
+            let case = case.unwrap_or_else(|| panic!("no program shows {fault:?}"));
+            let text = case.text();
+            assert!(case.instructions() <= 3, "{fault:?}: {text}");
+            assert!(mnemonics.iter().any(|m| text.contains(&format!("  {m}"))), "{fault:?}: {text}");
+            // A few registers and as many words of data; a fault needs no more.
+            assert!(text.lines().count() <= 16, "{fault:?}: {text}");
+            // It is the fault that it shows, in either way.
+            let compiles = |options: &Options| compiled(&case.of_steps(4), options).is_none();
+            assert!(!compiles(&faulty) && compiles(&options(ROOMY)), "{fault:?}: {text}");
+        }
     }
 }
 
 #[test]
 fn recorded_integer_code_evaluates_alike() {
     for seed in seeds() {
-        evaluate(seed, &integer, false);
+        evaluate(seed, &integer, Form::Recorded);
     }
 }
 
 #[test]
 fn optimised_code_evaluates_alike() {
     for seed in seeds() {
-        evaluate(seed, &anything, true);
+        evaluate(seed, &anything, Form::Optimised(None));
     }
 }
 

@@ -402,3 +402,102 @@ fn timers_compare_with_the_counter() {
         }
     }
 }
+
+/// AT reports in PAR_EL1 what an access would meet, and takes no exception.
+#[test]
+fn address_translation_is_reported() {
+    let (s1e1r, s1e1w, s1e0r, s1e0w) = (0xD508_7801, 0xD508_7821, 0xD508_7841, 0xD508_7861);
+    let (s1e1rp, s1e1wp) = (0xD508_7901, 0xD508_7921);
+    let fails = |status: u64| 1 << 11 | status << 1 | 1;
+    // Normal memory, inner shareable.
+    let found = 0xFF << 56 | 3 << 7 | 1 << 11 | DATA;
+    let pan = 1 << 22;
+    for (word, at, pstate, par) in [
+        (s1e1r, DATA, 0, found),
+        (s1e1w, DATA + 0x123, 0, found),
+        (s1e0r, DATA, 0, fails(0b001101)),
+        (s1e0r, USER + DATA, 0, found),
+        (s1e0w, USER + DATA, 0, found),
+        (s1e1w, 0x4000_0000 + DATA, 0, fails(0b001101)),
+        (s1e1r, 0x4000_0000 + DATA, 0, found),
+        (s1e1r, NOWHERE, 0, fails(0b000101)),
+        (s1e1r, 1 << 40, 0, fails(0b000100)),
+        (s1e1r, USER + DATA, pan, found),
+        (s1e1rp, USER + DATA, pan, fails(0b001101)),
+        (s1e1wp, USER + DATA, pan, fails(0b001101)),
+        (s1e1rp, USER + DATA, 0, found),
+        (s1e1wp, DATA, pan, found),
+    ] {
+        let setup = |c: &mut Core<Arm64>| {
+            kernel(c);
+            c.set(sr::SPSR_EL1, 5 | pstate);
+            c.set(state::x(1), at);
+        };
+        // at; isb; mrs x2, par_el1
+        both(&[word, 0xD503_3FDF, 0xD538_7402, SVC], setup, |c| {
+            took(c, SAME, 0x15 << 26, 4);
+            assert_eq!(c.reg(state::x(2)), par, "{word:x} {at:x}");
+        });
+    }
+}
+
+/// DC ZVA clears the 64 bytes around its address, and nothing beside them.
+#[test]
+fn blocks_are_zeroed() {
+    let setup = |c: &mut Core<Arm64>| {
+        c.ram.write_bytes(DATA, &[0xA5; 256]).unwrap();
+        c.set(state::x(1), USER + DATA + 0x6B);
+    };
+    both(&[ZVA, SVC], setup, |c| {
+        took(c, LOWER, 0x15 << 26, 2);
+        let mut bytes = [0; 256];
+        c.ram.read_bytes(DATA, &mut bytes).unwrap();
+        assert!((0..256).all(|i| bytes[i] == if (64..128).contains(&i) { 0 } else { 0xA5 }));
+    });
+}
+
+/// RNDR gives a number, and says so with clear flags.
+#[test]
+fn random_numbers_come_with_flags() {
+    // subs xzr, xzr, xzr; mrs x3, rndr; mrs x4, rndrrs
+    both(&[0xEB1F_03FF, 0xD53B_2403, 0xD53B_2424, SVC], nothing, |c| {
+        took(c, LOWER, 0x15 << 26, 4);
+        assert_eq!(c.reg(sr::SPSR_EL1) >> 28, 0);
+        assert_eq!([3, 4].map(|n| c.reg(state::x(n))), [4, 4]);
+    });
+}
+
+/// The local monitor: what ends a reservation, and what does not (DDI 0487 B2.12).
+#[test]
+fn reservations_end() {
+    const CLREX: u32 = 0xD503_3F5F;
+    const LDXR_OTHER: u32 = 0xC85F_7CC4; // ldxr x4, [x6]
+    for (between, status) in [
+        (&[NOP][..], 0),
+        (&[CLREX], 1),
+        // Another reservation, and the same one again.
+        (&[LDXR_OTHER], 1),
+        (&[LDXR], 0),
+        // A store-exclusive, whether it succeeds or not.
+        (&[0xC805_7CC4], 1),
+        (&[0xC805_7C24], 1),
+    ] {
+        let mut program = vec![LDXR];
+        program.extend(between);
+        program.extend([0xC803_7C24, SVC]); // stxr w3, x4, [x1]
+        let setup = |c: &mut Core<Arm64>| {
+            c.set(state::x(6), USER + DATA + 0x40);
+            c.set(state::x(3), 7);
+        };
+        both(&program, setup, |c| {
+            took(c, LOWER, 0x15 << 26, program.len() as u64);
+            assert_eq!(c.reg(state::x(3)), status, "{between:x?}");
+        });
+    }
+    // An exception return ends it: svc returns at once.
+    let setup = |c: &mut Core<Arm64>| {
+        c.ram.write(board::VECTORS + LOWER, board::lower::ERET).unwrap();
+        c.set(state::x(3), 7);
+    };
+    both(&[LDXR, SVC, STXR], setup, |c| assert_eq!(c.reg(state::x(3)), 1));
+}

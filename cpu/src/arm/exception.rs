@@ -2,6 +2,8 @@
 //!
 //! Syndromes are raised with the exception class of the same level; taking one from level 0 turns it into the class
 //! of the lower level where the two differ.
+//!
+//! Left out: the type of the branch that leads to a processor's first guarded page; branches are checked from then on.
 
 use super::context::{self, sctlr};
 use super::regs::pstate;
