@@ -230,7 +230,7 @@ fn the_monitor_changes_items_of_a_running_machine() {
         ask("log exec", "");
         ask("log", "on now: exec");
         ask(&format!("break {:#x}", AT + 0x5C), "");
-        ask("cont", "");
+        ask("cont", "stopped: breakpoint");
         ask("info status", "VM status: paused");
         ask("log int", "");
         ask("log", "on now: int");

@@ -50,6 +50,8 @@ struct State {
     timestamps: bool,
     /// The machine was asked to end.
     quitting: bool,
+    /// Somebody looked before the user who has the focus could be told.
+    unseen: bool,
     /// The cursor is at the start of a line: the next byte is preceded by a timestamp.
     line_start: bool,
 }
@@ -176,9 +178,12 @@ impl Hub {
 
     /// Somebody new looks at the back end: tells the user who has the focus.
     pub fn opened(&self) {
-        if let Some(user) = self.focus()
-            && let Some(tell) = user.opened.get()
-        {
+        let mut state = self.state.lock();
+        let user = state.users.get(state.focus).cloned();
+        let tell = user.as_ref().and_then(|user| user.opened.get());
+        state.unseen = tell.is_none();
+        drop(state);
+        if let Some(tell) = tell {
             tell();
         }
     }
@@ -296,9 +301,18 @@ impl User {
         }
     }
 
-    /// Says whom to tell when somebody new looks: a connection, or the terminal switched to this user.
+    /// Says whom to tell when somebody new looks: a connection, or the terminal switched to this user. Who looks
+    /// already counts.
     pub fn on_open(&self, tell: impl Fn() + Send + Sync + 'static) {
         let _ = self.opened.set(Box::new(tell));
+        let Some(hub) = self.hub.upgrade() else { return };
+        let mut state = hub.state.lock();
+        let mine = state.users.get(state.focus).is_some_and(|user| std::ptr::eq(&raw const **user, self));
+        let looks = mine && std::mem::take(&mut state.unseen);
+        drop(state);
+        if looks && let Some(tell) = self.opened.get() {
+            tell();
+        }
     }
 
     /// The hub's output, for a user that may wait.
@@ -420,5 +434,18 @@ mod tests {
         out.read_exact(&mut text).expect("the lines");
         let text = String::from_utf8(text).expect("text");
         assert!(text.starts_with("[00:00:") && text.contains("] a\n[") && text.ends_with("] b\n"), "{text}");
+    }
+
+    #[test]
+    fn who_looks_before_the_user_is_there_is_seen() {
+        let (hub, _reader) = hub(false);
+        hub.opened();
+        let user = hub.plug("monitor");
+        let told = Arc::new(Mutex::new(0));
+        let count = Arc::clone(&told);
+        user.on_open(move || *count.lock() += 1);
+        assert_eq!(*told.lock(), 1);
+        hub.opened();
+        assert_eq!(*told.lock(), 2);
     }
 }
