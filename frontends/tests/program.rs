@@ -287,17 +287,20 @@ fn stopping_and_continuing_takes_the_terminal_along() {
             std::thread::sleep(Duration::from_millis(5));
         }
     };
-    kill_process(pid, Signal::TSTP).expect("signalled");
-    until(&t, false);
-    // The state of the process: T once it is stopped.
-    let stat = format!("/proc/{}/stat", t.child.id());
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !std::fs::read_to_string(&stat).expect("a process").contains(") T ") {
-        assert!(Instant::now() < deadline, "the program stops");
-        std::thread::sleep(Duration::from_millis(5));
+    // More than once: the thread that reads the terminal takes it at any moment.
+    for _ in 0..10 {
+        kill_process(pid, Signal::TSTP).expect("signalled");
+        until(&t, false);
+        // The state of the process: T once it is stopped.
+        let stat = format!("/proc/{}/stat", t.child.id());
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !std::fs::read_to_string(&stat).expect("a process").contains(") T ") {
+            assert!(Instant::now() < deadline, "the program stops");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        kill_process(pid, Signal::CONT).expect("signalled");
+        until(&t, true);
     }
-    kill_process(pid, Signal::CONT).expect("signalled");
-    until(&t, true);
     t.send(b"k");
     t.expect("K");
     t.send(b"\x01x");

@@ -14,6 +14,8 @@ static MODES: Mutex<Option<Modes>> = Mutex::new(None);
 static RAW: AtomicBool = AtomicBool::new(false);
 /// The program ends: nobody enters raw mode any more, such as the thread that reads the terminal.
 static ENDING: AtomicBool = AtomicBool::new(false);
+/// The program is about to stop, or stopped: the shell gets the terminal as it was found, whoever reads it meanwhile.
+static STOPPING: AtomicBool = AtomicBool::new(false);
 
 struct Modes {
     found: Termios,
@@ -72,9 +74,10 @@ pub fn enter() {
     if !in_foreground_now() {
         return;
     }
-    // Looked at under the lock, which restoring takes after saying that the program ends.
+    // Looked at under the lock, which restoring takes after saying that the program ends or stops.
     if let Some(modes) = &*MODES.lock()
         && !ENDING.load(Ordering::SeqCst)
+        && !STOPPING.load(Ordering::SeqCst)
         && tcsetattr(rustix::stdio::stdin(), OptionalActions::Drain, &modes.raw).is_ok()
     {
         RAW.store(true, Ordering::Relaxed);
@@ -91,6 +94,15 @@ pub fn restore() {
     {
         let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &modes.found);
     }
+}
+
+/// Restores the terminal, calls `stop`, which returns when the program is continued, and takes the terminal again.
+pub fn while_restored(stop: impl FnOnce()) {
+    STOPPING.store(true, Ordering::SeqCst);
+    restore();
+    stop();
+    STOPPING.store(false, Ordering::SeqCst);
+    enter();
 }
 
 /// Restores the terminal and ends the program.

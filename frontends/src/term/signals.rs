@@ -69,12 +69,9 @@ fn code_of(signal: i32) -> u8 {
 
 fn take(signal: i32) {
     match signal {
-        SIGTSTP => {
-            super::restore();
-            // Returns when the program is continued.
+        SIGTSTP => super::while_restored(|| {
             let _ = emulate_default_handler(SIGTSTP);
-            super::enter();
-        }
+        }),
         SIGCONT => super::enter(),
         _ => {
             let before = ENDED_BY.swap(signal, Ordering::Relaxed);
