@@ -24,6 +24,43 @@ pub trait CpuLines: Send + Sync {
     fn set(&self, cpu: usize, line: CpuLine, level: bool);
 }
 
+/// What interrupt controllers tell an x86 processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum X86Signal {
+    /// INTR is now at this level: there is an interrupt that the processor would take with RFLAGS.IF set.
+    Intr(bool),
+    /// A non-maskable interrupt, once.
+    Nmi,
+    /// A system-management interrupt, once.
+    Smi,
+    /// INIT, once.
+    Init,
+    /// Start-up, with the vector: the processor starts at CS:IP `vector << 8`:0 if it waits after INIT.
+    Sipi(u8),
+}
+
+/// The x86 processors, as their interrupt controllers see them. Called with a controller's lock held: set a flag and
+/// wake the processor's thread, no more. [`X86Signal::Intr`] comes on changes only.
+pub trait X86Lines: Send + Sync {
+    /// `signal` reaches processor `cpu`.
+    fn signal(&self, cpu: usize, signal: X86Signal);
+}
+
+/// Where message-signalled interrupts of an x86 machine go: the local APICs. PCI functions and I/O APICs send to it,
+/// possibly with their lock held.
+pub trait MsiSink: Send + Sync {
+    /// Carries out the write of `data` to `address`, which a function's MSI or MSI-X capability asks for. One that does
+    /// not address local APICs (0xFEE00000 to 0xFEEFFFFF) does nothing.
+    fn send(&self, address: u64, data: u32);
+}
+
+/// Who hears that a processor has finished a level-triggered interrupt: I/O APICs. Called with no lock of the local
+/// APICs held.
+pub trait EoiSink: Send + Sync {
+    /// A processor wrote EOI for `vector`.
+    fn eoi(&self, vector: u8);
+}
+
 /// What boards and the monitor need of any interrupt controller.
 pub trait Intc: Socket {
     /// A wire to shared peripheral interrupt `n`, counted from 0; none if there are not that many.
