@@ -1,19 +1,26 @@
-//! Assembles our guests. They are A64 code written with dynasm, so building them needs no other target and no tools.
+//! Builds our guests and our firmware, with no other target and no tools: the arm64 guests are A64 code written with
+//! dynasm, the x86 ones are compiled by the Rust compiler at hand.
 
 #![allow(clippy::useless_conversion, reason = "dynasm converts every operand, whatever its type is already")]
 
 #[path = "demo/mod.rs"]
 mod demo;
+#[path = "rustc.rs"]
+mod rustc;
 #[path = "stress/mod.rs"]
 mod stress;
+#[path = "text.rs"]
+mod text;
 
 use std::path::Path;
 use std::{env, error::Error, fs};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed=demo");
-    println!("cargo::rerun-if-changed=stress");
+    for source in ["demo", "stress", "text.rs", "rustc.rs", "x86"] {
+        println!("cargo::rerun-if-changed={source}");
+    }
     let out = env::var("OUT_DIR")?;
+    rustc::compile("x86/main.rs", "x86/link.ld", &Path::new(&out).join("demo-x86.elf"), false)?;
     let image = demo::assemble()?;
     fs::write(Path::new(&out).join("demo-arm64.elf"), demo::image::elf(&image))?;
     fs::write(Path::new(&out).join("demo-arm64.Image"), image)?;

@@ -5,16 +5,8 @@
 
 use super::asm::{Ops, a64, load, reg, say};
 use super::vars;
+use crate::text::{BENCH_HEADING, BENCH_NAMES, CALLS, FLOAT, GOLDEN, INTEGER, MEMORY, VECTOR};
 use dynasmrt::{DynasmApi, DynasmLabelApi};
-
-/// Loop passes of each kernel in one round; of `calls`, the number of calls that fib(26) makes.
-const INTEGER: u64 = 4_000_000;
-const CALLS: u64 = 392_835;
-const MEMORY: u64 = 2_000_000;
-const FLOAT: u64 = 1_000_000;
-const VECTOR: u64 = 1_000_000;
-
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Emits the loop of a kernel.
 type Kernel = fn(&mut Ops);
@@ -29,15 +21,10 @@ pub fn emit(ops: &mut Ops) {
         ; cmp x0, 1
         ; csinc x27, x0, xzr, hs
     );
-    say(ops, "            million/s  checksum\n");
-    let kernels: [(&str, u64, Kernel); 5] = [
-        ("integer   ", INTEGER, integer),
-        ("calls     ", CALLS, calls),
-        ("memory    ", MEMORY, memory),
-        ("float     ", FLOAT, float),
-        ("vector    ", VECTOR, vector),
-    ];
-    for (name, passes, kernel) in kernels {
+    say(ops, BENCH_HEADING);
+    let kernels: [(u64, Kernel); 5] =
+        [(INTEGER, integer), (CALLS, calls), (MEMORY, memory), (FLOAT, float), (VECTOR, vector)];
+    for (name, (passes, kernel)) in BENCH_NAMES.into_iter().zip(kernels) {
         say(ops, name);
         // x24: start, x25: rounds left.
         a64!(ops ; isb ; mrs x24, reg::CNTVCT_EL0 ; mov x25, x27 ; round:);

@@ -2,17 +2,8 @@
 
 use super::asm::{Ops, a64, enter, leave, say, string};
 use super::vars;
+use crate::text::{HELP, PROMPT, UNKNOWN};
 use dynasmrt::{DynasmApi, DynasmLabelApi};
-
-const HELP: &str = "\
-info          what machine this is
-bench [N]     five small loops, N times over, with rates and checksums
-tick          five timer interrupts, a tenth of a second apart
-mem ADDRESS   64 bytes at a hexadecimal address
-fault         provoke a data abort and show what is reported
-reset         start again
-off           power off
-";
 
 /// An address beyond all that is mapped, within the 39 bits that are translated.
 const NOWHERE: u64 = 0x7f_dead_beef;
@@ -20,7 +11,7 @@ const NOWHERE: u64 = 0x7f_dead_beef;
 /// Emits `->shell`, which never returns.
 pub fn emit(ops: &mut Ops) {
     a64!(ops ; ->shell:);
-    say(ops, "lyrebird> ");
+    say(ops, PROMPT);
     a64!(ops
         ; bl ->read_line
         ; add x19, x28, vars::LINE
@@ -42,7 +33,7 @@ pub fn emit(ops: &mut Ops) {
     command(ops, "fault", |ops| a64!(ops ; bl ->fault));
     command(ops, "reset", |ops| a64!(ops ; b ->reset));
     command(ops, "off", |ops| a64!(ops ; b ->off));
-    say(ops, "There is no such command; type help.\n");
+    say(ops, UNKNOWN);
     a64!(ops ; b ->shell);
     dump(ops);
     fault(ops);

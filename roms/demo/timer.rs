@@ -4,11 +4,8 @@
 
 use super::asm::{Ops, a64, enter, leave, load, reg, say};
 use super::vars;
+use crate::text::{TICK_RATE, TICKS};
 use dynasmrt::{DynasmApi, DynasmLabelApi};
-
-/// Ticks that the command shows, and how many there are in a second.
-const SHOWN: u32 = 5;
-const RATE: u64 = 10;
 
 /// Emits `->timer_init`, `->timer_interrupt` and the command `->tick`.
 pub fn emit(ops: &mut Ops) {
@@ -34,7 +31,7 @@ pub fn emit(ops: &mut Ops) {
 fn tick(ops: &mut Ops) {
     a64!(ops ; ->tick:);
     enter(ops);
-    load(ops, 1, RATE);
+    load(ops, 1, TICK_RATE);
     a64!(ops
         ; str xzr, [x28, vars::TICKS]
         ; mrs x0, reg::CNTFRQ_EL0
@@ -75,6 +72,6 @@ fn tick(ops: &mut Ops) {
         ; bl ->print_dec
     );
     say(ops, " ms\n");
-    a64!(ops ; cmp x19, SHOWN ; b.lo <next ; msr reg::CNTV_CTL_EL0, xzr);
+    a64!(ops ; cmp x19, TICKS ; b.lo <next ; msr reg::CNTV_CTL_EL0, xzr);
     leave(ops);
 }

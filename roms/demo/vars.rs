@@ -47,8 +47,7 @@ pub const RING: u32 = 256;
 pub const RING_SIZE: u32 = 256;
 /// The line being typed.
 pub const LINE: u32 = 512;
-/// Bytes in the line, its final zero included.
-pub const LINE_SIZE: u32 = 128;
+pub use crate::text::LINE_SIZE;
 /// Translation tables of levels 1, 2 and 3, a page each.
 pub const TABLE1: u32 = 0x1000;
 /// See [`TABLE1`].

@@ -1,7 +1,7 @@
 //! Our own guests, built from the sources in this crate by its build script.
 //!
 //! `demo/` is a bare-metal program for the `virt` board: it turns on the MMU, the interrupt controller, the timer and
-//! the UART, says what machine it finds, and takes commands on the serial console. `stress/` makes all processors work
+//! the UART, says what machine it finds, and takes commands on the serial console. `x86/` is its sister for PCs. `stress/` makes all processors work
 //! on the same memory at once, and checks that they do so as the architecture says.
 
 /// The arm64 demo as a Linux `Image`: 0x80000 bytes above the base of RAM, DTB address in x0.
@@ -14,6 +14,9 @@ pub fn demo_arm64() -> &'static [u8] {
 pub fn demo_arm64_elf() -> &'static [u8] {
     include_bytes!(concat!(env!("OUT_DIR"), "/demo-arm64.elf"))
 }
+
+/// The x86-64 demo: an ELF file at 1 MiB with a multiboot header and a PVH note, entered in 32-bit mode.
+pub const X86_DEMO: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/demo-x86.elf"));
 
 /// The stress guest for arm64 as a Linux `Image`. It runs `rounds` rounds of all tests but those whose bits are set in
 /// `skip`, no more after `seconds`. Each test does its work `times` times on each processor. The end comes by
@@ -55,6 +58,29 @@ mod tests {
         let first = u32::from_le_bytes(image[..4].try_into().unwrap());
         assert_eq!(first >> 26, 0b000101);
         assert!((first & 0x3ff_ffff) >= 16);
+    }
+
+    #[test]
+    fn x86_demo_has_both_headers() {
+        let elf = goblin::elf::Elf::parse(X86_DEMO).unwrap();
+        let segment = &elf.program_headers[0];
+        assert_eq!((elf.header.e_machine, segment.p_paddr), (goblin::elf::header::EM_X86_64, 0x10_0000));
+        let words: Vec<u32> = X86_DEMO[..8192]
+            .chunks_exact(4)
+            .map(|word| u32::from_le_bytes(word.try_into().unwrap()))
+            .collect();
+        let at = words
+            .iter()
+            .position(|&word| word == 0x1bad_b002)
+            .expect("a multiboot header in the first 8 KiB");
+        assert_eq!(words[at].wrapping_add(words[at + 1]).wrapping_add(words[at + 2]), 0, "its checksum");
+        let header = u64::from(words[at + 3]);
+        assert_eq!(header - segment.p_paddr, at as u64 * 4 - segment.p_offset, "it is where it says");
+        assert!(u64::from(words[at + 5]) <= segment.p_paddr + segment.p_filesz, "the end of what is loaded");
+        let mut notes = elf.iter_note_headers(X86_DEMO).unwrap().map(Result::unwrap);
+        let note = notes.find(|note| note.name == "Xen" && note.n_type == 18).expect("a PVH note");
+        let entry = u64::from(u32::from_le_bytes(note.desc.try_into().unwrap()));
+        assert!((segment.p_paddr..segment.p_paddr + segment.p_filesz).contains(&entry));
     }
 
     #[test]
