@@ -3,6 +3,7 @@
 pub mod bank;
 pub mod gicv2;
 pub mod gicv3;
+pub mod lapic;
 
 use crate::bus::device::Socket;
 use crate::bus::irq::Wire;
