@@ -106,10 +106,57 @@ impl Attention {
     }
 }
 
+/// A decoded instruction: what semantics take besides the state.
+pub trait Insn: Copy + Default + PartialEq + std::fmt::Debug + Send + 'static {
+    /// Its length in bytes.
+    fn len(self) -> u32;
+}
+
+impl Insn for u32 {
+    #[inline(always)]
+    fn len(self) -> u32 {
+        4
+    }
+}
+
+/// An array of so many places that a page has one for each instruction that may start in it.
+pub trait Places<T: Copy>: Send {
+    /// Places filled with `x`, made where they stay.
+    fn filled(x: T) -> Box<Self>;
+    /// Place `i`, modulo their number.
+    fn at(&self, i: u32) -> &T;
+    /// Replaces place `i`, modulo their number.
+    fn set(&mut self, i: u32, x: T);
+}
+
+impl<T: Copy + Send, const N: usize> Places<T> for [T; N] {
+    fn filled(x: T) -> Box<Self> {
+        let places = vec![x; N].into_boxed_slice();
+        places.try_into().unwrap_or_else(|_| unreachable!("the slice has just that length"))
+    }
+    #[inline(always)]
+    fn at(&self, i: u32) -> &T {
+        &self[i as usize % N]
+    }
+    #[inline(always)]
+    fn set(&mut self, i: u32, x: T) {
+        self[i as usize % N] = x;
+    }
+}
+
+/// An instruction's semantics, run by the interpreter.
+pub type Handler<A> = fn(&mut Core<A>, <A as Arch>::Insn) -> Exec<Core<A>>;
+
 /// A guest architecture: what its instructions cannot say by themselves.
 pub trait Arch: Sized + Send + 'static {
+    /// A decoded instruction.
+    type Insn: Insn;
+    /// A page's worth of something for each instruction: `[T; 4096 / ALIGN]`.
+    type Places<T: Copy + Send>: Places<T>;
     /// The program counter.
     const PC: Slot<W64>;
+    /// A word that always holds zero, if there is one.
+    const ZERO: Option<Slot<W64>> = None;
     /// Alignment of instructions in bytes.
     const ALIGN: u64;
     /// Which requests interrupt the guest now: the architecture masks interrupt lines that the state does not admit.
@@ -168,8 +215,8 @@ pub trait Arch: Sized + Send + 'static {
     fn describe(core: &Core<Self>) -> String;
     /// The virtual counter, in guest ticks.
     fn clock(core: &Core<Self>) -> u64;
-    /// The semantics of an instruction word in a mode.
-    fn decode(word: u32, cx: Cx) -> fn(&mut Core<Self>, u32) -> Exec<Core<Self>>;
+    /// The semantics of the instruction that `bytes` begin with, in a mode; `None` if they are too few to tell.
+    fn decode(bytes: &[u8], cx: Cx) -> Option<(Handler<Self>, Self::Insn)>;
 }
 
 /// One virtual processor. The register file comes first, so that its address is the core's.

@@ -38,12 +38,20 @@ pub struct Access {
     pub unprivileged: bool,
     /// A store-exclusive: its faults are a store's, even where a load would fault, too.
     pub exclusive: bool,
+    /// An access to a stack, whose faults may be others.
+    pub stack: bool,
 }
 
 impl Access {
     /// A plain access.
-    pub const PLAIN: Access =
-        Access { aligned: false, acquire: false, release: false, unprivileged: false, exclusive: false };
+    pub const PLAIN: Access = Access {
+        aligned: false,
+        acquire: false,
+        release: false,
+        unprivileged: false,
+        exclusive: false,
+        stack: false,
+    };
     /// An atomic or exclusive access without ordering: aligned.
     pub const ATOMIC: Access = Access { aligned: true, ..Access::PLAIN };
     /// Load-acquire.

@@ -17,3 +17,4 @@ pub mod tlb;
 pub mod trace;
 pub mod vec;
 pub mod width;
+pub mod x86;

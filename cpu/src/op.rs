@@ -132,7 +132,8 @@ impl Cmp {
     }
 }
 
-/// How Arm's condition flags follow from an operation. The result is in [`nzcv`] form.
+/// How condition flags follow from an operation. The result is in [`nzcv`] form for Arm's and in
+/// [`crate::x86::flags`] form for x86's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum FlagOp {
@@ -142,6 +143,12 @@ pub enum FlagOp {
     Sub,
     /// N and Z of a; C and V clear (ANDS)
     Logic,
+    /// x86: a + b + carry
+    AddX,
+    /// x86: a - b - carry; CF is the borrow
+    SubX,
+    /// x86: SF, ZF and PF of a; the others clear
+    LogicX,
 }
 
 /// Arm's flags in the form that LAHF and SETO leave on the host: N bit 15, Z bit 14, C bit 8, V bit 0, all else zero.
@@ -174,22 +181,46 @@ impl FlagOp {
     pub fn apply(self, a: u64, b: u64, carry: bool, n: u32) -> u32 {
         let mask = u64::MAX >> (64 - n);
         let (r, c, v) = match self {
-            FlagOp::Logic => (a & mask, false, false),
+            FlagOp::Logic | FlagOp::LogicX => (a & mask, false, false),
             FlagOp::Add | FlagOp::Sub => {
                 let b = if self == FlagOp::Sub { !b & mask } else { b };
                 let wide = a as u128 + b as u128 + carry as u128;
                 let r = wide as u64 & mask;
                 (r, wide >> n != 0, (!(a ^ b) & (a ^ r)) >> (n - 1) & 1 != 0)
             }
+            FlagOp::AddX => {
+                let r = a.wrapping_add(b).wrapping_add(carry as u64) & mask;
+                let out = (a & b) | ((a | b) & !r);
+                (r, out >> (n - 1) & 1 != 0, (!(a ^ b) & (a ^ r)) >> (n - 1) & 1 != 0)
+            }
+            FlagOp::SubX => {
+                let r = a.wrapping_sub(b).wrapping_sub(carry as u64) & mask;
+                let out = (!a & b) | ((!a | b) & r);
+                (r, out >> (n - 1) & 1 != 0, ((a ^ b) & (a ^ r)) >> (n - 1) & 1 != 0)
+            }
         };
-        ((r >> (n - 1)) as u32 & 1) << 15 | ((r == 0) as u32) << 14 | (c as u32) << 8 | v as u32
+        let f = ((r >> (n - 1)) as u32 & 1) << 15 | ((r == 0) as u32) << 14 | (c as u32) << 8 | v as u32;
+        match self {
+            FlagOp::Add | FlagOp::Sub | FlagOp::Logic => f,
+            FlagOp::LogicX => f | parity(r),
+            FlagOp::AddX | FlagOp::SubX => f | parity(r) | ((a ^ b ^ r) as u32 & 1 << 4) << 8,
+        }
     }
 }
 
-/// Arm's condition codes, with the manual's encoding.
+/// PF of a result, in its place: set if the low byte has an even number of ones.
+#[inline(always)]
+const fn parity(r: u64) -> u32 {
+    let nibble = (r ^ r >> 4) as u32 & 15;
+    // Bit n: n has an even number of ones.
+    (0x9669_u32 >> nibble & 1) << 10
+}
+
+/// Arm's condition codes, with the manual's encoding, and those of x86 that it lacks: x86 looks at C as it is, Arm's HI
+/// and LS at its opposite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-#[expect(missing_docs, reason = "the manual's names say it: DDI 0487 C1.2.4")]
+#[expect(missing_docs, reason = "the manuals' names say it: DDI 0487 C1.2.4, SDM vol. 1 appendix B")]
 pub enum Cond {
     EQ,
     NE,
@@ -207,39 +238,57 @@ pub enum Cond {
     LE,
     AL,
     NV,
+    A,
+    BE,
+    PE,
+    PO,
 }
 
 impl Cond {
-    /// The condition that the low four bits of `x` encode.
+    /// Arm's condition that the low four bits of `x` encode.
     pub const fn of(x: u32) -> Self {
         use Cond::*;
         [EQ, NE, CS, CC, MI, PL, VS, VC, HI, LS, GE, LT, GT, LE, AL, NV][x as usize & 15]
     }
 
-    /// The opposite condition; AL and NV both mean always and are their own.
-    pub const fn invert(self) -> Self {
-        if self as u8 >= 14 { self } else { Self::of(self as u32 ^ 1) }
+    /// Condition number `x`.
+    pub const fn number(x: u32) -> Self {
+        match x {
+            16 => Cond::A,
+            17 => Cond::BE,
+            18 => Cond::PE,
+            19 => Cond::PO,
+            _ => Self::of(x),
+        }
     }
 
-    /// Whether the condition holds for flags in [`nzcv`] form. From a table: code that runs all conditions through one
+    /// The opposite condition; AL and NV both mean always and are their own.
+    pub const fn invert(self) -> Self {
+        match self {
+            Cond::AL | Cond::NV => self,
+            _ => Self::number(self as u32 ^ 1),
+        }
+    }
+
+    /// Whether the condition holds for stored flags. From a table: code that runs all conditions through one
     /// place would mispredict a branch on the condition.
     #[inline(always)]
     pub fn holds(self, f: u32) -> bool {
-        const HOLDS: [u16; 16] = {
-            let mut table = [0; 16];
+        const HOLDS: [u32; 32] = {
+            let mut table = [0; 32];
             let mut i = 0;
-            while i < 256 {
-                let flags = nzcv::from_psr((i as u32 >> 4) << 28);
-                table[i & 15] |= (Cond::of(i as u32 & 15).means(flags) as u16) << (i >> 4);
+            while i < 32 * 20 {
+                let flags = nzcv::from_psr((i as u32 & 15) << 28) | (i as u32 >> 4 & 1) << 10;
+                table[i >> 5] |= (Cond::number(i as u32 >> 5).means(flags) as u32) << (i & 31);
                 i += 1;
             }
             table
         };
-        let index = f >> 12 & 0xC | f >> 7 & 2 | f & 1;
-        HOLDS[self as usize & 15] >> index & 1 != 0
+        let index = f >> 12 & 0xC | f >> 7 & 2 | f & 1 | f >> 6 & 0x10;
+        HOLDS[self as usize & 31] >> index & 1 != 0
     }
 
-    /// What the condition says of flags in [`nzcv`] form (DDI 0487 C1.2.4).
+    /// What the condition says of stored flags (DDI 0487 C1.2.4, SDM vol. 1 appendix B).
     const fn means(self, f: u32) -> bool {
         let (n, z, c, v) = (f & nzcv::N != 0, f & nzcv::Z != 0, f & nzcv::C != 0, f & nzcv::V != 0);
         match self {
@@ -258,6 +307,10 @@ impl Cond {
             Cond::GT => !z && n == v,
             Cond::LE => z || n != v,
             Cond::AL | Cond::NV => true,
+            Cond::A => !c && !z,
+            Cond::BE => c || z,
+            Cond::PE => f & 1 << 10 != 0,
+            Cond::PO => f & 1 << 10 == 0,
         }
     }
 }

@@ -1,23 +1,23 @@
 //! The interpreter's loop and its decoded-instruction cache.
 //!
-//! Decoded code is kept by physical page: 1024 handlers with their words. The loop stays inside a page as long as the
-//! guest does; entering a page compares its version, which stores to code raise. Within a page it runs straight on to
-//! [`Core::run_end`] with one comparison for each instruction: the end of the page or of the budget, or zero as soon
-//! as a store hits code. Requests are looked at where branches are taken.
+//! Decoded code is kept by physical page: a handler with its operands for every place where an instruction may start.
+//! The loop stays inside a page as long as the guest does; entering a page compares its version, which stores to code
+//! raise. An instruction that goes on in the next page is decoded each time, since that page is found by its virtual
+//! address. Within a page it runs straight on to
+//! [`Core::run_end`]: the end of the page or, where instructions have one length, of the budget, or zero as soon as a
+//! store hits code. Requests are looked at where branches are taken.
 
 use crate::code::granules;
-use crate::core::{Arch, Attention, Core, Raised, Want};
-use crate::emit::{Exec, Flow};
+use crate::core::{Arch, Attention, Core, Handler, Insn, Places, Raised, Want};
+use crate::emit::{Cx, Exec, Flow};
 use crate::tlb::PAGE_MASK;
 use crate::trace::DebugItems;
 use std::collections::HashMap;
 
-type Handler<A> = fn(&mut Core<A>, u32) -> Exec<Core<A>>;
-
 /// A decoded instruction.
 struct Op<A: Arch> {
     run: Handler<A>,
-    word: u32,
+    insn: A::Insn,
 }
 impl<A: Arch> Clone for Op<A> {
     fn clone(&self) -> Self {
@@ -26,14 +26,23 @@ impl<A: Arch> Clone for Op<A> {
 }
 impl<A: Arch> Copy for Op<A> {}
 
+impl<A: Arch> Op<A> {
+    /// Stands where nothing is decoded yet.
+    fn undecoded() -> Self {
+        Op { run: undecoded, insn: A::Insn::default() }
+    }
+}
+
 /// The handler of what is not decoded yet: it notes that and stays where it is.
-fn undecoded<A: Arch>(core: &mut Core<A>, _: u32) -> Exec<Core<A>> {
+fn undecoded<A: Arch>(core: &mut Core<A>, _: A::Insn) -> Exec<Core<A>> {
     core.decoded.missed = true;
     Ok(Flow::Leave)
 }
 
-const OPS: usize = 1024;
-type Ops<A> = Box<[Op<A>; OPS]>;
+type Ops<A> = Box<<A as Arch>::Places<Op<A>>>;
+
+/// The longest instruction, in bytes.
+const LONGEST: u64 = 15;
 
 /// Pages of decoded code that are kept unless [`Core::keep_decoded`] says otherwise; 16 KiB each.
 const PAGES: usize = 512;
@@ -169,7 +178,7 @@ impl<A: Arch> Core<A> {
         };
         d.map.insert(key, (page as u32, version));
         if let Some(ops) = &mut d.pages[page].ops {
-            ops.fill(Op { run: undecoded, word: 0 });
+            *ops = Places::filled(Op::undecoded());
         }
         page
     }
@@ -178,7 +187,7 @@ impl<A: Arch> Core<A> {
     #[inline]
     fn take_ops(&mut self, page: usize) -> Ops<A> {
         let ops = self.decoded.pages[page].ops.take();
-        ops.unwrap_or_else(|| Box::new([Op { run: undecoded, word: 0 }; OPS]))
+        ops.unwrap_or_else(|| Places::filled(Op::undecoded()))
     }
 
     /// Keeps at most `pages` pages of decoded code, for engines that only interpret what is cold.
@@ -186,22 +195,47 @@ impl<A: Arch> Core<A> {
         self.decoded = DecodeCache { limit: pages.max(1), cold: true, ..DecodeCache::default() };
     }
 
-    /// Decodes the instruction at entry `i` of a page, marking its granule as code.
+    /// Decodes the instruction at byte `at` of a page, marking its granules as code. `None` if it goes on in the next page.
     #[cold]
     #[inline(never)]
-    fn decode_at(&mut self, page: usize, i: usize) -> Result<Op<A>, Raised> {
+    fn decode_at(&mut self, page: usize, at: u64) -> Result<Option<Op<A>>, Raised> {
         let Page { ram, mode, .. } = self.decoded.pages[page];
-        let at = ram + i as u64 * 4;
+        let (at, most) = (ram + at, LONGEST.min(0x1000 - at));
         // The mark comes before the look, see `code`.
-        if self.code.mark(at, granules(at, 4)) {
+        if self.code.mark(at, granules(at, if A::ALIGN > 1 { A::ALIGN } else { most })) {
             self.tlb.watch(ram);
         }
-        let Ok(word) = self.ram.read::<u32>(at) else { return Err(A::unanswered(self, at, Want::Exec)) };
-        if self.trace.shows(DebugItems::IN_ASM) && !self.decoded.cold {
-            self.show_decoded(word);
+        let mut bytes = [0; LONGEST as usize];
+        let bytes = &mut bytes[..most as usize];
+        if self.ram.read_bytes(at, bytes).is_err() {
+            return Err(A::unanswered(self, at, Want::Exec));
         }
-        let run = A::decode(word, crate::emit::Cx { mode, features: self.features });
-        Ok(Op { run, word })
+        let Some((run, insn)) = A::decode(bytes, Cx { mode, features: self.features }) else {
+            return Ok(None);
+        };
+        if self.trace.shows(DebugItems::IN_ASM) && !self.decoded.cold {
+            self.show_decoded(&bytes[..insn.len() as usize]);
+        }
+        Ok(Some(Op { run, insn }))
+    }
+
+    /// Decodes the instruction at `pc`, which goes on in the next page.
+    #[cold]
+    #[inline(never)]
+    fn decode_crossing(&mut self, pc: u64) -> Result<Op<A>, Raised> {
+        let mut bytes = [0; LONGEST as usize];
+        let here = (0x1000 - (pc & 0xFFF)) as usize;
+        let parts = [(pc, 0..here), (pc.wrapping_add(here as u64), here..bytes.len())];
+        for (at, part) in parts {
+            let ram = self.fetch(at)?;
+            if self.ram.read_bytes(ram, &mut bytes[part]).is_err() {
+                return Err(A::unanswered(self, at, Want::Exec));
+            }
+        }
+        match A::decode(&bytes, Cx { mode: self.mode, features: self.features }) {
+            Some((run, insn)) => Ok(Op { run, insn }),
+            None => Err(A::unanswered(self, pc, Want::Exec)),
+        }
     }
 
     /// Whether an instruction did not happen because a recorded run must not reach devices.
@@ -293,62 +327,112 @@ impl<A: Arch> Core<A> {
     /// `left` instructions are done; gives what is left of them.
     fn run_page<const BRANCH: bool>(&mut self, page: usize, ops: &mut Ops<A>, pc: u64, mut left: u64) -> u64 {
         let base = pc & PAGE_MASK;
-        let mut i = entry_of(pc);
-        let mut from = i;
-        self.run_end = end_of(from, left);
+        let mut at = byte_of(pc);
+        let mut run = Straight::<A>::new(at);
+        self.run_end = run.end(left);
         loop {
-            let op = &ops[i as usize % OPS];
-            let done = (op.run)(self, op.word);
+            let op = *ops.at(at / A::ALIGN as u32);
+            let mut len = op.insn.len();
+            let mut done = (op.run)(self, op.insn);
+            if done == Ok(Flow::Leave) && self.decoded.missed {
+                self.decoded.missed = false;
+                let decoded = match self.decode_at(page, at as u64) {
+                    Ok(Some(op)) => {
+                        ops.set(at / A::ALIGN as u32, op);
+                        continue;
+                    }
+                    Ok(None) => self.decode_crossing(base + at as u64),
+                    Err(Raised) => Err(Raised),
+                };
+                match decoded {
+                    Ok(op) => (len, done) = (op.insn.len(), (op.run)(self, op.insn)),
+                    Err(Raised) => {
+                        A::deliver(self);
+                        return left - run.count(at) - 1;
+                    }
+                }
+            }
             if done == Ok(Flow::Next) {
-                i += 1;
-                self.set_pc(base.wrapping_add(4 * i as u64));
-                if i < self.run_end {
+                at += len;
+                run.next();
+                self.set_pc(base.wrapping_add(at as u64));
+                if at < self.run_end && run.goes_on(left) {
                     continue;
                 }
-                return left - (i - from) as u64;
+                return left - run.count(at);
             }
             if done == Ok(Flow::Jump) {
-                left -= (i - from) as u64 + 1;
+                left -= run.count(at) + 1;
                 let pc = self.pc();
                 let outside = (pc ^ base) & (PAGE_MASK | (A::ALIGN - 1)) != 0;
-                if BRANCH || outside || self.requests() != 0 || left == 0 {
+                if BRANCH || outside || self.requests() != 0 || left == 0 || self.code_hit {
                     return left;
                 }
-                i = entry_of(pc);
-                from = i;
-                self.run_end = end_of(from, left);
+                at = byte_of(pc);
+                run = Straight::new(at);
+                self.run_end = run.end(left);
                 continue;
             }
-            if self.decoded.missed {
-                self.decoded.missed = false;
-                if let Ok(op) = self.decode_at(page, i as usize) {
-                    ops[i as usize % OPS] = op;
-                    continue;
-                }
-                A::deliver(self);
-                return left - (i - from) as u64;
-            }
             if done == Ok(Flow::Sync) {
-                self.set_pc(base.wrapping_add(4 * i as u64 + 4));
+                self.set_pc(base.wrapping_add(at as u64 + len as u64));
             } else if done == Err(Raised) {
                 if self.refused() {
-                    return left - (i - from) as u64;
+                    return left - run.count(at);
                 }
                 A::deliver(self);
             }
-            return left - (i - from) as u64 - 1;
+            return left - run.count(at) - 1;
         }
     }
 }
 
-/// The entry of `pc` in its page.
+/// The byte of `pc` in its page.
 #[inline(always)]
-fn entry_of(pc: u64) -> u32 {
-    (pc >> 2) as u32 % OPS as u32
+fn byte_of(pc: u64) -> u32 {
+    pc as u32 & 0xFFF
 }
 
-/// Where a straight run from entry `from` ends: behind the page's last entry, or when `left` instructions are done.
-#[inline(always)]
-fn end_of(from: u32, left: u64) -> u32 {
-    left.saturating_add(from as u64).min(OPS as u64) as u32
+/// A straight run of instructions. Where they have one length, places tell how many are done.
+struct Straight<A: Arch> {
+    from: u32,
+    done: u64,
+    arch: std::marker::PhantomData<A>,
+}
+
+impl<A: Arch> Straight<A> {
+    const FIXED: bool = A::ALIGN > 1;
+
+    #[inline(always)]
+    fn new(from: u32) -> Self {
+        Self { from, done: 0, arch: std::marker::PhantomData }
+    }
+
+    /// Where it ends: behind the page's last byte or, as far as that can be told, when `left` instructions are done.
+    #[inline(always)]
+    fn end(&self, left: u64) -> u32 {
+        if Self::FIXED {
+            left.saturating_mul(A::ALIGN).saturating_add(self.from as u64).min(0x1000) as u32
+        } else {
+            0x1000
+        }
+    }
+
+    #[inline(always)]
+    fn next(&mut self) {
+        if !Self::FIXED {
+            self.done += 1;
+        }
+    }
+
+    /// Whether there may be another one of `left`.
+    #[inline(always)]
+    fn goes_on(&self, left: u64) -> bool {
+        Self::FIXED || self.done < left
+    }
+
+    /// How many are done before byte `at`.
+    #[inline(always)]
+    fn count(&self, at: u32) -> u64 {
+        if Self::FIXED { ((at - self.from) / A::ALIGN as u32) as u64 } else { self.done }
+    }
 }

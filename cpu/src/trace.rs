@@ -59,19 +59,22 @@ impl DebugItems {
 pub struct Trace {
     items: AtomicU32,
     ranges: Vec<(u64, u64)>,
-    disassemble: fn(u32, u64) -> String,
+    disassemble: Disassemble,
 }
+
+/// Makes text of the instruction that bytes begin with, at an address, in a mode: its encoding and its mnemonic.
+pub type Disassemble = fn(&[u8], u64, u32) -> String;
 
 impl Default for Trace {
     fn default() -> Self {
-        Self::new(DebugItems::empty(), Vec::new(), |word, _| format!(".inst {word:#010x}"))
+        Self::new(DebugItems::empty(), Vec::new(), |bytes, _, _| format!(".inst {bytes:02x?}"))
     }
 }
 
 impl Trace {
     /// Shows `items`; `in_asm`, `ir`, `out_asm`, `exec` and `cpu` only where `ranges`, inclusive virtual addresses, are;
     /// none means everywhere. `disassemble` makes text of an instruction at an address.
-    pub fn new(items: DebugItems, ranges: Vec<(u64, u64)>, disassemble: fn(u32, u64) -> String) -> Self {
+    pub fn new(items: DebugItems, ranges: Vec<(u64, u64)>, disassemble: Disassemble) -> Self {
         Self { items: AtomicU32::new(items.bits()), ranges, disassemble }
     }
 
@@ -97,8 +100,8 @@ impl Trace {
     }
 
     /// A line of `in_asm`.
-    pub fn instruction(&self, word: u32, at: u64) -> String {
-        format!("{at:#018x}: {word:08x}  {}", (self.disassemble)(word, at))
+    pub fn instruction(&self, bytes: &[u8], at: u64, mode: u32) -> String {
+        format!("{at:#018x}: {}", (self.disassemble)(bytes, at, mode))
     }
 }
 
@@ -125,10 +128,10 @@ impl<A: Arch> Core<A> {
     /// Shows an instruction that was decoded.
     #[cold]
     #[inline(never)]
-    pub(crate) fn show_decoded(&self, word: u32) {
+    pub(crate) fn show_decoded(&self, bytes: &[u8]) {
         let pc = self.pc();
         if self.trace.covers(pc, pc) {
-            log::debug!(target: "in_asm", "{}", self.trace.instruction(word, pc));
+            log::debug!(target: "in_asm", "{}", self.trace.instruction(bytes, pc, self.mode));
         }
     }
 

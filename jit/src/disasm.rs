@@ -21,6 +21,17 @@ pub fn a64(word: u32, at: u64) -> String {
     })
 }
 
+/// The A64 instruction that `bytes` begin with, as a line of a trace shows it.
+pub fn a64_line(bytes: &[u8], at: u64, _mode: u32) -> String {
+    match bytes.first_chunk() {
+        Some(&bytes) => {
+            let word = u32::from_le_bytes(bytes);
+            format!("{word:08x}  {}", a64(word, at))
+        }
+        None => format!(".byte {bytes:02x?}"),
+    }
+}
+
 /// The name of the row that decodes a word on a model that has everything.
 pub fn row(word: u32) -> Option<&'static str> {
     a64::interp_table().find(word, u64::MAX).map(|(_, row)| row.name)

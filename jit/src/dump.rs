@@ -42,7 +42,7 @@ impl Dump {
             for i in 0..b.count as u64 {
                 let byte = b.at as u64 + i * 4;
                 let word = core.ram.read::<u32>(page + byte).unwrap_or(0);
-                let _ = writeln!(text, "{}", trace.instruction(word, at + byte));
+                let _ = writeln!(text, "{}", trace.instruction(&word.to_le_bytes(), at + byte, 0));
             }
             text.push('\n');
         }

@@ -109,8 +109,11 @@ impl Machine {
         let model = crate::cpu_model::of(&config.cpu)?;
         let code = Arc::new(CodeMap::new(board.ram.len()));
         let versions = Arc::new(exclusive::Versions::default());
-        let trace =
-            Arc::new(Trace::new(config.debug.items, config.debug.ranges.clone(), lyrebird_jit::disasm::a64));
+        let trace = Arc::new(Trace::new(
+            config.debug.items,
+            config.debug.ranges.clone(),
+            lyrebird_jit::disasm::a64_line,
+        ));
         let mut vcpus = Vec::new();
         let engines = engines(&config, model.features, &shared, board.space.memory())?;
         for (index, engine) in engines.into_iter().enumerate() {

@@ -153,7 +153,10 @@ fn show_undefined(core: &mut Core<Arm64>) {
     let (pc, user) = (core.pc(), core.reg(state::MODE) >> 2 & 3 == 0);
     let page = super::walk::peek(core, pc, user).and_then(|pa| core.bus.ram(pa));
     let word = page.and_then(|(ram, _)| core.ram.read::<u32>(ram | pc & !PAGE_MASK).ok());
-    let text = word.map_or_else(|| "unreadable".into(), |word| core.trace.instruction(word, pc));
+    let text = word.map_or_else(
+        || "unreadable".into(),
+        |word| core.trace.instruction(&word.to_le_bytes(), pc, core.mode),
+    );
     log::debug!(target: "unimp", "cpu {} undefined instruction {text}", core.index);
 }
 

@@ -23,8 +23,8 @@ pub mod state;
 pub mod sysreg;
 pub mod walk;
 
-use crate::core::{Arch, Core, Mapping, Raised, Want};
-use crate::emit::{Cx, Exec};
+use crate::core::{Arch, Core, Handler, Mapping, Raised, Want};
+use crate::emit::Cx;
 use crate::slot::Slot;
 use crate::width::{W32, W64};
 use std::sync::Arc;
@@ -134,6 +134,8 @@ impl Arm64 {
 }
 
 impl Arch for Arm64 {
+    type Insn = u32;
+    type Places<T: Copy + Send> = [T; 1024];
     const PC: Slot<W64> = state::PC;
     const ALIGN: u64 = 4;
     const POLL_MASK: Slot<W32> = state::POLL_MASK;
@@ -191,9 +193,9 @@ impl Arch for Arm64 {
     fn clock(core: &Core<Self>) -> u64 {
         core.arch.platform.counter()
     }
-    fn decode(word: u32, cx: Cx) -> fn(&mut Core<Self>, u32) -> Exec<Core<Self>> {
-        a64::interp_table()
-            .find(word, cx.features)
-            .map_or(a64::undefined::<Core<Self>>, |(_, row)| row.handler(word))
+    fn decode(bytes: &[u8], cx: Cx) -> Option<(Handler<Self>, u32)> {
+        let word = u32::from_le_bytes(*bytes.first_chunk()?);
+        let row = a64::interp_table().find(word, cx.features);
+        Some((row.map_or(a64::undefined::<Core<Self>>, |(_, row)| row.handler(word)), word))
     }
 }

@@ -199,7 +199,7 @@ fn simple<A: Arch>(
             }
         }
         Op::Flags => flag_of(inst.sub).apply(a as u64, b as u64, c & 1 != 0, operand().bits()) as u128,
-        Op::Holds => Cond::of(inst.sub as u32).holds(a as u32) as u128,
+        Op::Holds => Cond::number(inst.sub as u32).holds(a as u32) as u128,
         Op::Load => by_ty!(inst.ty, W => W::wide(core.load::<W>(k, a as u64)?)),
         Op::Store => {
             by_ty!(inst.ty, W => core.store::<W>(k, a as u64, W::narrow(b))?);

@@ -175,6 +175,9 @@ impl<A: Arch> Emitter for Lift<A> {
         self.make(Op::Lit, 0, args, x as u64)
     }
     fn get<W: Width>(&mut self, s: Slot<W>) -> Ref<W> {
+        if A::ZERO.is_some_and(|zero| zero.offset() == s.offset()) {
+            return self.make(Op::Lit, 0, [NONE; 3], 0);
+        }
         self.make(Op::Get, 0, [NONE; 3], s.offset() as u64)
     }
     fn put<W: Width>(&mut self, s: Slot<W>, v: Ref<W>) {
@@ -211,7 +214,7 @@ impl<A: Arch> Emitter for Lift<A> {
         if let (Ty::I1, Bin::Xor, Some(1), Some(&i)) = (W::TY, op, y, self.inst(a.0)) {
             match i.op {
                 Op::Holds => {
-                    let inverse = Cond::of(i.sub as u32).invert();
+                    let inverse = Cond::number(i.sub as u32).invert();
                     if inverse as u16 != i.sub {
                         return self.make(Op::Holds, inverse as u16, [i.a, NONE, NONE], 0);
                     }
@@ -430,5 +433,6 @@ pub fn cmp_of(sub: u16) -> Cmp {
 
 /// The flag operation with number `sub`.
 pub fn flag_of(sub: u16) -> FlagOp {
-    [FlagOp::Add, FlagOp::Sub, FlagOp::Logic][sub as usize % 3]
+    use FlagOp::*;
+    [Add, Sub, Logic, AddX, SubX, LogicX][sub as usize % 6]
 }

@@ -207,6 +207,7 @@ pub const fn pack_access(k: Access) -> u16 {
         | (k.release as u16) << 2
         | (k.unprivileged as u16) << 3
         | (k.exclusive as u16) << 4
+        | (k.stack as u16) << 5
 }
 
 /// The access in `sub`.
@@ -217,6 +218,7 @@ pub const fn access(sub: u16) -> Access {
         release: sub & 4 != 0,
         unprivileged: sub & 8 != 0,
         exclusive: sub & 16 != 0,
+        stack: sub & 32 != 0,
     }
 }
 

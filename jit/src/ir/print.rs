@@ -16,7 +16,7 @@ pub(super) fn sub_name(inst: &Inst) -> Option<String> {
         Op::Bin => Bin::ALL.get(i).map(|x| format!("{x:?}")),
         Op::Cmp => Some(format!("{:?}", cmp_of(inst.sub))),
         Op::Flags => Some(format!("{:?}", flag_of(inst.sub))),
-        Op::Holds => Some(format!("{:?}", Cond::of(inst.sub as u32))),
+        Op::Holds => Some(format!("{:?}", Cond::number(inst.sub as u32))),
         _ => None,
     }
     .map(|s| s.to_lowercase())

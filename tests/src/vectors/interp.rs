@@ -119,7 +119,10 @@ impl Interp {
 impl Subject for Interp {
     fn run(&mut self, word: u32, state: &mut State) -> Result<bool> {
         self.set(state)?;
-        let run = Arm64::decode(word, Cx { mode: self.core.mode, features: self.core.features });
+        let cx = Cx { mode: self.core.mode, features: self.core.features };
+        let Some((run, word)) = Arm64::decode(&word.to_le_bytes(), cx) else {
+            bail!("{word:08x} is no whole word")
+        };
         match run(&mut self.core, word) {
             Ok(Flow::Next | Flow::Sync) => {
                 let next = self.core.pc().wrapping_add(4);

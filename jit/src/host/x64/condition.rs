@@ -1,4 +1,4 @@
-//! Lowering of conditions, selection and Arm's flags.
+//! Lowering of conditions, selection and flags.
 //!
 //! A comparison or condition whose only user is the next branch or select becomes host flags; arithmetic that just made
 //! the same flags is not repeated; flags that somebody may see are stored in the form of LAHF and SETO. A condition on
@@ -10,6 +10,7 @@ use super::asm::{Alu, Cc, reg};
 use crate::ir::lift::{cmp_of, flag_of};
 use crate::ir::{Inst, NONE, Op, Ty, Val};
 use lyrebird_cpu::op::{Bin, Cmp, Cond, FlagOp, nzcv};
+use lyrebird_cpu::x86::flags;
 
 /// How the host's flags are made a second time for a condition on flags that are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ impl Lower {
         }
         let by = self.fuse[f as usize];
         let carry = &self.code[self.root(flags.c) as usize];
-        let of_result = matches!(Cond::of(inst.sub as u32), Cond::EQ | Cond::NE | Cond::MI | Cond::PL);
+        let of_result = matches!(Cond::number(inst.sub as u32), Cond::EQ | Cond::NE | Cond::MI | Cond::PL);
         match flag_of(flags.sub) {
             FlagOp::Logic if by != NONE && self.only_flags(by) => Again::And(by),
             FlagOp::Logic => Again::Test(flags.a),
@@ -169,7 +170,7 @@ impl Lower {
     }
 
     fn holds_flags(&mut self, i: Val, inst: &Inst) -> Cc {
-        let cond = Cond::of(inst.sub as u32);
+        let cond = Cond::number(inst.sub as u32);
         let f = self.root(inst.a);
         let again = self.again[i as usize];
         if again != Again::No && self.host_flags.is_none_or(|(g, _)| g != f) {
@@ -185,6 +186,7 @@ impl Lower {
                 Cond::CS | Cond::CC => nzcv::C,
                 Cond::MI | Cond::PL => nzcv::N,
                 Cond::VS | Cond::VC => nzcv::V,
+                Cond::PE | Cond::PO => flags::PF,
                 _ => 0,
             };
             if bit != 0 {
@@ -237,13 +239,22 @@ impl Lower {
         }
     }
 
-    /// The host condition for an Arm condition on the host's flags. `inverted` says that the host's carry is a borrow.
+    /// The host condition for a guest condition on the host's flags. `inverted` says that the host's carry is a borrow.
     fn host_condition(&mut self, cond: Cond, inverted: bool) -> Cc {
         let unsigned = |this: &mut Self, cc: Cc| {
             if !inverted {
                 this.asm.byte(0xF5);
                 if let Some((_, inv)) = &mut this.host_flags {
                     *inv = true;
+                }
+            }
+            cc
+        };
+        let as_it_is = |this: &mut Self, cc: Cc| {
+            if inverted {
+                this.asm.byte(0xF5);
+                if let Some((_, inv)) = &mut this.host_flags {
+                    *inv = false;
                 }
             }
             cc
@@ -271,6 +282,10 @@ impl Lower {
             Cond::VC => Cc::NO,
             Cond::HI => unsigned(self, Cc::A),
             Cond::LS => unsigned(self, Cc::BE),
+            Cond::A => as_it_is(self, Cc::A),
+            Cond::BE => as_it_is(self, Cc::BE),
+            Cond::PE => Cc::P,
+            Cond::PO => Cc::NP,
             Cond::GE => Cc::GE,
             Cond::LT => Cc::L,
             Cond::GT => Cc::G,

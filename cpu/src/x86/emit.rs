@@ -1,0 +1,494 @@
+//! What x86 semantics say over and over: registers by width, effective and linear addresses, operands in a register or
+//! in memory, flags, the stack, exceptions.
+
+use super::X64;
+use super::flags;
+use super::insn::{Insn, NO_REG, seg};
+use super::mode;
+use super::state;
+use crate::emit::{Access, Emit, Emitter, Exception, Exec};
+use crate::op::{Bin, Cmp, Cond, FlagOp};
+use crate::slot::Slot;
+use crate::width::{Int, Ty, W1, W16, W32, W64};
+
+/// Exceptions that semantics raise: the vector in bits 7:0, bit 8 says that an error code is pushed, which stands in
+/// bits 31:16 (SDM vol. 3, 7.3).
+pub mod fault {
+    #![expect(missing_docs, reason = "the manual's names")]
+    use crate::emit::Exception;
+    pub const DE: Exception = Exception(0);
+    pub const DB: Exception = Exception(1);
+    pub const BP: Exception = Exception(3);
+    pub const OF: Exception = Exception(4);
+    pub const BR: Exception = Exception(5);
+    pub const UD: Exception = Exception(6);
+    pub const NM: Exception = Exception(7);
+    pub const DF: Exception = with_code(8, 0);
+    pub const GP0: Exception = with_code(13, 0);
+    pub const SS0: Exception = with_code(12, 0);
+    pub const MF: Exception = Exception(16);
+    pub const AC0: Exception = with_code(17, 0);
+    pub const XM: Exception = Exception(19);
+
+    /// An exception with an error code.
+    pub const fn with_code(vector: u64, code: u64) -> Exception {
+        Exception(vector | 1 << 8 | (code & 0xFFFF) << 16)
+    }
+}
+
+/// Which accesses a memory operand is checked for before the instruction changes anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// it is read
+    Read,
+    /// it is written, and perhaps read
+    Write,
+}
+
+/// Emitters that x86 semantics run against.
+pub trait X86: Emitter<Arch = X64> {
+    /// The mode word.
+    #[inline(always)]
+    fn mode(&self) -> u32 {
+        self.cx().mode
+    }
+
+    /// Reads a general register; byte registers are numbered as in [`Insn::reg`].
+    #[inline(always)]
+    fn r<W: Int>(&mut self, n: u8) -> Self::Val<W> {
+        self.get(place::<W>(n))
+    }
+
+    /// Writes a general register: 32 bits clear the upper half, 8 and 16 bits leave the rest.
+    #[inline(always)]
+    fn set_r<W: Int>(&mut self, n: u8, v: Self::Val<W>) {
+        if W::TY == Ty::I32 {
+            let v = self.zext::<W, W64>(v);
+            self.put(state::gpr(n), v);
+        } else {
+            self.put(place::<W>(n), v);
+        }
+    }
+
+    /// The address of the next instruction: linear, which is the offset in CS where that is flat.
+    #[inline(always)]
+    fn next_pc(&mut self, i: Insn) -> Self::Val<W64> {
+        self.pc_plus(i.len as i64)
+    }
+
+    /// The instruction pointer after this instruction: offset in CS.
+    #[inline(always)]
+    fn next_ip(&mut self, i: Insn) -> Self::Val<W64> {
+        let pc = self.next_pc(i);
+        self.offset_in_cs(pc)
+    }
+
+    /// The offset in CS of a linear address.
+    #[inline(always)]
+    fn offset_in_cs(&mut self, pc: Self::Val<W64>) -> Self::Val<W64> {
+        let m = self.mode();
+        if mode::is_64(m) {
+            return pc;
+        }
+        let ip = if m & (mode::FLAT | mode::CS_FLAT) != 0 {
+            pc
+        } else {
+            let base = self.get(state::base(seg::CS));
+            self.sub(pc, base)
+        };
+        self.trunc(ip, 2)
+    }
+
+    /// The low `1 << log2` bytes of a value (log2 1, 2 or 3).
+    #[inline(always)]
+    fn trunc(&mut self, v: Self::Val<W64>, log2: u32) -> Self::Val<W64> {
+        if log2 == 3 {
+            return v;
+        }
+        let mask = self.lit::<W64>(if log2 == 2 { 0xFFFF_FFFF } else { 0xFFFF });
+        self.and(v, mask)
+    }
+
+    /// The effective address of the memory operand: the offset in its segment.
+    #[inline(always)]
+    fn ea(&mut self, i: Insn) -> Self::Val<W64> {
+        if i.is_relative() {
+            let at = self.pc_plus(i.disp as i64 + i.len as i64);
+            return self.trunc(at, i.asize());
+        }
+        let disp = i.disp as i64 as u64;
+        let mut at = self.get(state::gpr(i.rm));
+        if i.index != NO_REG {
+            let index = self.get(state::gpr(i.index));
+            let index = self.shift(Bin::Shl, index, i.scale());
+            at = self.add(at, index);
+        }
+        at = self.add_lit(at, disp);
+        self.trunc(at, i.asize())
+    }
+
+    /// The linear address of `size` bytes at an offset in a segment, checked for what is wanted.
+    ///
+    /// # Errors
+    /// With #GP or #SS outside of the segment's limit or against its type.
+    #[inline(always)]
+    fn linear(&mut self, s: u8, offset: Self::Val<W64>, size: u64, want: Want) -> Emit<Self, W64> {
+        let m = self.mode();
+        if mode::is_64(m) {
+            if s < seg::FS {
+                return Ok(offset);
+            }
+            let base = self.get(state::base(s));
+            return Ok(self.add(offset, base));
+        }
+        if m & mode::FLAT != 0 && s < seg::FS {
+            return Ok(offset);
+        }
+        let low = self.get(state::low(s));
+        let high = self.get(if want == Want::Write { state::write_high(s) } else { state::high(s) });
+        let last = self.add_lit(offset, size - 1);
+        let below = self.cmp::<W64>(Cmp::Ltu, offset, low);
+        let above = self.cmp::<W64>(Cmp::Ltu, high, last);
+        let outside = self.or::<W1>(below, above);
+        self.raise_if(outside, if s == seg::SS { fault::SS0 } else { fault::GP0 })?;
+        let base = self.get(state::base(s));
+        let at = self.add(offset, base);
+        Ok(self.trunc(at, 2))
+    }
+
+    /// Loads from an offset in a segment.
+    ///
+    /// # Errors
+    /// Aborts when the access faults.
+    #[inline(always)]
+    fn load_at<W: crate::width::Width>(&mut self, s: u8, offset: Self::Val<W64>) -> Emit<Self, W> {
+        let at = self.linear(s, offset, W::TY.bytes(), Want::Read)?;
+        self.load::<W>(plain(s), at)
+    }
+
+    /// Stores to an offset in a segment.
+    ///
+    /// # Errors
+    /// Aborts when the access faults.
+    #[inline(always)]
+    fn store_at<W: crate::width::Width>(
+        &mut self,
+        s: u8,
+        offset: Self::Val<W64>,
+        v: Self::Val<W>,
+    ) -> Result<(), Self::Abort> {
+        let at = self.linear(s, offset, W::TY.bytes(), Want::Write)?;
+        self.store::<W>(plain(s), at, v)
+    }
+
+    /// Whether condition code `cc` (the low four bits of Jcc's opcode) holds.
+    #[inline(always)]
+    fn cc(&mut self, cc: u8) -> Self::Val<W1> {
+        let f = self.get(state::FLAGS);
+        self.holds(cond(cc), f)
+    }
+
+    /// Sets all arithmetic flags from an operation: [`FlagOp::AddX`], [`FlagOp::SubX`] with borrow, [`FlagOp::LogicX`].
+    #[inline(always)]
+    fn set_flags<W: Int>(&mut self, op: FlagOp, a: Self::Val<W>, b: Self::Val<W>, carry: Self::Val<W1>) {
+        let f = self.flags(op, a, b, carry);
+        self.put(state::FLAGS, f);
+    }
+
+    /// The same, but CF keeps its value (INC, DEC).
+    #[inline(always)]
+    fn set_flags_keep_cf<W: Int>(&mut self, op: FlagOp, a: Self::Val<W>, b: Self::Val<W>) {
+        let none = self.lit::<W1>(false);
+        let new = self.flags(op, a, b, none);
+        self.merge_flags(new, flags::ALL & !flags::CF);
+    }
+
+    /// Replaces the flags in `mask`, which are in stored form.
+    #[inline(always)]
+    fn merge_flags(&mut self, new: Self::Val<W32>, mask: u32) {
+        let old = self.get(state::FLAGS);
+        let keep = self.lit::<W32>(flags::ALL & !mask);
+        let take = self.lit::<W32>(mask);
+        let (old, new) = (self.and(old, keep), self.and(new, take));
+        let f = self.or(old, new);
+        self.put(state::FLAGS, f);
+    }
+
+    /// One arithmetic flag.
+    #[inline(always)]
+    fn flag(&mut self, bit: u32) -> Self::Val<W1> {
+        let f = self.get(state::FLAGS);
+        let bit = self.lit::<W32>(bit);
+        let f = self.and(f, bit);
+        let zero = self.lit::<W32>(0);
+        self.cmp(Cmp::Ne, f, zero)
+    }
+
+    /// A condition as a flag in stored form.
+    #[inline(always)]
+    fn as_flag(&mut self, c: Self::Val<W1>, bit: u32) -> Self::Val<W32> {
+        let c = self.zext::<W1, W32>(c);
+        self.shift(Bin::Shl, c, bit.trailing_zeros())
+    }
+
+    /// The stack pointer, as far as it counts.
+    #[inline(always)]
+    fn sp(&mut self) -> Self::Val<W64> {
+        let sp = self.get(state::RSP);
+        let size = mode::stack(self.mode());
+        self.trunc(sp, size)
+    }
+
+    /// Sets the stack pointer, as far as it counts.
+    #[inline(always)]
+    fn set_sp(&mut self, v: Self::Val<W64>) {
+        match mode::stack(self.mode()) {
+            1 => {
+                let v = self.zext::<W64, W16>(v);
+                self.set_r::<W16>(4, v);
+            }
+            2 => {
+                let v = self.zext::<W64, W32>(v);
+                self.set_r::<W32>(4, v);
+            }
+            _ => self.put(state::RSP, v),
+        }
+    }
+
+    /// Pushes a value.
+    ///
+    /// # Errors
+    /// Aborts when the access faults; the stack pointer is then as before.
+    #[inline(always)]
+    fn push<W: Int>(&mut self, v: Self::Val<W>) -> Result<(), Self::Abort> {
+        let sp = self.sp();
+        let sp = self.add_lit(sp, (W::TY.bytes()).wrapping_neg());
+        let sp = self.trunc(sp, mode::stack(self.mode()));
+        self.store_at::<W>(seg::SS, sp, v)?;
+        self.set_sp(sp);
+        Ok(())
+    }
+
+    /// Reads the top of the stack; [`X86::drop_top`] removes it.
+    ///
+    /// # Errors
+    /// Aborts when the access faults.
+    #[inline(always)]
+    fn top<W: Int>(&mut self) -> Emit<Self, W> {
+        let sp = self.sp();
+        self.load_at::<W>(seg::SS, sp)
+    }
+
+    /// Removes `bytes` from the stack.
+    #[inline(always)]
+    fn drop_top(&mut self, bytes: u64) {
+        let sp = self.sp();
+        let sp = self.add_lit(sp, bytes);
+        self.set_sp(sp);
+    }
+
+    /// Continues at an offset in CS, of operand size `log2`.
+    ///
+    /// # Errors
+    /// With #GP outside of the limit of CS, or if the address is not canonical.
+    #[inline(always)]
+    fn jump_ip(&mut self, ip: Self::Val<W64>, log2: u32, kind: crate::emit::Transfer) -> Exec<Self> {
+        let to = self.target(ip, log2)?;
+        self.jump_to(to, kind)
+    }
+
+    /// The linear address of an offset in CS, of operand size `log2`, to jump to.
+    ///
+    /// # Errors
+    /// With #GP outside of the limit of CS, or if the address is not canonical.
+    #[inline(always)]
+    fn target(&mut self, ip: Self::Val<W64>, log2: u32) -> Emit<Self, W64> {
+        let m = self.mode();
+        let ip = self.trunc(ip, log2);
+        if mode::is_64(m) {
+            let top = self.shift(Bin::Sar, ip, 47);
+            let top = self.add_lit(top, 1);
+            let two = self.lit::<W64>(2);
+            let bad = self.cmp(Cmp::Leu, two, top);
+            self.raise_if(bad, fault::GP0)?;
+            return Ok(ip);
+        }
+        if m & mode::FLAT != 0 {
+            return Ok(ip);
+        }
+        let limit = self.get(state::limit(seg::CS));
+        let limit = self.zext::<W32, W64>(limit);
+        let outside = self.cmp(Cmp::Ltu, limit, ip);
+        self.raise_if(outside, fault::GP0)?;
+        let base = self.get(state::base(seg::CS));
+        let to = self.add(ip, base);
+        Ok(self.trunc(to, 2))
+    }
+
+    /// Continues at the next instruction plus a displacement, if `c` holds; operand size `log2`.
+    ///
+    /// # Errors
+    /// With #GP outside of the limit of CS.
+    #[inline(always)]
+    fn jump_near(&mut self, i: Insn, c: Option<Self::Val<W1>>, kind: crate::emit::Transfer) -> Exec<Self> {
+        let m = self.mode();
+        // Where nothing wraps and nothing is checked the target is a place in the code; that a 32-bit address wraps at
+        // 4 GiB is seen when it is fetched.
+        if mode::is_64(m) || m & mode::FLAT != 0 && i.osize() == 2 {
+            let offset = i.imm as i64 + i.len as i64;
+            return match c {
+                Some(c) => self.branch(c, offset),
+                None => self.jump(offset, kind),
+            };
+        }
+        let next = self.next_ip(i);
+        let ip = self.add_lit(next, i.simm());
+        let ip = self.trunc(ip, i.osize());
+        match c {
+            None => self.jump_ip(ip, i.osize(), kind),
+            Some(c) => {
+                // A limit is checked only if the jump is taken.
+                let next = self.trunc(next, 2);
+                let ip = self.select(c, ip, next);
+                self.jump_ip(ip, 2, kind)
+            }
+        }
+    }
+
+    /// The undefined-opcode exception.
+    ///
+    /// # Errors
+    /// Aborts always, when interpreting.
+    #[inline(always)]
+    fn undefined(&mut self) -> Exec<Self> {
+        self.raise(fault::UD)
+    }
+
+    /// Raises an exception.
+    ///
+    /// # Errors
+    /// Aborts always, when interpreting.
+    #[inline(always)]
+    fn always(&mut self, x: Exception) -> Result<(), Self::Abort> {
+        let always = self.lit::<W1>(true);
+        self.raise_if(always, x)
+    }
+
+    /// The general-protection exception above a privilege level.
+    ///
+    /// # Errors
+    /// Aborts if CPL is above `level`.
+    #[inline(always)]
+    fn check_cpl(&mut self, level: u32) -> Result<(), Self::Abort> {
+        if mode::cpl(self.mode()) > level { self.always(fault::GP0) } else { Ok(()) }
+    }
+}
+
+impl<E: Emitter<Arch = X64>> X86 for E {}
+
+/// The slot of a general register at a width.
+#[inline(always)]
+pub const fn place<W: Int>(n: u8) -> Slot<W> {
+    if matches!(W::TY, Ty::I8) { state::gpr8(n).cast::<W>() } else { state::gpr(n).cast::<W>() }
+}
+
+/// The access of a segment: faults of stack accesses differ.
+#[inline(always)]
+pub const fn plain(s: u8) -> Access {
+    Access { stack: s == seg::SS, ..Access::PLAIN }
+}
+
+/// The condition of the low four bits of Jcc's opcode (SDM vol. 1, appendix B).
+#[inline(always)]
+pub const fn cond(cc: u8) -> Cond {
+    use Cond::*;
+    [VS, VC, CS, CC, EQ, NE, BE, A, MI, PL, PE, PO, LT, GE, LE, GT][cc as usize & 15]
+}
+
+/// Where an `E` operand is, as a type: semantics are compiled for each.
+pub trait Place {
+    /// Its address, if it has one.
+    type At<E: X86>: Copy;
+    /// Whether it is memory.
+    const MEM: bool;
+
+    /// Finds the operand and checks what is wanted of it.
+    ///
+    /// # Errors
+    /// With the segment's faults.
+    fn at<E: X86, W: Int>(e: &mut E, i: Insn, want: Want) -> Result<Self::At<E>, E::Abort>;
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Aborts when the access faults.
+    fn read<E: X86, W: Int>(e: &mut E, i: Insn, at: Self::At<E>) -> Emit<E, W>;
+    /// Writes it.
+    ///
+    /// # Errors
+    /// Aborts when the access faults.
+    fn write<E: X86, W: Int>(e: &mut E, i: Insn, at: Self::At<E>, v: E::Val<W>) -> Result<(), E::Abort>;
+
+    /// Finds and reads an operand that is not written.
+    ///
+    /// # Errors
+    /// Aborts when the access faults.
+    #[inline(always)]
+    fn get<E: X86, W: Int>(e: &mut E, i: Insn) -> Emit<E, W> {
+        let at = Self::at::<E, W>(e, i, Want::Read)?;
+        Self::read::<E, W>(e, i, at)
+    }
+
+    /// Finds and writes an operand that is not read.
+    ///
+    /// # Errors
+    /// Aborts when the access faults.
+    #[inline(always)]
+    fn put<E: X86, W: Int>(e: &mut E, i: Insn, v: E::Val<W>) -> Result<(), E::Abort> {
+        let at = Self::at::<E, W>(e, i, Want::Write)?;
+        Self::write::<E, W>(e, i, at, v)
+    }
+}
+
+/// The operand is a register.
+#[derive(Clone, Copy, Debug)]
+pub struct Reg;
+
+impl Place for Reg {
+    type At<E: X86> = ();
+    const MEM: bool = false;
+    #[inline(always)]
+    fn at<E: X86, W: Int>(_: &mut E, _: Insn, _: Want) -> Result<(), E::Abort> {
+        Ok(())
+    }
+    #[inline(always)]
+    fn read<E: X86, W: Int>(e: &mut E, i: Insn, (): ()) -> Emit<E, W> {
+        Ok(e.r::<W>(i.rm))
+    }
+    #[inline(always)]
+    fn write<E: X86, W: Int>(e: &mut E, i: Insn, (): (), v: E::Val<W>) -> Result<(), E::Abort> {
+        e.set_r::<W>(i.rm, v);
+        Ok(())
+    }
+}
+
+/// The operand is in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Mem;
+
+impl Place for Mem {
+    type At<E: X86> = E::Val<W64>;
+    const MEM: bool = true;
+    #[inline(always)]
+    fn at<E: X86, W: Int>(e: &mut E, i: Insn, want: Want) -> Emit<E, W64> {
+        let ea = e.ea(i);
+        e.linear(i.seg, ea, W::TY.bytes(), want)
+    }
+    #[inline(always)]
+    fn read<E: X86, W: Int>(e: &mut E, i: Insn, at: E::Val<W64>) -> Emit<E, W> {
+        e.load::<W>(plain(i.seg), at)
+    }
+    #[inline(always)]
+    fn write<E: X86, W: Int>(e: &mut E, i: Insn, at: E::Val<W64>, v: E::Val<W>) -> Result<(), E::Abort> {
+        e.store::<W>(plain(i.seg), at, v)
+    }
+}

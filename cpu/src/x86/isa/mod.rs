@@ -1,0 +1,41 @@
+//! The instruction set: decode rows by chapter, semantics beside them.
+
+pub mod alu;
+
+use super::X64;
+use super::decode::Table;
+use super::emit::{X86, fault};
+use super::insn::Insn;
+use super::table::Row;
+use crate::core::Core;
+use crate::emit::Exec;
+use std::sync::OnceLock;
+
+/// The chapters of the instruction set: the name of the module and its rows.
+pub fn chapters<E: X86>() -> Vec<(&'static str, Vec<Row<E>>)> {
+    macro_rules! chapters { ($($m:ident)*) => { vec![$((stringify!($m), $m::rows())),*] } }
+    chapters! {
+        alu
+    }
+}
+
+/// All rows, for any emitter; their numbers are the same for all.
+pub fn table<E: X86>() -> Table<E> {
+    Table::new(chapters().into_iter().flat_map(|(_, rows)| rows).collect())
+}
+
+/// The interpreter's table.
+pub fn interp_table() -> &'static Table<Core<X64>> {
+    static TABLE: OnceLock<Table<Core<X64>>> = OnceLock::new();
+    TABLE.get_or_init(table)
+}
+
+/// What bytes do that are no instruction.
+pub fn undefined<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+    e.undefined()
+}
+
+/// What an instruction with too many bytes does.
+pub fn too_long<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+    e.raise(fault::GP0)
+}

@@ -1,0 +1,127 @@
+//! x86 processors from the 8086 to x86-64-v3: 16-, 32- and 64-bit modes.
+//!
+//! The PC slot holds the *linear* address of the instruction, so that pages of code are found by it; the instruction
+//! pointer is its offset in CS, which is the same wherever CS is flat.
+
+pub mod context;
+pub mod decode;
+pub mod emit;
+pub mod exception;
+pub mod features;
+pub mod flags;
+pub mod insn;
+pub mod isa;
+pub mod mode;
+pub mod state;
+pub mod table;
+pub mod walk;
+
+use crate::core::{Arch, Core, Handler, Mapping, Raised, Want};
+use crate::emit::Cx;
+use crate::slot::Slot;
+use crate::width::{W32, W64};
+use std::sync::Arc;
+
+/// What a processor asks of its board.
+pub trait Platform: Send + Sync {
+    /// Nanoseconds of virtual time.
+    fn nanoseconds(&self) -> u64 {
+        0
+    }
+    /// Reads `size` (1, 2, 4) bytes from an I/O port.
+    fn port_read(&self, _cpu: usize, _port: u16, size: u32) -> u32 {
+        u32::MAX >> (32 - 8 * size.clamp(1, 4))
+    }
+    /// Writes `size` bytes to an I/O port.
+    fn port_write(&self, _cpu: usize, _port: u16, _size: u32, _value: u32) {}
+    /// Takes the vector of the interrupt that the local APIC or the 8259 announces; `None` if it is gone.
+    fn acknowledge(&self, _cpu: usize) -> Option<u8> {
+        None
+    }
+    /// Reads an MSR of the local APIC (IA32_APIC_BASE, IA32_TSC_DEADLINE, x2APIC); `None` if there is none.
+    fn read_msr(&self, _cpu: usize, _msr: u32) -> Option<u64> {
+        None
+    }
+    /// Writes one.
+    fn write_msr(&self, _cpu: usize, _msr: u32, _value: u64) -> Option<()> {
+        None
+    }
+    /// The task priority that CR8 shows: bits 7:4 of the local APIC's TPR.
+    fn task_priority(&self, _cpu: usize) -> u8 {
+        0
+    }
+    /// Sets it.
+    fn set_task_priority(&self, _cpu: usize, _priority: u8) {}
+    /// 64 random bits.
+    fn random(&self) -> u64 {
+        0
+    }
+    /// The processor shuts down after a triple fault: the board resets.
+    fn triple_fault(&self, _cpu: usize) {}
+}
+
+/// The x86 architecture: what a processor has besides its register file.
+pub struct X64 {
+    /// The board.
+    pub platform: Arc<dyn Platform>,
+    /// There are other processors.
+    pub smp: bool,
+}
+
+impl Arch for X64 {
+    type Insn = insn::Insn;
+    type Places<T: Copy + Send> = [T; 4096];
+    const PC: Slot<W64> = state::PC;
+    const ZERO: Option<Slot<W64>> = Some(state::ZERO);
+    const ALIGN: u64 = 1;
+    const POLL_MASK: Slot<W32> = state::POLL_MASK;
+    const FP_CONTROL: Slot<W32> = state::FP_CONTROL;
+    const FP_STATUS: Slot<W32> = state::FP_STATUS;
+
+    fn translate(core: &mut Core<Self>, va: u64, want: Want, unprivileged: bool) -> Result<Mapping, Raised> {
+        walk::translate(core, va, want, unprivileged)
+    }
+    fn misaligned(core: &mut Core<Self>, va: u64, _: Want) -> Raised {
+        core.raise_now(emit::fault::AC0, va)
+    }
+    fn unanswered(core: &mut Core<Self>, va: u64, _: Want) -> Raised {
+        core.raise_now(emit::fault::GP0, va)
+    }
+    fn strict(mode: u32) -> bool {
+        mode & mode::ALIGN != 0
+    }
+    fn deliver(core: &mut Core<Self>) {
+        exception::deliver(core);
+    }
+    fn interrupt(core: &mut Core<Self>) -> bool {
+        exception::interrupt(core)
+    }
+    fn watched(mode: u32) -> bool {
+        mode & mode::STEP != 0
+    }
+    fn guarded(mode: u32) -> bool {
+        mode & mode::WATCH != 0
+    }
+    fn before_fetch(_: &mut Core<Self>) -> Result<(), Raised> {
+        Ok(())
+    }
+    fn before(_: &mut Core<Self>) -> Result<(), Raised> {
+        Ok(())
+    }
+    fn after(_: &mut Core<Self>) {}
+    fn access(_: &mut Core<Self>, _: u64, _: u64, _: [bool; 2], _: bool) -> Result<(), Raised> {
+        Ok(())
+    }
+    fn mail(_: &mut Core<Self>) {}
+    fn describe(core: &Core<Self>) -> String {
+        format!("PC {:#x}\n", core.pc())
+    }
+    fn clock(core: &Core<Self>) -> u64 {
+        core.arch.platform.nanoseconds()
+    }
+    fn decode(bytes: &[u8], cx: Cx) -> Option<(Handler<Self>, insn::Insn)> {
+        let table = isa::interp_table();
+        let decoded = table.decode(bytes, cx)?;
+        Some(table.semantics(decoded, isa::undefined, isa::too_long))
+    }
+}

@@ -1,0 +1,325 @@
+//! Decode rows in the notation of the SDM: opcode column (vol. 2, 3.1.1.1) and operand letters (vol. 2, appendix A).
+//!
+//! A row is a mnemonic, an opcode, operands, attributes, features, and how its semantics are chosen for an instruction.
+//! The opcode is written as in the manual: `0F BA /4`, `66 0F 38 F6`, `D8 C0+i`, `50+r`, `0F 01 D0` (a ModRM byte that
+//! is part of the opcode), `VEX.128.66.0F38.W0 F7 /1`. Before it may stand a prefix that the row insists on: `66`, `F2`,
+//! `F3`, `NP` (none of them) or `NR` (neither F2 nor F3; 66 sizes operands), and `W0` or `W1`.
+//!
+//! Attributes: `lock` (LOCK is allowed on a memory operand), `m` and `r` (memory or register operand only), `i64`
+//! (invalid in 64-bit mode), `o64` (only there), `f64` and `d64` (operands have 64 bits there, always or by default),
+//! `prot` (invalid in real and virtual-8086 mode), `anymod` (ModRM.mod is ignored: a register), `modrm` (has one although
+//! no operand letter says so).
+
+use super::insn::Insn;
+use crate::emit::{Emitter, Exec};
+
+/// An instruction's semantics.
+pub type Semantics<E> = fn(&mut E, Insn) -> Exec<E>;
+
+/// One row.
+pub struct Row<E: Emitter> {
+    /// The manual's mnemonic.
+    pub name: &'static str,
+    /// The opcode column.
+    pub opcode: &'static str,
+    /// The operands, by the letters of appendix A.
+    pub operands: &'static str,
+    /// Attributes, see the module's head.
+    pub attributes: &'static str,
+    /// Feature bits of which all must be present.
+    pub features: u64,
+    /// The semantics for an instruction of the row.
+    pub choose: fn(Insn) -> Semantics<E>,
+    /// What the columns say.
+    pub pattern: Pattern,
+}
+
+/// Which of the prefixes 66, F2 and F3 a row insists on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prefix {
+    /// any, with their usual meanings
+    Any,
+    /// none of them
+    None,
+    /// neither F2 nor F3
+    NoRep,
+    /// 66, and neither F2 nor F3
+    P66,
+    /// F2
+    F2,
+    /// F3
+    F3,
+}
+
+/// An immediate operand in the encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Imm {
+    /// one byte, sign extended
+    Byte,
+    /// two bytes
+    Word,
+    /// two or four bytes by the operand size, sign extended
+    Z,
+    /// two, four or eight bytes by the operand size
+    V,
+    /// an offset of the operand size (two or four bytes) and a selector
+    Far,
+    /// an address of the address size
+    Moffs,
+    /// a branch displacement of two or four bytes; four in 64-bit mode
+    Jz,
+}
+
+/// What the columns of a row say, for the decoder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    /// 0 one-byte opcodes, 1 to 3 the escapes 0F, 0F 38, 0F 3A; VEX has its own 1 to 3.
+    pub map: u8,
+    /// VEX encoded.
+    pub vex: bool,
+    /// The opcode.
+    pub opcode: u8,
+    /// The low three bits of the opcode are a register.
+    pub plus_r: bool,
+    /// Prefixes.
+    pub prefix: Prefix,
+    /// ModRM.reg.
+    pub digit: Option<u8>,
+    /// ModRM bytes that are part of the opcode: value and mask.
+    pub exact: Option<(u8, u8)>,
+    /// REX.W or VEX.W.
+    pub w: Option<bool>,
+    /// VEX.L.
+    pub l: Option<bool>,
+    /// Memory operands only.
+    pub mem: bool,
+    /// Register operands only.
+    pub reg: bool,
+    /// There is a ModRM byte.
+    pub modrm: bool,
+    /// Invalid in 64-bit mode.
+    pub i64: bool,
+    /// Only in 64-bit mode.
+    pub o64: bool,
+    /// Operands have 64 bits in 64-bit mode, always.
+    pub f64: bool,
+    /// Likewise by default.
+    pub d64: bool,
+    /// LOCK is allowed.
+    pub lock: bool,
+    /// Protected mode only.
+    pub prot: bool,
+    /// ModRM.mod is ignored.
+    pub anymod: bool,
+    /// ModRM.reg (or the opcode's register) is a byte register.
+    pub byte_reg: bool,
+    /// ModRM.rm is a byte register if it is a register.
+    pub byte_rm: bool,
+    /// Immediates in order.
+    pub imms: [Option<Imm>; 2],
+}
+
+impl Pattern {
+    /// Reads the columns of a row.
+    ///
+    /// # Panics
+    /// If they are not in the notation: rows are part of the program, and a test reads all.
+    pub fn parse(opcode: &str, operands: &str, attributes: &str) -> Self {
+        let mut p = Pattern {
+            map: 0,
+            vex: false,
+            opcode: 0,
+            plus_r: false,
+            prefix: Prefix::Any,
+            digit: None,
+            exact: None,
+            w: None,
+            l: None,
+            mem: false,
+            reg: false,
+            modrm: false,
+            i64: false,
+            o64: false,
+            f64: false,
+            d64: false,
+            lock: false,
+            prot: false,
+            anymod: false,
+            byte_reg: false,
+            byte_rm: false,
+            imms: [None; 2],
+        };
+        p.opcode_column(opcode);
+        let mut imms = 0;
+        for operand in operands.split(',').map(str::trim).filter(|o| !o.is_empty()) {
+            p.operand(operand, &mut imms);
+        }
+        for attribute in attributes.split_whitespace() {
+            match attribute {
+                "lock" => p.lock = true,
+                "m" => p.mem = true,
+                "r" => p.reg = true,
+                "i64" => p.i64 = true,
+                "o64" => p.o64 = true,
+                "f64" => p.f64 = true,
+                "d64" => p.d64 = true,
+                "prot" => p.prot = true,
+                "anymod" => p.anymod = true,
+                "modrm" => p.modrm = true,
+                other => panic!("{opcode}: no such attribute: {other}"),
+            }
+        }
+        p.modrm |= p.digit.is_some() || p.exact.is_some();
+        p
+    }
+
+    fn opcode_column(&mut self, opcode: &str) {
+        let mut bytes = 0;
+        for token in opcode.split_whitespace() {
+            match token {
+                "NP" => self.prefix = Prefix::None,
+                "NR" => self.prefix = Prefix::NoRep,
+                "66" => self.prefix = Prefix::P66,
+                "F2" if bytes == 0 => self.prefix = Prefix::F2,
+                "F3" if bytes == 0 => self.prefix = Prefix::F3,
+                "W0" => self.w = Some(false),
+                "W1" => self.w = Some(true),
+                "/r" => self.modrm = true,
+                "0F" if bytes == 0 && self.map == 0 => self.map = 1,
+                "38" if bytes == 0 && self.map == 1 && !self.vex => self.map = 2,
+                "3A" if bytes == 0 && self.map == 1 && !self.vex => self.map = 3,
+                _ if token.starts_with('/') => self.digit = token[1..].parse().ok().filter(|&d: &u8| d < 8),
+                _ if token.starts_with("VEX.") => self.vex_column(token),
+                _ => {
+                    let (hex, plus) = token.split_once('+').unwrap_or((token, ""));
+                    let byte =
+                        u8::from_str_radix(hex, 16).unwrap_or_else(|_| panic!("{opcode}: no byte: {token}"));
+                    match bytes {
+                        0 => (self.opcode, self.plus_r) = (byte, plus == "r"),
+                        1 => self.exact = Some((byte, if plus == "i" { 0xF8 } else { 0xFF })),
+                        _ => panic!("{opcode}: too many bytes"),
+                    }
+                    bytes += 1;
+                }
+            }
+        }
+        assert!(bytes > 0, "{opcode}: no opcode byte");
+    }
+
+    fn vex_column(&mut self, token: &str) {
+        (self.vex, self.prefix) = (true, Prefix::None);
+        for part in token.split('.').skip(1) {
+            match part {
+                "128" | "L0" | "LZ" => self.l = Some(false),
+                "256" | "L1" => self.l = Some(true),
+                "LIG" | "WIG" | "NP" => {}
+                "66" => self.prefix = Prefix::P66,
+                "F2" => self.prefix = Prefix::F2,
+                "F3" => self.prefix = Prefix::F3,
+                "0F" => self.map = 1,
+                "0F38" => self.map = 2,
+                "0F3A" => self.map = 3,
+                "W0" => self.w = Some(false),
+                "W1" => self.w = Some(true),
+                other => panic!("{token}: no such field: {other}"),
+            }
+        }
+    }
+
+    fn operand(&mut self, operand: &str, imms: &mut usize) {
+        let imm = match operand {
+            "Ib" | "Jb" | "Lx" => Some(Imm::Byte),
+            "Iw" => Some(Imm::Word),
+            "Iz" => Some(Imm::Z),
+            "Iv" => Some(Imm::V),
+            "Jz" => Some(Imm::Jz),
+            "Ap" => Some(Imm::Far),
+            "Ob" | "Ov" => Some(Imm::Moffs),
+            _ => None,
+        };
+        if imm.is_some() {
+            self.imms[*imms] = imm;
+            *imms += 1;
+            return;
+        }
+        let mut letters = operand.chars();
+        let (kind, size) = (letters.next(), letters.next());
+        // Named registers (AL, eAX, CL, DX) have an upper case second letter or none, and nothing in the encoding.
+        if size.is_none_or(|c| !c.is_ascii_lowercase()) {
+            return;
+        }
+        match kind {
+            Some('E' | 'M' | 'R' | 'W' | 'Q' | 'U' | 'N') => {
+                self.modrm = true;
+                self.byte_rm |= kind == Some('E') && operand == "Eb";
+                self.mem |= kind == Some('M');
+                self.reg |= matches!(kind, Some('U' | 'N'));
+            }
+            Some('G' | 'V' | 'P' | 'S' | 'C' | 'D') => {
+                self.modrm = true;
+                self.byte_reg |= operand == "Gb";
+            }
+            // A register in the opcode.
+            Some('Z') => self.byte_reg |= operand == "Zb",
+            // VEX.vvvv, or an operand that nothing encodes.
+            Some('H' | 'B' | 'X' | 'Y' | 'F' | 'e' | 'r') => {}
+            _ => panic!("no such operand: {operand}"),
+        }
+    }
+}
+
+/// How semantics are chosen for an instruction, as a function from the instruction to the semantics compiled for it.
+/// `plain f`: one for all. `v f`: by operand size. `rm f`: by memory or register operand. `v rm f`, `b rm f`: both. What
+/// stands in angle brackets follows the width and the place among the type arguments.
+#[macro_export]
+macro_rules! choose {
+    ($E:ident, plain $f:ident $(<$($t:ty),*>)?) => { |_| $f::<$E $(, $($t),*)?> };
+    ($E:ident, b $f:ident $(<$($t:ty),*>)?) => { |_| $f::<$E, $crate::width::W8 $(, $($t),*)?> };
+    ($E:ident, v $f:ident $(<$($t:ty),*>)?) => {
+        |i| match i.osize() {
+            1 => $f::<$E, $crate::width::W16 $(, $($t),*)?>,
+            2 => $f::<$E, $crate::width::W32 $(, $($t),*)?>,
+            _ => $f::<$E, $crate::width::W64 $(, $($t),*)?>,
+        }
+    };
+    ($E:ident, rm $f:ident $(<$($t:ty),*>)?) => {
+        |i| if i.is_mem() { $f::<$E, $crate::x86::emit::Mem $(, $($t),*)?> } else { $f::<$E, $crate::x86::emit::Reg $(, $($t),*)?> }
+    };
+    ($E:ident, b rm $f:ident $(<$($t:ty),*>)?) => {
+        |i| if i.is_mem() {
+            $f::<$E, $crate::width::W8, $crate::x86::emit::Mem $(, $($t),*)?>
+        } else {
+            $f::<$E, $crate::width::W8, $crate::x86::emit::Reg $(, $($t),*)?>
+        }
+    };
+    ($E:ident, v rm $f:ident $(<$($t:ty),*>)?) => {
+        |i| match (i.osize(), i.is_mem()) {
+            (1, false) => $f::<$E, $crate::width::W16, $crate::x86::emit::Reg $(, $($t),*)?>,
+            (1, true) => $f::<$E, $crate::width::W16, $crate::x86::emit::Mem $(, $($t),*)?>,
+            (2, false) => $f::<$E, $crate::width::W32, $crate::x86::emit::Reg $(, $($t),*)?>,
+            (2, true) => $f::<$E, $crate::width::W32, $crate::x86::emit::Mem $(, $($t),*)?>,
+            (_, false) => $f::<$E, $crate::width::W64, $crate::x86::emit::Reg $(, $($t),*)?>,
+            (_, true) => $f::<$E, $crate::width::W64, $crate::x86::emit::Mem $(, $($t),*)?>,
+        }
+    };
+}
+
+/// Makes `fn rows<E>() -> Vec<Row<E>>` from rows of the form
+/// `"MNEMONIC" "opcode" "operands" "attributes" [if FEATURES] => [how semantics <types>];`, see [`crate::choose`].
+#[macro_export]
+macro_rules! x86_rows {
+    ($( $name:literal $opcode:literal $operands:literal $attributes:literal $(if $feature:expr)? => [$($how:tt)*]; )*) => {
+        /// The rows of this chapter.
+        pub fn rows<E: $crate::x86::emit::X86>() -> Vec<$crate::x86::table::Row<E>> {
+            vec![$( $crate::x86::table::Row {
+                name: $name,
+                opcode: $opcode,
+                operands: $operands,
+                attributes: $attributes,
+                features: 0 $(| $feature)?,
+                choose: $crate::choose!(E, $($how)*),
+                pattern: $crate::x86::table::Pattern::parse($opcode, $operands, $attributes),
+            } ),*]
+        }
+    };
+}
