@@ -3,6 +3,8 @@
 pub mod bank;
 pub mod gicv2;
 pub mod gicv3;
+pub mod gsi;
+pub mod ioapic;
 pub mod lapic;
 
 use crate::bus::device::Socket;
