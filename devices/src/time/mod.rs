@@ -1,3 +1,4 @@
 //! Clocks and timers that guests see.
 
+pub mod hpet;
 pub mod pl031;
