@@ -3,10 +3,9 @@
 //! While there are any, the interpreter runs the guest, whatever the engine: up to the next branch or breakpoint in one
 //! go, or instruction by instruction if there are watchpoints. Compiled code knows nothing of them.
 
-use crate::access;
 use crate::control::{Breakpoint, BreakpointId, BreakpointKind, StopReason};
+use crate::target::{Access, Target};
 use crate::vcpu::Vcpu;
-use lyrebird_cpu::arm::{Arm64, state};
 use lyrebird_cpu::core::Core;
 use lyrebird_cpu::run::Exit;
 use lyrebird_cpu::trace::BLOCKS;
@@ -44,30 +43,31 @@ impl Breakpoints {
 const SLICE: u64 = 1_000_000;
 
 /// Runs a processor until one of `points` or until something else asks for attention.
-pub fn run(v: &mut Vcpu, points: &[(BreakpointId, Breakpoint)]) -> (Exit, Option<StopReason>) {
+pub fn run<T: Target>(v: &mut Vcpu<T>, points: &[(BreakpointId, Breakpoint)]) -> (Exit, Option<StopReason>) {
     let watching = points.iter().any(|(_, b)| b.kind != BreakpointKind::Execute);
     let mut past = v.past.take() == Some(v.core.pc());
     let mut left = SLICE;
     while left > 0 {
         let pc = v.core.pc();
-        if !past {
-            if let Some((id, _)) = executes(points).find(|(_, b)| b.address == pc) {
-                return (Exit::Budget, Some(StopReason::Breakpoint { id: *id, address: pc }));
-            }
-            if watching && let Some(reason) = watched(&mut v.core, points) {
-                return (Exit::Budget, Some(reason));
-            }
+        if !past && let Some((id, _)) = executes(points).find(|(_, b)| b.address == pc) {
+            return (Exit::Budget, Some(StopReason::Breakpoint { id: *id, address: pc }));
+        }
+        let touched = if watching && !past { watched(&mut v.core, points) } else { None };
+        if !T::STOPS_BEHIND && touched.is_some() {
+            return (Exit::Budget, touched);
         }
         let ahead = executes(points).filter_map(|(_, b)| b.address.checked_sub(pc)).filter(|d| *d > 0).min();
-        let most = ahead.map_or(left, |bytes| bytes.div_ceil(4).min(left));
+        // Instructions that cannot lead past the next breakpoint.
+        let most = ahead.map_or(left, |bytes| (bytes / T::LONGEST as u64).clamp(1, left));
         if v.core.trace.shows(BLOCKS) {
             v.core.show_block("interpreted");
         }
         // The instruction that has stopped the processor runs before an interrupt can come back to it.
-        let exit = if past { v.core.step() } else { v.core.run_to_branch(if watching { 1 } else { most }) };
+        let alone = past || touched.is_some();
+        let exit = if alone { v.core.step() } else { v.core.run_to_branch(if watching { 1 } else { most }) };
         past = false;
-        if exit != Exit::Budget {
-            return (exit, None);
+        if exit != Exit::Budget || touched.is_some() {
+            return (exit, touched);
         }
         left = left.saturating_sub(if watching { 1 } else { 16 });
     }
@@ -79,15 +79,13 @@ fn executes(points: &[(BreakpointId, Breakpoint)]) -> impl Iterator<Item = &(Bre
 }
 
 /// The watchpoint that the next instruction would touch.
-fn watched(core: &mut Core<Arm64>, points: &[(BreakpointId, Breakpoint)]) -> Option<StopReason> {
-    // A fetch that faults does so again when the instruction runs.
-    let at = core.fetch(core.pc()).ok()?;
-    let word = core.ram.read::<u32>(at).ok()?;
-    let register = |n| if n == 31 { core.reg(state::SP) } else { core.reg(state::x(n)) };
-    let a = access::of(word, core.pc(), register)?;
-    // Tags in the top byte are no part of an address.
-    let plain = |address: u64| (address << 8) as i64 >> 8;
-    let (first, last) = (plain(a.address), plain(a.address).saturating_add(a.len as i64 - 1));
+fn watched<T: Target>(core: &mut Core<T>, points: &[(BreakpointId, Breakpoint)]) -> Option<StopReason> {
+    T::accesses(core).iter().flatten().find_map(|access| touches::<T>(access, points))
+}
+
+/// The watchpoint that an access touches.
+fn touches<T: Target>(a: &Access, points: &[(BreakpointId, Breakpoint)]) -> Option<StopReason> {
+    let (first, last) = (T::plain(a.address), T::plain(a.address).saturating_add(a.len as i64 - 1));
     let (id, b) = points.iter().find(|(_, b)| {
         let kind = match b.kind {
             BreakpointKind::Execute => false,
@@ -95,7 +93,7 @@ fn watched(core: &mut Core<Arm64>, points: &[(BreakpointId, Breakpoint)]) -> Opt
             BreakpointKind::Write => a.write,
             BreakpointKind::Access => true,
         };
-        let start = plain(b.address);
+        let start = T::plain(b.address);
         kind && start <= last && first <= start.saturating_add(b.len.clamp(1, 1 << 32) as i64 - 1)
     })?;
     let write = a.write && b.kind != BreakpointKind::Read;

@@ -62,8 +62,9 @@ pub enum StopReason {
         /// The guest virtual address.
         address: u64,
     },
-    /// A data watchpoint; as on the processor itself the access has not been made and the PC is at the instruction,
-    /// which the next resume or step executes without stopping again. That is what gdb expects of this architecture.
+    /// A data watchpoint, stopped where gdb expects it of the architecture. On Arm the access has not been made and the PC
+    /// is at the instruction, which the next resume or step executes without stopping again; on x86 the PC is behind the
+    /// instruction, which is done.
     Watchpoint {
         /// Which.
         id: BreakpointId,
@@ -160,16 +161,33 @@ pub struct CpuInfo {
     pub thread: Option<u32>,
 }
 
+/// What front ends must know of the guest's architecture; the same for the whole run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guest {
+    /// What gdb calls it: `aarch64`.
+    pub gdb_name: &'static str,
+    /// How many bytes of an encoding are listed as one little-endian number: 4 where instructions are words, else 1.
+    pub listed: usize,
+}
+
 /// Registers that belong together; the order is the order of every list of values.
 ///
 /// An AArch64 processor has `core` (x0 to x30, sp, pc, cpsr), `fpu` (v0 to v31, fpsr, fpcr) and `system` (each system
 /// register that can be read, by the manual's name in upper case).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RegisterGroup {
     /// Lower case, unique.
     pub name: &'static str,
     /// In presentation order.
     pub registers: Vec<RegisterInfo>,
+    /// The feature of gdb's target description that the registers belong to. Groups that follow each other may share one.
+    pub feature: &'static str,
+    /// In which of its lists gdb shows them, if not among the general ones.
+    pub list: Option<&'static str>,
+    /// Debuggers want all of them at each stop, and save and restore them around calls; the others they read one by one.
+    pub whole: bool,
+    /// The types that the registers' `format` may name; each uses only those before it.
+    pub types: Vec<RegisterType>,
 }
 
 /// One register.
@@ -183,6 +201,40 @@ pub struct RegisterInfo {
     pub kind: RegisterKind,
     /// Whether [`Control::write_register`] takes it.
     pub writable: bool,
+    /// Its parts: a type of its group, or one that debuggers know (`i387_ext`).
+    pub format: Option<&'static str>,
+}
+
+impl RegisterInfo {
+    /// A register that can be written.
+    pub fn new(name: impl Into<String>, bits: u16, kind: RegisterKind) -> Self {
+        Self { name: name.into(), bits, kind, writable: true, format: None }
+    }
+
+    /// The same with a format.
+    pub fn with(self, format: &'static str) -> Self {
+        Self { format: Some(format), ..self }
+    }
+}
+
+/// How a register can be taken apart, in terms of gdb's target descriptions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegisterType {
+    /// Unique in the guest.
+    pub id: &'static str,
+    /// What it is.
+    pub shape: Shape,
+}
+
+/// What a [`RegisterType`] is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// So many elements of a type.
+    Vector(&'static str, usize),
+    /// Several ways to see the same bits: name and type of each.
+    Union(Vec<(&'static str, &'static str)>),
+    /// Bit fields of so many bytes: name, lowest and highest bit of each.
+    Flags(usize, Vec<(&'static str, u8, u8)>),
 }
 
 /// What a register's bits mean to a debugger.
@@ -190,12 +242,18 @@ pub struct RegisterInfo {
 pub enum RegisterKind {
     /// A number.
     Int,
+    /// The program counter; the only one of its kind.
+    Pc,
+    /// The stack pointer; the only one of its kind.
+    Sp,
     /// A pointer to code.
     Code,
     /// A pointer to data.
     Data,
     /// A SIMD vector.
     Vector,
+    /// A floating-point number.
+    Float,
     /// Bit fields.
     Fields,
 }
@@ -269,7 +327,7 @@ pub struct Translation {
 pub struct DisasmLine {
     /// Guest virtual (or physical) address.
     pub address: u64,
-    /// The encoding, in memory order.
+    /// The encoding, in memory order; see [`Guest::listed`].
     pub bytes: Vec<u8>,
     /// Mnemonic and operands.
     pub text: String,
@@ -345,7 +403,10 @@ pub trait Control: Send + Sync {
     /// All processors in order of their numbers.
     fn cpus(&self) -> Vec<CpuInfo>;
 
-    /// The registers that every processor has; the same for the whole run.
+    /// What the guest's architecture is.
+    fn guest(&self) -> Guest;
+
+    /// The registers that every processor has; the same for the whole run. The first group is the one to show.
     fn register_groups(&self) -> Arc<[RegisterGroup]>;
 
     /// The values of a group, in its order.

@@ -1,25 +1,24 @@
 //! [`Control`] for a machine.
 
-use crate::arm_registers;
 use crate::config::{DebugItems, EngineKind};
 use crate::control::{
-    AddressSpace, Breakpoint, BreakpointId, Control, ControlError, CpuId, CpuInfo, DisasmLine, Event, Others,
-    RegisterGroup, RegisterId, Report, Shutdown, Status, StopReason, Translation,
+    AddressSpace, Breakpoint, BreakpointId, Control, ControlError, CpuId, CpuInfo, DisasmLine, Event, Guest,
+    Others, RegisterGroup, RegisterId, Report, Shutdown, Status, StopReason, Translation,
 };
 use crate::machine::Inner;
 use crate::shared::{Power, Request};
+use crate::target::Target;
 use crate::vcpu::Vcpu;
 use crossbeam::channel::Receiver;
-use lyrebird_cpu::arm::{context, state, walk};
-use lyrebird_cpu::core::Want;
+use lyrebird_cpu::core::Physical;
 use parking_lot::MutexGuard;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-impl Inner {
+impl<T: Target> Inner<T> {
     /// Runs `f` on a processor at an instruction boundary.
-    fn with<T>(&self, cpu: CpuId, f: impl FnOnce(MutexGuard<'_, Vcpu>) -> T) -> Result<T, ControlError> {
+    fn with<R>(&self, cpu: CpuId, f: impl FnOnce(MutexGuard<'_, Vcpu<T>>) -> R) -> Result<R, ControlError> {
         let vcpu = self.vcpus.get(cpu.0 as usize).ok_or(ControlError::NoCpu(cpu.0))?;
         let _held = self.shared.hold();
         Ok(f(vcpu.lock()))
@@ -30,10 +29,7 @@ impl Inner {
         match space {
             AddressSpace::Physical => Ok(address),
             AddressSpace::Virtual(cpu) => self
-                .with(cpu, |mut v| {
-                    let user = v.core.reg(state::MODE) >> 2 & 3 == 0;
-                    walk::peek(&mut v.core, address, user).map(|pa| pa | address & 0xFFF)
-                })?
+                .with(cpu, |mut v| T::peek(&mut v.core, address).map(|pa| pa | address & 0xFFF))?
                 .ok_or(ControlError::Memory(address)),
         }
     }
@@ -58,7 +54,7 @@ impl Inner {
     }
 }
 
-impl Control for Inner {
+impl<T: Target> Control for Inner<T> {
     fn status(&self) -> Status {
         self.shared.status()
     }
@@ -101,7 +97,7 @@ impl Control for Inner {
     }
 
     fn powerdown(&self) {
-        self.board.button.lock().press();
+        self.board.actions.press_power_button();
     }
 
     fn quit(&self, code: i32) {
@@ -114,11 +110,11 @@ impl Control for Inner {
 
     fn cpus(&self) -> Vec<CpuInfo> {
         let _held = self.shared.hold();
-        let info = |(i, v): (usize, &Arc<parking_lot::Mutex<Vcpu>>)| {
+        let info = |(i, v): (usize, &Arc<parking_lot::Mutex<Vcpu<T>>>)| {
             let v = v.lock();
             CpuInfo {
                 id: CpuId(i as u32),
-                model: v.model.name.into(),
+                model: T::name(&v.model).into(),
                 pc: v.core.pc(),
                 powered: *self.shared.gates[i].power.lock() == Power::On,
                 halted: self.shared.gates[i].halted.load(Ordering::SeqCst),
@@ -128,18 +124,22 @@ impl Control for Inner {
         self.vcpus.iter().enumerate().map(info).collect()
     }
 
+    fn guest(&self) -> Guest {
+        Guest { gdb_name: T::GDB_NAME, listed: T::LISTED }
+    }
+
     fn register_groups(&self) -> Arc<[RegisterGroup]> {
-        arm_registers::groups()
+        Arc::clone(&self.groups)
     }
 
     fn read_group(&self, cpu: CpuId, group: usize) -> Result<Vec<u128>, ControlError> {
-        self.with(cpu, |mut v| arm_registers::read(&mut v.core, group))?
+        self.with(cpu, |mut v| T::read_group(&mut v.core, group))?
             .ok_or_else(|| ControlError::Register(format!("group {group}")))
     }
 
     fn write_register(&self, cpu: CpuId, register: RegisterId, value: u128) -> Result<(), ControlError> {
         let done =
-            self.with(cpu, |mut v| arm_registers::write(&mut v.core, register.group, register.index, value))?;
+            self.with(cpu, |mut v| T::write_register(&mut v.core, register.group, register.index, value))?;
         if done {
             Ok(())
         } else {
@@ -167,28 +167,7 @@ impl Control for Inner {
     }
 
     fn translate(&self, cpu: CpuId, address: u64) -> Result<Translation, ControlError> {
-        self.with(cpu, |mut v| {
-            let user = v.core.reg(state::MODE) >> 2 & 3 == 0;
-            let mut steps = Vec::new();
-            let found = walk::lookup_with(&mut v.core, address, Want::Read, user, false, &mut |line| {
-                steps.push(line)
-            });
-            let physical = match found {
-                Ok(m) => {
-                    let pa = m.pa | address & 0xFFF;
-                    let kind = if m.device { "device" } else { "normal memory" };
-                    let rights = if m.write { "read, write" } else { "read" };
-                    let scope = if m.global { "global" } else { "this address space" };
-                    steps.push(format!("{address:#x} is {pa:#x}: {kind}, {rights}, {scope}"));
-                    Some(pa)
-                }
-                Err(status) => {
-                    steps.push(format!("{address:#x} faults: {}", walk::status_text(status)));
-                    None
-                }
-            };
-            Translation { physical, steps }
-        })
+        self.with(cpu, |mut v| T::walk(&mut v.core, address))
     }
 
     fn disassemble(
@@ -197,17 +176,28 @@ impl Control for Inner {
         address: u64,
         count: usize,
     ) -> Result<Vec<DisasmLine>, ControlError> {
-        let mut lines = Vec::new();
-        for i in 0..count.min(4096) as u64 {
-            let at = address.wrapping_add(4 * i);
-            let mut bytes = [0; 4];
-            match self.read_memory(space, at, &mut bytes) {
-                Ok(()) => {
-                    let text = lyrebird_jit::disasm::a64(u32::from_le_bytes(bytes), at);
-                    lines.push(DisasmLine { address: at, bytes: bytes.to_vec(), text });
+        let cpu = match space {
+            AddressSpace::Virtual(cpu) => cpu,
+            AddressSpace::Physical => CpuId(0),
+        };
+        let _held = self.shared.hold();
+        let (mut lines, mut at) = (Vec::new(), address);
+        while lines.len() < count.min(4096) {
+            let mut bytes = vec![0; T::LONGEST];
+            let read = self.read_memory(space, at, &mut bytes);
+            match read {
+                Err(ControlError::Memory(end)) => bytes.truncate(end.wrapping_sub(at) as usize),
+                Err(e) => return Err(e),
+                Ok(()) => {}
+            }
+            match self.with(cpu, |v| T::disassemble(&v.core, &bytes, at))? {
+                Some((len, text)) => {
+                    bytes.truncate(len);
+                    lines.push(DisasmLine { address: at, bytes, text });
+                    at = at.wrapping_add(len as u64);
                 }
-                Err(e) if lines.is_empty() => return Err(e),
-                Err(_) => break,
+                None if lines.is_empty() => return Err(read.err().unwrap_or(ControlError::Memory(at))),
+                None => break,
             }
         }
         Ok(lines)
@@ -249,14 +239,14 @@ impl Control for Inner {
                         e.ram & !0xFFF,
                         if r { 'r' } else { '-' },
                         if w { 'w' } else { '-' },
-                        context::bank_name(key)
+                        T::tlb_context(key)
                     );
                 }
             })?,
-            Report::Mem(cpu) => self.with(cpu, |mut v| walk::ranges(&mut v.core, &mut text))?,
-            Report::Mtree => text = self.board.space.mtree(),
-            Report::Qtree => text = self.board.space.qtree(),
-            Report::Irq => text = self.board.gic.info(),
+            Report::Mem(cpu) => self.with(cpu, |mut v| T::mappings(&mut v.core, &mut text))?,
+            Report::Mtree => text = self.board.spaces().map(|space| space.mtree()).collect(),
+            Report::Qtree => text = self.board.spaces().map(|space| space.qtree()).collect(),
+            Report::Irq => text = self.board.actions.interrupts(),
             Report::Jit => {
                 for i in 0..self.vcpus.len() {
                     self.with(CpuId(i as u32), |v| {

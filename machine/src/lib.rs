@@ -1,8 +1,7 @@
 //! Boards, loaders and engines: everything between guest processors and devices on one side and front ends on the
 //! other. [`machine::Machine::build`] makes a machine of a [`config::Config`]; front ends speak [`control::Control`].
 
-mod access;
-pub mod arm_registers;
+pub mod arm;
 pub mod board;
 pub mod breakpoints;
 pub mod bus;
@@ -10,12 +9,11 @@ pub mod chardev;
 pub mod config;
 pub mod control;
 mod control_impl;
-pub mod cpu_model;
 pub mod engine;
 pub mod loader;
 pub mod machine;
-pub mod platform;
 pub mod shared;
+pub mod target;
 pub mod vcpu;
 pub mod verify;
 

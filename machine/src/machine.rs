@@ -1,98 +1,44 @@
 //! A built machine: its threads, its supervisor, and the [`Control`] interface to it.
 
-use crate::board::virt::{self, Board, BootPlan};
+use crate::board::{BootPlan, Built, Site, virt};
 use crate::chardev::Chardevs;
-use crate::config::{BuildError, Config, EngineKind};
-use crate::control::{Control, Event, Shutdown, Status, StopReason};
-use crate::engine::{Engine, Interp};
+use crate::config::{Board, BuildError, Config};
+use crate::control::{Control, Event, RegisterGroup, Shutdown, Status, StopReason};
+use crate::engine::Setup;
 use crate::loader::Piece;
-use crate::shared::{Request, Shared};
+use crate::shared::{Power, Request, Shared};
+use crate::target::Target;
 use crate::vcpu::{self, Vcpu};
-use crate::verify::{Choice, Verify};
-use lyrebird_cpu::arm::{Arm64, exclusive};
 use lyrebird_cpu::code::CodeMap;
-use lyrebird_cpu::core::Core;
+use lyrebird_cpu::core::{Core, Physical};
 use lyrebird_cpu::trace::Trace;
 use lyrebird_devices::bus::clock::{Clock, VTime};
-use lyrebird_devices::bus::memory::Memory;
-use lyrebird_jit::cache::Options;
-use lyrebird_jit::engine::Jit;
-use lyrebird_jit::region::Limits;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What control calls and the supervisor work on.
-pub(crate) struct Inner {
+pub(crate) struct Inner<T: Target> {
     pub config: Config,
-    pub shared: Arc<Shared>,
-    pub board: Board,
+    pub shared: Arc<Shared<T>>,
+    pub board: Built<T>,
     pub clock: Clock,
-    pub vcpus: Vec<Arc<Mutex<Vcpu>>>,
+    pub vcpus: Vec<Arc<Mutex<Vcpu<T>>>>,
+    pub groups: Arc<[RegisterGroup]>,
     pub code: Arc<CodeMap>,
     pub trace: Arc<Trace>,
 }
 
+/// A machine of whatever architecture.
+trait Whole: Control {
+    /// Runs it until its end.
+    fn run(self: Arc<Self>) -> Shutdown;
+}
+
 /// A machine, built and not yet running.
 pub struct Machine {
-    inner: Arc<Inner>,
-}
-
-/// The code cache of a machine, if its engine has one.
-type Code = lyrebird_jit::engine::Shared<Arm64>;
-
-fn no_code(e: std::io::Error) -> BuildError {
-    BuildError::Host(format!("allocate memory for compiled code: {e}"))
-}
-
-/// The translator's options for a configuration.
-fn options(config: &Config) -> Options {
-    let mut options = Options { perf: config.accel.perf_map, ..Options::default() };
-    if let Some(mib) = config.accel.cache_mib {
-        options.size = (mib as usize) << 20;
-    }
-    if config.accel.one_insn_per_block {
-        options.limits = ONE;
-    }
-    options
-}
-
-/// Blocks of one instruction.
-const ONE: Limits = Limits { blocks: 1, instructions: 1, overlap: false };
-
-/// Makes the engines of a machine, one for each processor.
-fn engines(
-    config: &Config,
-    features: u64,
-    shared: &Arc<Shared>,
-    memory: &Arc<Memory>,
-) -> Result<Vec<Box<dyn Engine>>, BuildError> {
-    let cpus = config.smp.cpus.max(1) as usize;
-    if let (true, Some((key, _))) = (config.accel.engine != EngineKind::Verify, config.accel.options.first())
-    {
-        let problem = format!("this engine has no option `{key}`");
-        return Err(BuildError::Option { option: "accel", problem });
-    }
-    let all = |make: &dyn Fn() -> Box<dyn Engine>| (0..cpus).map(|_| make()).collect();
-    Ok(match config.accel.engine {
-        EngineKind::Interp => all(&|| Box::new(Interp)),
-        EngineKind::Jit => {
-            let code = Code::new(options(config), features).map_err(no_code)?;
-            all(&|| Box::new(Jit::new(&code)))
-        }
-        EngineKind::Verify if cpus > 1 => {
-            let problem = "-accel verify compares one processor; use -smp 1".into();
-            return Err(BuildError::Option { option: "accel", problem });
-        }
-        EngineKind::Verify => {
-            let choice = Choice::read(&config.accel.options)?;
-            let options = Options { fault: choice.fault, ..options(config) };
-            let verify =
-                Verify::new(options, features, choice.report, shared, Arc::clone(memory)).map_err(no_code)?;
-            vec![Box::new(verify)]
-        }
-    })
+    inner: Arc<dyn Whole>,
 }
 
 impl Machine {
@@ -101,52 +47,21 @@ impl Machine {
     /// # Errors
     /// When the configuration cannot be satisfied, see [`BuildError`].
     pub fn build(config: Config, chardevs: &dyn Chardevs) -> Result<Self, BuildError> {
-        let cpus = config.smp.cpus.max(1) as usize;
-        let shared = Arc::new(Shared::new(cpus, cpus > 1 && config.accel.single_thread == Some(true)));
-        let clock = Clock::real_time();
-        let board = virt::build(&config, chardevs, &shared, &clock)?;
-        let plan = virt::boot(&config, &mut board.files.lock())?;
-        let model = crate::cpu_model::of(&config.cpu)?;
-        let code = Arc::new(CodeMap::new(board.ram.len()));
-        let versions = Arc::new(exclusive::Versions::default());
-        let trace = Arc::new(Trace::new(
-            config.debug.items,
-            config.debug.ranges.clone(),
-            lyrebird_jit::disasm::a64_line,
-        ));
-        let mut vcpus = Vec::new();
-        let engines = engines(&config, model.features, &shared, board.space.memory())?;
-        for (index, engine) in engines.into_iter().enumerate() {
-            let arch = Arm64::new(board.platform.clone(), Arc::clone(&versions), cpus > 1);
-            let (ram, bus) = (board.ram.clone(), Arc::clone(&board.bus));
-            let mut core = Core::new(arch, model.features, index, ram, bus, Arc::clone(&code));
-            core.attention = Arc::clone(&shared.gates[index].attention);
-            core.trace = Arc::clone(&trace);
-            let gicv3 = board.platform.gicv3.is_some();
-            let mut vcpu = Vcpu { core, engine, model, gicv3, past: None };
-            vcpu.reset(plan.entry, plan.argument);
-            vcpus.push(Arc::new(Mutex::new(vcpu)));
+        match &config.board {
+            Board::Virt(_) => Self::on(config, chardevs, virt::build),
         }
-        let ram = board.space.memory();
-        for gate in &shared.gates {
-            code.listen(&gate.attention);
-        }
-        let dma_code = Arc::clone(&code);
-        ram.on_dma_write(move |gpa, len| {
-            // Devices write to RAM only; a page at a time, since marks are by page.
-            let Some(offset) = gpa.checked_sub(virt::map::RAM) else { return };
-            let (mut at, end) = (offset, offset.saturating_add(len));
-            // Either a processor that marks code sees what was written, or its mark is seen here.
-            std::sync::atomic::fence(Ordering::SeqCst);
-            while at < end {
-                let next = (at | 0xFFF) + 1;
-                dma_code.stored(at, next.min(end) - at);
-                at = next;
-            }
-        });
-        let inner = Arc::new(Inner { trace, config, shared, board, clock, vcpus, code });
-        inner.load(&plan)?;
-        Ok(Self { inner })
+    }
+
+    /// Builds a machine on the board that `build` makes.
+    ///
+    /// # Errors
+    /// When the configuration cannot be satisfied, see [`BuildError`].
+    pub fn on<T: Target>(
+        config: Config,
+        chardevs: &dyn Chardevs,
+        build: impl FnOnce(&Site<'_, T>) -> Result<Built<T>, BuildError>,
+    ) -> Result<Self, BuildError> {
+        Ok(Self { inner: Arc::new(Inner::new(config, chardevs, build)?) })
     }
 
     /// The interface for front ends.
@@ -156,44 +71,99 @@ impl Machine {
 
     /// Runs the machine until its end, and says why it ended.
     pub fn run(self) -> Shutdown {
-        let inner = self.inner;
-        let threads: Vec<_> = inner
+        self.inner.run()
+    }
+}
+
+impl<T: Target> Whole for Inner<T> {
+    fn run(self: Arc<Self>) -> Shutdown {
+        let threads: Vec<_> = self
             .vcpus
             .iter()
             .enumerate()
             .map(|(i, v)| {
-                let (v, shared) = (Arc::clone(v), Arc::clone(&inner.shared));
+                let (v, shared) = (Arc::clone(v), Arc::clone(&self.shared));
                 std::thread::Builder::new().name(format!("vcpu{i}")).spawn(move || vcpu::run(i, &v, &shared))
             })
             .collect();
-        let poller = Poller::start(&inner.clock);
-        if !inner.config.start_paused {
-            inner.go();
+        let poller = Poller::start(&self.clock);
+        if !self.config.start_paused {
+            self.go();
         }
-        let end = inner.supervise();
+        let end = self.supervise();
         poller.stop();
         for thread in threads.into_iter().flatten() {
             // A vCPU thread that panicked has reported itself already.
             let _ = thread.join();
         }
-        for (id, disk) in &inner.board.disks {
+        for (id, disk) in &self.board.disks {
             if let Err(e) = disk.flush() {
                 log::error!("drive {id}: the last flush failed: {e}");
             }
         }
-        for vcpu in &inner.vcpus {
+        for vcpu in &self.vcpus {
             if let Some(summary) = vcpu.lock().engine.summary() {
                 eprintln!("lyrebird: {summary}");
             }
         }
-        inner.shared.tell(&Event::Shutdown(end.clone()));
+        self.shared.tell(&Event::Shutdown(end.clone()));
         end
     }
 }
 
-impl Inner {
+impl<T: Target> Inner<T> {
+    /// A machine on the board that `build` makes, ready to run.
+    fn new(
+        mut config: Config,
+        chardevs: &dyn Chardevs,
+        build: impl FnOnce(&Site<'_, T>) -> Result<Built<T>, BuildError>,
+    ) -> Result<Self, BuildError> {
+        config.smp.cpus = config.smp.cpus.max(1);
+        let cpus = config.smp.cpus as usize;
+        let shared = Arc::new(Shared::new(cpus, cpus > 1 && config.accel.single_thread == Some(true)));
+        let clock = Clock::real_time();
+        let board = build(&Site { config: &config, chardevs, shared: &shared, clock: &clock })?;
+        let plan = board.actions.boot(&config)?;
+        let (features, memory) = (T::features(&board.model), board.space.memory());
+        let code = Arc::new(CodeMap::new(board.ram.len()));
+        let trace = Arc::new(Trace::new(config.debug.items, config.debug.ranges.clone(), T::LOG_TEXT));
+        let engines = T::engines(&Setup { config: &config, features, shared: &shared, memory })?;
+        let mut vcpus = Vec::new();
+        for (index, engine) in engines.into_iter().enumerate() {
+            let arch = board.actions.processor(index);
+            let mut core =
+                Core::new(arch, features, index, board.ram.clone(), board.bus.clone(), Arc::clone(&code));
+            core.attention = Arc::clone(&shared.gates[index].attention);
+            core.trace = Arc::clone(&trace);
+            let mut vcpu = Vcpu { core, engine, model: board.model.clone(), past: None };
+            vcpu.reset(if index == 0 { plan.first } else { plan.others });
+            vcpus.push(Arc::new(Mutex::new(vcpu)));
+        }
+        for gate in &shared.gates {
+            code.listen(&gate.attention);
+        }
+        let (dma_code, dma_bus) = (Arc::clone(&code), Arc::clone(&board.bus));
+        memory.on_dma_write(move |gpa, len| {
+            // Devices write to RAM only; a page at a time, since marks are by page.
+            let (mut at, end) = (gpa, gpa.saturating_add(len));
+            // Either a processor that marks code sees what was written, or its mark is seen here.
+            std::sync::atomic::fence(Ordering::SeqCst);
+            while at < end {
+                let next = (at | 0xFFF).saturating_add(1);
+                if let Some((offset, _)) = dma_bus.ram(at & !0xFFF) {
+                    dma_code.stored(offset | at & 0xFFF, next.min(end) - at);
+                }
+                at = next;
+            }
+        });
+        let groups = T::groups(&board.model);
+        let inner = Self { trace, config, shared, board, clock, vcpus, groups, code };
+        inner.load(&plan)?;
+        Ok(inner)
+    }
+
     /// Puts what boots into RAM.
-    fn load(&self, plan: &BootPlan) -> Result<(), BuildError> {
+    fn load(&self, plan: &BootPlan<T>) -> Result<(), BuildError> {
         let memory = self.board.space.memory();
         for Piece { at, content } in &plan.pieces {
             let put =
@@ -218,9 +188,12 @@ impl Inner {
         self.shared.kick();
         self.settle();
         self.clock.stop();
-        if matches!(reason, StopReason::Breakpoint { .. } | StopReason::Watchpoint { .. })
-            && let Some(v) = self.vcpus.get(cpu.0 as usize)
-        {
+        let at_instruction = match reason {
+            StopReason::Breakpoint { .. } => true,
+            StopReason::Watchpoint { .. } => !T::STOPS_BEHIND,
+            _ => false,
+        };
+        if let Some(v) = self.vcpus.get(cpu.0 as usize).filter(|_| at_instruction) {
             let mut v = v.lock();
             v.past = Some(v.core.pc());
         }
@@ -236,26 +209,22 @@ impl Inner {
 
     /// Power-on state for everything; processors are held.
     fn reset(&self) -> Result<(), BuildError> {
-        let plan = virt::boot(&self.config, &mut self.board.files.lock())?;
+        let plan = self.board.actions.boot(&self.config)?;
         // Nobody starts a processor that is reset already.
         self.settle();
         for (i, v) in self.vcpus.iter().enumerate() {
-            let mut v = v.lock();
-            v.reset(plan.entry, plan.argument);
-            self.shared.gates[i].mail.lock().clear();
-            self.shared.gates[i].halted.store(false, Ordering::SeqCst);
-            let on = if i == 0 { crate::shared::Power::On } else { crate::shared::Power::Off };
-            *self.shared.gates[i].power.lock() = on;
+            let (entry, power) = if i == 0 { (plan.first, Power::On) } else { (plan.others, Power::Off) };
+            v.lock().reset(entry);
+            let gate = &self.shared.gates[i];
+            gate.mail.lock().clear();
+            gate.halted.store(false, Ordering::SeqCst);
+            *gate.power.lock() = power;
         }
-        for socket in self.board.space.sockets().iter().chain(&self.board.loose) {
+        let sockets = self.board.spaces().flat_map(|space| space.sockets());
+        for socket in sockets.chain(self.board.loose.iter().cloned()) {
             socket.reset();
         }
-        for cpu in 0..self.vcpus.len() {
-            use lyrebird_cpu::arm::Timer::{Monitors, Physical, Virtual};
-            for which in [Physical, Virtual, Monitors] {
-                lyrebird_cpu::arm::Platform::timer(&*self.board.platform, cpu, which, 0, 0);
-            }
-        }
+        self.board.actions.reset();
         self.load(&plan)?;
         self.code.stored_anywhere();
         // What has ended, or was stopped by what is gone, is as good as new.

@@ -2,39 +2,41 @@
 
 use crate::breakpoints::Breakpoints;
 use crate::control::{CpuId, Event, Others, Shutdown, Status, StopReason};
+use crate::target::Target;
 use crossbeam::channel::{Receiver, Sender, unbounded};
-use lyrebird_cpu::arm::maintenance::Forget;
 use lyrebird_cpu::core::Attention;
 use lyrebird_devices::intc::{CpuLine, CpuLines};
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Whether a processor is on (PSCI).
+/// Whether a processor is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Power {
-    /// It waits for CPU_ON.
+pub enum Power<E> {
+    /// It waits until another one starts it: for PSCI's CPU_ON, or a start-up IPI.
     Off,
-    /// It will start at this address with this value in X0.
-    Starting(u64, u64),
+    /// It will be reset and start so.
+    Starting(E),
     /// It runs.
     On,
 }
 
 /// One processor as other threads see it.
-pub struct Gate {
+pub struct Gate<T: Target> {
     /// Requests that its engine polls.
     pub attention: Arc<Attention>,
-    /// Maintenance from other processors.
-    pub mail: Mutex<VecDeque<Forget>>,
+    /// What other processors ask of it.
+    pub mail: Mutex<VecDeque<T::Mail>>,
     /// It may be using translations: between taking its mail and leaving its engine.
     pub inside: AtomicBool,
     /// Whether it is on.
-    pub power: Mutex<Power>,
-    /// It sits in WFI.
+    pub power: Mutex<Power<T::Entry>>,
+    /// It waits for an interrupt.
     pub halted: AtomicBool,
+    /// The requests that end its wait.
+    wakes: AtomicU32,
 }
 
 /// Requests to the thread that supervises the machine.
@@ -58,9 +60,9 @@ struct State {
 }
 
 /// The shared part.
-pub struct Shared {
+pub struct Shared<T: Target> {
     /// One a processor.
-    pub gates: Vec<Gate>,
+    pub gates: Vec<Gate<T>>,
     state: Mutex<State>,
     /// Signalled on every change that a waiting vCPU or the supervisor may be waiting for.
     changed: Condvar,
@@ -80,17 +82,17 @@ pub struct Shared {
 
 /// How long a turn lasts if another processor waits for it.
 const TURN: Duration = Duration::from_millis(1);
-/// Maintenance that waits for one processor; where there is more, it forgets everything.
+/// Mail that waits for one processor; where there is more, it does everything that mail can ask for.
 const MAIL: usize = 64;
 
-impl Gate {
-    /// Leaves maintenance for this processor.
-    pub fn send(&self, what: Forget) {
+impl<T: Target> Gate<T> {
+    /// Leaves a request of another processor for this one.
+    pub fn send(&self, what: T::Mail) {
         let mut mail = self.mail.lock();
         // A processor that is off or asleep reads it late.
         if mail.len() == MAIL {
             mail.clear();
-            mail.push_back(Forget::All);
+            mail.push_back(T::everything());
         } else {
             mail.push_back(what);
         }
@@ -99,13 +101,13 @@ impl Gate {
 
     /// Whether it is on and has something to do.
     fn is_ready(&self) -> bool {
-        let wakes = Attention::IRQ | Attention::FIQ | Attention::MAIL;
+        let wakes = self.wakes.load(Ordering::SeqCst) | Attention::MAIL;
         *self.power.lock() != Power::Off
             && (!self.halted.load(Ordering::SeqCst) || self.attention.bits() & wakes != 0)
     }
 }
 
-impl Shared {
+impl<T: Target> Shared<T> {
     /// For `cpus` processors, of which the first is on. Do they take `turns`?
     pub fn new(cpus: usize, turns: bool) -> Self {
         let gate = |i| Gate {
@@ -114,6 +116,7 @@ impl Shared {
             inside: AtomicBool::new(false),
             power: Mutex::new(if i == 0 { Power::On } else { Power::Off }),
             halted: AtomicBool::new(false),
+            wakes: AtomicU32::new(0),
         };
         Self {
             gates: (0..cpus).map(gate).collect(),
@@ -177,7 +180,7 @@ impl Shared {
 
     /// Waits for the next request. A stop has changed the status already. No processor executes anything between the
     /// request and the guard's end.
-    pub fn next_request(&self) -> (Request, Hold<'_>) {
+    pub fn next_request(&self) -> (Request, Hold<'_, T>) {
         let mut state = self.state.lock();
         loop {
             match state.requests.pop_front() {
@@ -215,7 +218,7 @@ impl Shared {
     }
 
     /// Keeps vCPUs out of their engines until the guard is dropped; those inside leave soon.
-    pub fn hold(&self) -> Hold<'_> {
+    pub fn hold(&self) -> Hold<'_, T> {
         let held = self.held();
         self.kick();
         held
@@ -226,7 +229,7 @@ impl Shared {
         self.holders.load(Ordering::SeqCst) != 0
     }
 
-    fn held(&self) -> Hold<'_> {
+    fn held(&self) -> Hold<'_, T> {
         self.holders.fetch_add(1, Ordering::SeqCst);
         Hold(self)
     }
@@ -282,9 +285,10 @@ impl Shared {
         self.gates.iter().enumerate().all(|(i, gate)| i == cpu || *gate.power.lock() == Power::Off)
     }
 
-    /// The vCPU left its engine.
-    pub fn leave(&self, cpu: usize, halted: bool) {
-        self.gates[cpu].halted.store(halted, Ordering::SeqCst);
+    /// The vCPU left its engine. If it waits for an interrupt, `halted` has the requests that end that.
+    pub fn leave(&self, cpu: usize, halted: Option<u32>) {
+        self.gates[cpu].wakes.store(halted.unwrap_or(0), Ordering::SeqCst);
+        self.gates[cpu].halted.store(halted.is_some(), Ordering::SeqCst);
         self.gates[cpu].inside.store(false, Ordering::SeqCst);
         if self.turns {
             let mut state = self.state.lock();
@@ -295,18 +299,15 @@ impl Shared {
     }
 }
 
-impl CpuLines for Shared {
-    fn set(&self, cpu: usize, line: CpuLine, level: bool) {
+impl<T: Target> Shared<T> {
+    /// Sets or clears requests to a processor, and wakes it if it sleeps. May be called with a device's lock held.
+    pub fn signal(&self, cpu: usize, bits: u32, level: bool) {
         let Some(gate) = self.gates.get(cpu) else { return };
-        let bit = match line {
-            CpuLine::Irq => Attention::IRQ,
-            CpuLine::Fiq => Attention::FIQ,
-        };
         if !level {
-            gate.attention.clear(bit);
+            gate.attention.clear(bits);
             return;
         }
-        gate.attention.set(bit);
+        gate.attention.set(bits);
         if gate.halted.load(Ordering::SeqCst) {
             drop(self.state.lock());
             self.changed.notify_all();
@@ -314,10 +315,20 @@ impl CpuLines for Shared {
     }
 }
 
-/// The machine is held at an instruction boundary.
-pub struct Hold<'a>(&'a Shared);
+impl<T: Target> CpuLines for Shared<T> {
+    fn set(&self, cpu: usize, line: CpuLine, level: bool) {
+        let bit = match line {
+            CpuLine::Irq => Attention::IRQ,
+            CpuLine::Fiq => Attention::FIQ,
+        };
+        self.signal(cpu, bit, level);
+    }
+}
 
-impl Drop for Hold<'_> {
+/// The machine is held at an instruction boundary.
+pub struct Hold<'a, T: Target>(&'a Shared<T>);
+
+impl<T: Target> Drop for Hold<'_, T> {
     fn drop(&mut self) {
         self.0.holders.fetch_sub(1, Ordering::SeqCst);
         self.0.kick();
@@ -327,10 +338,12 @@ impl Drop for Hold<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lyrebird_cpu::arm::Arm64;
+    use lyrebird_cpu::arm::maintenance::Forget;
 
     #[test]
     fn mail_for_who_is_off_is_bounded() {
-        let shared = Shared::new(2, false);
+        let shared = Shared::<Arm64>::new(2, false);
         let gate = &shared.gates[1];
         for page in 0..1000 {
             gate.send(Forget::Pages(page << 12, 1));
@@ -343,7 +356,7 @@ mod tests {
 
     #[test]
     fn turns_go_round_among_those_who_are_ready() {
-        let shared = Shared::new(3, true);
+        let shared = Shared::<Arm64>::new(3, true);
         shared.set_status(Status::Running);
         for cpu in [0, 2] {
             *shared.gates[cpu].power.lock() = Power::On;
@@ -351,10 +364,10 @@ mod tests {
         let state = || shared.state.lock();
         assert!(shared.admit(0));
         assert!(!shared.has_turn(2, &state()), "processor 0 is inside");
-        shared.leave(0, false);
+        shared.leave(0, None);
         assert!(shared.has_turn(2, &state()) && !shared.has_turn(0, &state()), "processor 1 is off");
         assert!(shared.admit(2));
-        shared.leave(2, true);
+        shared.leave(2, Some(Attention::IRQ));
         assert!(shared.has_turn(0, &state()) && !shared.has_turn(2, &state()));
     }
 }

@@ -4,10 +4,8 @@ use crate::breakpoints;
 use crate::control::{CpuId, Shutdown, StopReason};
 use crate::engine::Engine;
 use crate::shared::{Power, Request, Shared};
-use lyrebird_cpu::arm::exception::FOR_EVER;
-use lyrebird_cpu::arm::model::{self, Model};
-use lyrebird_cpu::arm::{Arm64, maintenance, state, sysreg};
-use lyrebird_cpu::core::{Arch, Core};
+use crate::target::Target;
+use lyrebird_cpu::core::Core;
 use lyrebird_cpu::run::Exit;
 use lyrebird_cpu::trace::DebugItems;
 use parking_lot::Mutex;
@@ -15,27 +13,23 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// A processor and its engine; locked by its thread while it runs, by others while the machine is held.
-pub struct Vcpu {
+pub struct Vcpu<T: Target> {
     /// Architectural state.
-    pub core: Core<Arm64>,
+    pub core: Core<T>,
     /// What executes it.
-    pub engine: Box<dyn Engine>,
+    pub engine: Box<dyn Engine<T>>,
     /// What it is.
-    pub model: Model,
-    /// It has a system-register interface to the interrupt controller.
-    pub gicv3: bool,
+    pub model: T::Model,
     /// A breakpoint or watchpoint of the instruction here has stopped it: it runs without stopping again.
     pub past: Option<u64>,
 }
 
-impl Vcpu {
-    /// Power-on state; `entry` and `argument` become PC and X0.
-    pub fn reset(&mut self, entry: u64, argument: u64) {
-        model::reset(&mut self.core, &self.model, self.gicv3);
-        self.core.set_pc(entry);
-        self.core.set(state::x(0), argument);
+impl<T: Target> Vcpu<T> {
+    /// The state in which it starts.
+    pub fn reset(&mut self, entry: T::Entry) {
+        T::reset(&mut self.core, &self.model, entry);
         if self.core.trace.shows(DebugItems::CPU_RESET) {
-            let registers = Arm64::describe(&self.core);
+            let registers = T::describe(&self.core);
             log::debug!(target: "cpu_reset", "cpu {} reset\n{registers}", self.core.index);
         }
     }
@@ -45,30 +39,36 @@ impl Vcpu {
 const SLICE: u64 = 10_000_000;
 
 /// Runs processor `index` until the machine is over.
-pub fn run(index: usize, vcpu: &Arc<Mutex<Vcpu>>, shared: &Arc<Shared>) {
+pub fn run<T: Target>(index: usize, vcpu: &Arc<Mutex<Vcpu<T>>>, shared: &Arc<Shared<T>>) {
     let mut begun = false;
     while shared.admit(index) {
         let mut v = vcpu.lock();
         // It was admitted before, and comes from waiting for the lock.
         if shared.is_held() {
-            shared.leave(index, false);
+            shared.leave(index, waits(&v.core));
             continue;
         }
         {
             let mut power = shared.gates[index].power.lock();
-            if let Power::Starting(entry, argument) = *power {
+            if let Power::Starting(entry) = *power {
                 *power = Power::On;
                 drop(power);
-                v.reset(entry, argument);
+                v.reset(entry);
             }
         }
         let v = &mut *v;
-        maintenance::receive(&mut v.core);
+        let stepping = shared.stepping.lock().is_some_and(|(c, _)| c.0 as usize == index);
+        let requests = v.core.attention.bits();
+        T::mail(&mut v.core);
+        if let Some(wakes) = waits(&v.core).filter(|wakes| requests & wakes == 0 && !stepping) {
+            // Only its mail was to be read.
+            shared.leave(index, Some(wakes));
+            continue;
+        }
         v.core.halted = false;
         if !std::mem::replace(&mut begun, true) {
             log::debug!("Processor {index} begins at {:#x}", v.core.pc());
         }
-        let stepping = shared.stepping.lock().is_some_and(|(c, _)| c.0 as usize == index);
         let (exit, stop) = if stepping {
             v.past = None;
             // The supervisor ends the stepping together with the run, so that nobody else is admitted between.
@@ -80,13 +80,13 @@ pub fn run(index: usize, vcpu: &Arc<Mutex<Vcpu>>, shared: &Arc<Shared>) {
             v.past = None;
             (v.engine.run(&mut v.core, SLICE), None)
         };
-        shared.leave(index, exit == Exit::Halted);
-        if v.core.arch.stuck >= FOR_EVER {
-            v.core.arch.stuck = 0;
-            // Another processor could repair what faults.
-            if shared.others_off(index) {
-                shared.request(Request::Shutdown(Shutdown::GuestPanic(fault_loop(index, &v.core))));
-            }
+        let wakes = T::wakes(&v.core);
+        shared.leave(index, (exit == Exit::Halted).then_some(wakes));
+        // Another processor could repair what faults.
+        if let Some(why) = T::stuck(&mut v.core)
+            && shared.others_off(index)
+        {
+            shared.request(Request::Shutdown(Shutdown::GuestPanic(why)));
         }
         if let Some(reason) = stop {
             shared.request(Request::Stop(CpuId(index as u32), reason));
@@ -94,12 +94,7 @@ pub fn run(index: usize, vcpu: &Arc<Mutex<Vcpu>>, shared: &Arc<Shared>) {
     }
 }
 
-/// What is known of a loop of exceptions.
-fn fault_loop(index: usize, core: &Core<Arm64>) -> String {
-    let (pc, esr) = (core.pc(), core.reg(sysreg::ESR_EL1));
-    format!(
-        "processor {index} faults for ever: the first instruction of its exception vector at {pc:#x} faults itself (ESR \
-         {esr:#x}, FAR {:#x}); -d int shows how it came there",
-        core.reg(sysreg::FAR_EL1)
-    )
+/// The requests that end its wait, if it waits.
+fn waits<T: Target>(core: &Core<T>) -> Option<u32> {
+    core.halted.then(|| T::wakes(core))
 }

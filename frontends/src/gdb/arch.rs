@@ -1,7 +1,7 @@
 //! Register numbering of the remote protocol, derived from the machine's register groups.
 //!
-//! Registers are numbered in the order of the groups. The `g` packet holds `core` and `fpu`; a debugger asks for the
-//! others one by one, since there are hundreds of them and most are never looked at.
+//! Registers are numbered in the order of the groups. The `g` packet holds the groups that are wanted whole, which come
+//! first; a debugger asks for the others one by one, since there are hundreds of them and most are never looked at.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -9,10 +9,7 @@ use std::sync::Arc;
 use gdbstub::arch::{Arch, RegId, Registers};
 use lyrebird_machine::control::{RegisterGroup, RegisterId};
 
-/// Groups in the `g` packet.
-const WHOLE: usize = 2;
-
-/// A 64-bit little-endian guest whose description is made at run time.
+/// A little-endian guest of up to 64 bits, whose description is made at run time.
 pub enum Guest {}
 
 impl Arch for Guest {
@@ -88,7 +85,7 @@ impl Layout {
 
     /// The groups of the `g` packet with their positions.
     pub fn whole(&self) -> impl Iterator<Item = (usize, &RegisterGroup)> {
-        self.groups.iter().enumerate().take(WHOLE)
+        self.groups.iter().enumerate().take_while(|(_, group)| group.whole)
     }
 
     /// Values of the groups of [`Self::whole`] as they stand in the packet.

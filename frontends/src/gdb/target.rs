@@ -26,7 +26,7 @@ use gdbstub::target::ext::thread_extra_info::{ThreadExtraInfo, ThreadExtraInfoOp
 use gdbstub::target::{Target, TargetError, TargetResult};
 use lyrebird_machine::control::{
     AddressSpace, Breakpoint, BreakpointId, BreakpointKind, Control, ControlError, CpuId, Event, Others,
-    Shutdown, Status, StopReason,
+    RegisterKind, Shutdown, Status, StopReason,
 };
 
 use super::arch::{Guest, Layout, Number, Packet, number};
@@ -88,7 +88,7 @@ impl Debuggee {
         let groups = control.register_groups();
         Self {
             events: control.subscribe(),
-            xml: xml::describe(&groups),
+            xml: xml::describe(control.guest(), &groups),
             layout: Layout { groups },
             points: BTreeMap::new(),
             stepping: None,
@@ -202,7 +202,7 @@ impl MultiThreadBase for Debuggee {
         let mut values = Vec::new();
         for (group, g) in self.layout.whole() {
             let list = self.control.read_group(cpu(tid), group).map_err(refuse)?;
-            if let Some(pc) = g.registers.iter().position(|r| r.name == "pc") {
+            if let Some(pc) = g.registers.iter().position(|r| r.kind == RegisterKind::Pc) {
                 packet.pc = list.get(pc).copied().unwrap_or(0) as u64;
             }
             values.push(list);
@@ -350,7 +350,7 @@ impl Breakpoints for Debuggee {
 }
 
 fn execute(class: Class, address: u64) -> Key {
-    Key { class, address, len: 4 }
+    Key { class, address, len: 1 }
 }
 
 fn watch(kind: WatchKind, address: u64, len: u64) -> Key {

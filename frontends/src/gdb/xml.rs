@@ -2,42 +2,24 @@
 
 use std::fmt::Write;
 
-use lyrebird_machine::control::{RegisterGroup, RegisterInfo, RegisterKind};
+use lyrebird_machine::control::{Guest, RegisterGroup, RegisterInfo, RegisterKind, RegisterType, Shape};
 
-/// Types that the standard `fpu` feature refers to: the ways to see a 128-bit vector.
-const VECTOR_TYPES: &[(&str, &str, &str, usize)] = &[
-    ("v2d", "ieee_double", "d", 2),
-    ("v2u", "uint64", "d", 2),
-    ("v2i", "int64", "d", 2),
-    ("v4f", "ieee_single", "s", 4),
-    ("v4u", "uint32", "s", 4),
-    ("v4i", "int32", "s", 4),
-    ("v8f", "ieee_half", "h", 8),
-    ("v8u", "uint16", "h", 8),
-    ("v8i", "int16", "h", 8),
-    ("v16u", "uint8", "b", 16),
-    ("v16i", "int8", "b", 16),
-    ("v1u", "uint128", "q", 1),
-    ("v1i", "int128", "q", 1),
-];
-
-/// The description of an AArch64 machine with these groups.
-pub fn describe(groups: &[RegisterGroup]) -> String {
-    let mut xml = String::from(
+/// The description of a machine of this architecture with these groups.
+pub fn describe(guest: Guest, groups: &[RegisterGroup]) -> String {
+    let mut xml = format!(
         "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target version=\"1.0\">\n\
-         <architecture>aarch64</architecture>\n",
+         <architecture>{}</architecture>\n",
+        guest.gdb_name
     );
-    for group in groups {
-        let feature = match group.name {
-            "core" | "fpu" => format!("org.gnu.gdb.aarch64.{}", group.name),
-            other => format!("org.lyrebird.aarch64.{other}"),
-        };
-        let _ = writeln!(xml, "<feature name=\"{feature}\">");
-        if group.registers.iter().any(|r| r.kind == RegisterKind::Vector) {
-            vector_types(&mut xml);
-        }
-        for register in &group.registers {
-            let _ = writeln!(xml, "{}", reg(register, group.name));
+    for feature in groups.chunk_by(|a, b| a.feature == b.feature) {
+        let _ = writeln!(xml, "<feature name=\"{}\">", feature[0].feature);
+        for group in feature {
+            for kind in &group.types {
+                define(&mut xml, kind);
+            }
+            for register in &group.registers {
+                let _ = writeln!(xml, "{}", reg(register, group));
+            }
         }
         xml.push_str("</feature>\n");
     }
@@ -45,44 +27,84 @@ pub fn describe(groups: &[RegisterGroup]) -> String {
     xml
 }
 
-fn vector_types(xml: &mut String) {
-    for (id, element, _, count) in VECTOR_TYPES {
-        let _ = writeln!(xml, "<vector id=\"{id}\" type=\"{element}\" count=\"{count}\"/>");
-    }
-    for width in ["d", "s", "h", "b", "q"] {
-        let _ = writeln!(xml, "<union id=\"vn{width}\">");
-        for (id, element, _, _) in VECTOR_TYPES.iter().filter(|t| t.2 == width) {
-            let view = match element.chars().next() {
-                Some('i') if element.starts_with("ieee") => "f",
-                Some('u') => "u",
-                _ => "s",
-            };
-            let _ = writeln!(xml, "<field name=\"{view}\" type=\"{id}\"/>");
+fn define(xml: &mut String, kind: &RegisterType) {
+    let id = kind.id;
+    let _ = match &kind.shape {
+        Shape::Vector(element, count) => {
+            writeln!(xml, "<vector id=\"{id}\" type=\"{element}\" count=\"{count}\"/>")
         }
-        xml.push_str("</union>\n");
-    }
-    xml.push_str("<union id=\"aarch64v\">\n");
-    for width in ["d", "s", "h", "b", "q"] {
-        let _ = writeln!(xml, "<field name=\"{width}\" type=\"vn{width}\"/>");
-    }
-    xml.push_str("</union>\n");
+        Shape::Union(views) => {
+            let _ = writeln!(xml, "<union id=\"{id}\">");
+            for (name, of) in views {
+                let _ = writeln!(xml, "<field name=\"{name}\" type=\"{of}\"/>");
+            }
+            writeln!(xml, "</union>")
+        }
+        Shape::Flags(size, fields) => {
+            let _ = writeln!(xml, "<flags id=\"{id}\" size=\"{size}\">");
+            for (name, low, high) in fields {
+                let _ = writeln!(xml, "<field name=\"{name}\" start=\"{low}\" end=\"{high}\"/>");
+            }
+            writeln!(xml, "</flags>")
+        }
+    };
 }
 
-fn reg(register: &RegisterInfo, group: &str) -> String {
-    let kind = match (register.kind, register.bits) {
-        (RegisterKind::Vector, _) => "aarch64v",
-        (RegisterKind::Code, _) => "code_ptr",
-        (RegisterKind::Data, _) => "data_ptr",
-        (_, 128) => "uint128",
+fn reg(register: &RegisterInfo, group: &RegisterGroup) -> String {
+    let kind = register.format.unwrap_or(match (register.kind, register.bits) {
+        (RegisterKind::Pc | RegisterKind::Code, _) => "code_ptr",
+        (RegisterKind::Sp | RegisterKind::Data, _) => "data_ptr",
+        (RegisterKind::Float, 80) => "i387_ext",
+        (RegisterKind::Float, 64) => "ieee_double",
+        (RegisterKind::Float, 32) => "ieee_single",
+        (_, 65..) => "uint128",
         (_, 33..) => "uint64",
-        _ => "uint32",
-    };
-    // The standard features have a place in gdb's own lists; ours are a list of their own.
-    let place = match group {
-        "core" => "",
-        "fpu" => " group=\"float\"",
-        _ => " group=\"system\" save-restore=\"no\"",
-    };
+        (_, 17..) => "uint32",
+        (_, 9..) => "uint16",
+        _ => "uint8",
+    });
+    let list = group.list.map_or_else(String::new, |list| format!(" group=\"{list}\""));
+    let kept = if group.whole { "" } else { " save-restore=\"no\"" };
     let bits = super::arch::bytes(register.bits) * 8;
-    format!("<reg name=\"{}\" bitsize=\"{bits}\" type=\"{kind}\"{place}/>", register.name)
+    format!("<reg name=\"{}\" bitsize=\"{bits}\" type=\"{kind}\"{list}{kept}/>", register.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_one_feature_stand_together() {
+        let flags = Shape::Flags(4, vec![("CF", 0, 0), ("IOPL", 12, 13)]);
+        let groups = [
+            RegisterGroup {
+                name: "core",
+                registers: vec![
+                    RegisterInfo::new("rip", 64, RegisterKind::Pc),
+                    RegisterInfo::new("eflags", 32, RegisterKind::Fields).with("i386_eflags"),
+                ],
+                feature: "org.gnu.gdb.i386.core",
+                whole: true,
+                types: vec![RegisterType { id: "i386_eflags", shape: flags }],
+                ..RegisterGroup::default()
+            },
+            RegisterGroup {
+                name: "x87",
+                registers: vec![RegisterInfo::new("st0", 80, RegisterKind::Float)],
+                feature: "org.gnu.gdb.i386.core",
+                list: Some("float"),
+                ..RegisterGroup::default()
+            },
+        ];
+        let xml = describe(Guest { gdb_name: "i386:x86-64", listed: 1 }, &groups);
+        assert_eq!(xml.matches("<feature").count(), 1);
+        for part in [
+            "<architecture>i386:x86-64</architecture>",
+            "<flags id=\"i386_eflags\" size=\"4\">\n<field name=\"CF\" start=\"0\" end=\"0\"/>",
+            "<reg name=\"eflags\" bitsize=\"32\" type=\"i386_eflags\"/>",
+            "<reg name=\"st0\" bitsize=\"80\" type=\"i387_ext\" group=\"float\" save-restore=\"no\"/>",
+        ] {
+            assert!(xml.contains(part), "{part} is missing in\n{xml}");
+        }
+    }
 }

@@ -274,7 +274,7 @@ fn disas(s: &mut Session, arguments: &str) -> Answer {
 
 fn disassemble(s: &Session, space: AddressSpace, address: u64, count: usize) -> Answer {
     let lines = s.control.disassemble(space, address, count).map_err(plain)?;
-    Ok(lines.iter().map(super::session::disasm_line).collect())
+    Ok(lines.iter().map(|line| s.listed(line)).collect())
 }
 
 fn print(s: &mut Session, arguments: &str) -> Answer {
@@ -312,7 +312,7 @@ fn cpu(s: &mut Session, number: &str) -> Answer {
 
 fn break_at(s: &mut Session, address: &str) -> Answer {
     let address = s.evaluate(address)?;
-    add(s, Breakpoint { kind: BreakpointKind::Execute, address, len: 4 })
+    add(s, Breakpoint { kind: BreakpointKind::Execute, address, len: 1 })
 }
 
 fn watch(s: &mut Session, arguments: &str) -> Answer {

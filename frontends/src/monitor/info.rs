@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use lyrebird_machine::control::{CpuId, RegisterKind, Report};
+use lyrebird_machine::control::{CpuId, RegisterInfo, RegisterKind, Report};
 
 use super::commands::Answer;
 use super::session::Session;
@@ -23,7 +23,7 @@ pub const SUBJECTS: &[Subject] = &[
     Subject {
         name: "registers",
         arguments: "[-a] [group]",
-        help: "registers of the current CPU, or of all; group is core (default), fpu, system or all",
+        help: "registers of the current CPU, or of all; group is core (default), another one, or all",
         run: registers,
     },
     Subject { name: "cpus", arguments: "", help: "processors and where they are", run: cpus },
@@ -99,7 +99,8 @@ fn report(s: &Session, report: Report) -> Answer {
 
 fn registers(s: &mut Session, arguments: &str) -> Answer {
     let mut all = false;
-    let mut wanted = "core";
+    let groups = s.control.register_groups();
+    let mut wanted = groups.first().map_or("core", |g| g.name);
     for word in arguments.split_whitespace() {
         match word {
             "-a" => all = true,
@@ -126,9 +127,12 @@ fn register_text(s: &Session, cpu: CpuId, wanted: &str) -> Answer {
     for (index, group) in groups.iter().enumerate().filter(|(_, g)| wanted == "all" || g.name == wanted) {
         let values = s.control.read_group(cpu, index).map_err(|e| e.to_string())?;
         let name_width = group.registers.iter().map(|r| r.name.len()).max().unwrap_or(0);
+        let digits_of = |r: &RegisterInfo| usize::from(r.bits).div_ceil(4);
+        let numbers = group.registers.iter().filter(|r| r.kind != RegisterKind::Vector);
+        let most = numbers.map(digits_of).max().unwrap_or(0);
         let mut column = 0;
         for (register, value) in group.registers.iter().zip(values) {
-            let digits = usize::from(register.bits).div_ceil(4);
+            let digits = digits_of(register);
             let item = format!("{:>name_width$}={value:0digits$x}", register.name.to_uppercase());
             if column > 0 && column + 1 + item.len() > 110 {
                 text.push('\n');
@@ -140,11 +144,10 @@ fn register_text(s: &Session, cpu: CpuId, wanted: &str) -> Answer {
             }
             column += item.len();
             text.push_str(&item);
-            // Registers of bit fields are narrower than their group's others: pad, so that columns stay.
-            if register.kind == RegisterKind::Fields && digits < 16 && group.name != "fpu" {
-                text.push_str(&" ".repeat(16 - digits));
-                column += 16 - digits;
-            }
+            // Some registers are narrower than their group's others: pad, so that columns stay.
+            let missing = most.saturating_sub(digits);
+            text.push_str(&" ".repeat(missing));
+            column += missing;
         }
         if column > 0 {
             text.push('\n');

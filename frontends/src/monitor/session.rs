@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use lyrebird_machine::control::{
-    AddressSpace, BreakpointId, Control, ControlError, CpuId, DisasmLine, RegisterId,
+    AddressSpace, BreakpointId, Control, ControlError, CpuId, DisasmLine, RegisterGroup, RegisterId,
+    RegisterInfo, RegisterKind,
 };
 
 use super::expr;
@@ -64,25 +65,31 @@ impl Session {
     pub fn here(&self) -> String {
         let pc = self.register("pc").unwrap_or(0) as u64;
         match self.control.disassemble(AddressSpace::Virtual(self.cpu), pc, 1) {
-            Ok(lines) if !lines.is_empty() => lines.iter().map(disasm_line).collect(),
+            Ok(lines) if !lines.is_empty() => lines.iter().map(|line| self.listed(line)).collect(),
             _ => format!("{pc:#x}:  cannot be read\n"),
         }
     }
+
+    /// One line of a listing.
+    pub fn listed(&self, line: &DisasmLine) -> String {
+        let unit = self.control.guest().listed.max(1);
+        let number = |bytes: &[u8]| bytes.iter().rev().map(|b| format!("{b:02x}")).collect::<String>();
+        let code: String = line.bytes.chunks(unit).map(number).collect();
+        format!("{:#010x}:  {code}  {}\n", line.address, line.text)
+    }
 }
 
-/// Finds a register by name, in any case.
-pub fn find_register(groups: &[lyrebird_machine::control::RegisterGroup], name: &str) -> Option<RegisterId> {
-    groups.iter().enumerate().find_map(|(group, g)| {
-        let index = g.registers.iter().position(|r| r.name.eq_ignore_ascii_case(name))?;
-        Some(RegisterId { group, index })
-    })
-}
-
-/// One line of a listing: four-byte encodings as one number, as people read them.
-pub fn disasm_line(line: &DisasmLine) -> String {
-    let code = match line.bytes.as_slice() {
-        [a, b, c, d] => format!("{:08x}", u32::from_le_bytes([*a, *b, *c, *d])),
-        bytes => bytes.iter().map(|b| format!("{b:02x}")).collect(),
+/// Finds a register by name, in any case; `pc` and `sp` are there on every guest.
+pub fn find_register(groups: &[RegisterGroup], name: &str) -> Option<RegisterId> {
+    let find = |wanted: &dyn Fn(&RegisterInfo) -> bool| {
+        groups
+            .iter()
+            .enumerate()
+            .find_map(|(group, g)| Some(RegisterId { group, index: g.registers.iter().position(wanted)? }))
     };
-    format!("{:#010x}:  {code}  {}\n", line.address, line.text)
+    find(&|r| r.name.eq_ignore_ascii_case(name)).or_else(|| match name {
+        "pc" => find(&|r| r.kind == RegisterKind::Pc),
+        "sp" => find(&|r| r.kind == RegisterKind::Sp),
+        _ => None,
+    })
 }

@@ -51,20 +51,11 @@ pub struct Mock {
 
 const SYSTEM: [&str; 3] = ["SCTLR_EL1", "TTBR0_EL1", "VBAR_EL1"];
 
+/// An AArch64 processor's groups with few system registers.
 fn groups() -> Arc<[RegisterGroup]> {
-    let reg = |name: String, bits, kind| RegisterInfo { name, bits, kind, writable: true };
-    let mut core: Vec<_> = (0..31).map(|n| reg(format!("x{n}"), 64, RegisterKind::Int)).collect();
-    core.push(reg("sp".into(), 64, RegisterKind::Data));
-    core.push(reg("pc".into(), 64, RegisterKind::Code));
-    core.push(reg("cpsr".into(), 32, RegisterKind::Fields));
-    let mut fpu: Vec<_> = (0..32).map(|n| reg(format!("v{n}"), 128, RegisterKind::Vector)).collect();
-    fpu.push(reg("fpsr".into(), 32, RegisterKind::Fields));
-    fpu.push(reg("fpcr".into(), 32, RegisterKind::Fields));
-    let system = SYSTEM.iter().map(|n| reg((*n).into(), 64, RegisterKind::Int)).collect();
-    [("core", core), ("fpu", fpu), ("system", system)]
-        .into_iter()
-        .map(|(name, registers)| RegisterGroup { name, registers })
-        .collect()
+    let mut groups = lyrebird_machine::arm::registers::groups().to_vec();
+    groups[2].registers = SYSTEM.map(|n| RegisterInfo::new(n, 64, RegisterKind::Int)).to_vec();
+    groups.into()
 }
 
 impl Mock {
@@ -280,6 +271,10 @@ impl Control for Mock {
             thread: None,
         };
         state.cpus.iter().enumerate().map(info).collect()
+    }
+
+    fn guest(&self) -> Guest {
+        Guest { gdb_name: "aarch64", listed: 4 }
     }
 
     fn register_groups(&self) -> Arc<[RegisterGroup]> {

@@ -5,19 +5,20 @@
 use super::given_dtb;
 use super::virt_dtb::{self, Facts};
 use super::virt_flash;
+use super::{Actions, BootPlan, Built, Site};
+use crate::arm::platform::{Timers, VirtPlatform};
+use crate::arm::{self, Entry};
 use crate::bus::PhysicalBus;
 use crate::chardev::Chardevs;
 use crate::config::{
     Board as BoardConfig, BuildError, CacheMode, Config, DeviceConfig, Drive, FileRole, FwCfgData, FwCfgFile,
-    GicVersion, RtcBase, SerialPort,
+    GicVersion, RtcBase, SerialPort, VirtBoard,
 };
 use crate::loader::{self, Content, Files, Piece};
-use crate::platform::{Timers, VirtPlatform};
-use crate::shared::Shared;
-use lyrebird_cpu::core::Physical;
+use lyrebird_cpu::arm::{Arm64, Platform, Timer, exclusive};
 use lyrebird_devices::block::{self, BlockBackend};
 use lyrebird_devices::bus::clock::Clock;
-use lyrebird_devices::bus::device::{Socket, share};
+use lyrebird_devices::bus::device::share;
 use lyrebird_devices::bus::irq::Wire;
 use lyrebird_devices::bus::space::AddressSpace;
 use lyrebird_devices::bus::span::SpanError;
@@ -85,26 +86,41 @@ pub fn affinity(cpu: usize) -> u64 {
     cpu as u64
 }
 
-/// The built board.
-pub struct Board {
-    /// Where everything is.
-    pub space: Arc<AddressSpace>,
-    /// All guest RAM, flash included.
-    pub ram: GuestRam,
-    /// RAM windows and bus for processors.
-    pub bus: Arc<dyn Physical>,
-    /// The interrupt controller.
-    pub gic: Arc<dyn Intc>,
-    /// What processors ask.
-    pub platform: Arc<VirtPlatform>,
+/// What stays of the board besides its devices.
+struct Virt {
+    gic: Arc<dyn Intc>,
+    platform: Arc<VirtPlatform>,
+    versions: Arc<exclusive::Versions>,
     /// What it boots from.
-    pub files: Mutex<Files>,
-    /// The power button.
-    pub button: Arc<Mutex<Button>>,
-    /// Disks by drive id.
-    pub disks: Vec<(String, Arc<dyn BlockBackend>)>,
-    /// Devices outside of the address space that reset with it.
-    pub loose: Vec<Arc<dyn Socket>>,
+    files: Mutex<Files>,
+    button: Arc<Mutex<Button>>,
+}
+
+impl Actions<Arm64> for Virt {
+    fn processor(&self, _: usize) -> Arm64 {
+        let several = self.platform.timers.len() > 1;
+        Arm64::new(self.platform.clone(), Arc::clone(&self.versions), several)
+    }
+
+    fn boot(&self, config: &Config) -> Result<BootPlan<Arm64>, BuildError> {
+        boot(config, &mut self.files.lock())
+    }
+
+    fn reset(&self) {
+        for cpu in 0..self.platform.timers.len() {
+            for which in [Timer::Physical, Timer::Virtual, Timer::Monitors] {
+                self.platform.timer(cpu, which, 0, 0);
+            }
+        }
+    }
+
+    fn press_power_button(&self) {
+        self.button.lock().press();
+    }
+
+    fn interrupts(&self) -> String {
+        self.gic.info()
+    }
 }
 
 pub(super) fn span(e: SpanError) -> BuildError {
@@ -115,18 +131,19 @@ pub(super) fn option(option: &'static str, problem: impl Into<String>) -> BuildE
     BuildError::Option { option, problem: problem.into() }
 }
 
+/// The board's own properties.
+fn properties(config: &Config) -> &VirtBoard {
+    let BoardConfig::Virt(virt) = &config.board;
+    virt
+}
+
 /// Builds the board.
 ///
 /// # Errors
 /// When an option cannot be satisfied or a file cannot be used.
-pub fn build(
-    config: &Config,
-    chardevs: &dyn Chardevs,
-    shared: &Arc<Shared>,
-    clock: &Clock,
-) -> Result<Board, BuildError> {
-    let BoardConfig::Virt(virt) = &config.board;
-    let gicv3 = virt.gic != GicVersion::V2;
+pub fn build(site: &Site<'_, Arm64>) -> Result<Built<Arm64>, BuildError> {
+    let Site { config, chardevs, shared, clock } = *site;
+    let gicv3 = properties(config).gic != GicVersion::V2;
     let cpus = config.smp.cpus as usize;
     if !gicv3 && cpus > 8 {
         return Err(option(
@@ -246,35 +263,24 @@ pub fn build(
 
     disks.extend(transports(config, chardevs, &space, clock, &wire)?);
 
-    Ok(Board {
+    Ok(Built {
         space,
+        ports: None,
         bus: Arc::new(bus),
-        gic,
-        platform,
-        files: Mutex::new(files),
+        model: arm::Model { cpu: arm::model::of(&config.cpu)?, gicv3 },
         loose: vec![button.clone()],
-        button,
+        actions: Box::new(Virt { gic, platform, versions: Arc::default(), files: Mutex::new(files), button }),
         disks,
         ram,
     })
-}
-
-/// What is put in place before the guest starts and at each reset.
-pub struct BootPlan {
-    /// The bytes.
-    pub pieces: Vec<Piece>,
-    /// First instruction of processor 0.
-    pub entry: u64,
-    /// Its X0.
-    pub argument: u64,
 }
 
 /// Reads what boots.
 ///
 /// # Errors
 /// When a file cannot be used or does not fit.
-pub fn boot(config: &Config, files: &mut Files) -> Result<BootPlan, BuildError> {
-    let BoardConfig::Virt(virt) = &config.board;
+fn boot(config: &Config, files: &mut Files) -> Result<BootPlan<Arm64>, BuildError> {
+    let virt = properties(config);
     let mut facts = Facts {
         cpus: config.smp.cpus as usize,
         ram: config.ram,
@@ -282,7 +288,7 @@ pub fn boot(config: &Config, files: &mut Files) -> Result<BootPlan, BuildError> 
         model: &config.cpu.model,
         append: config.boot.append.as_deref().unwrap_or(""),
         initrd: None,
-        pmu: crate::cpu_model::of(&config.cpu)?.features & lyrebird_cpu::arm::features::PMUV3 != 0,
+        pmu: arm::model::of(&config.cpu)?.features & lyrebird_cpu::arm::features::PMUV3 != 0,
     };
     let (mut pieces, mut entry, mut argument) = (Vec::new(), map::FLASH, 0);
     // The device tree goes to the bottom of RAM when nothing else says where.
@@ -333,7 +339,8 @@ pub fn boot(config: &Config, files: &mut Files) -> Result<BootPlan, BuildError> 
         return Err(option("m", "no room for the device tree; use more RAM"));
     }
     pieces.push(Piece { at: dtb_at, content: Content::Bytes(dtb) });
-    Ok(BootPlan { pieces, entry, argument })
+    let entry = Entry { pc: entry, argument };
+    Ok(BootPlan { pieces, first: entry, others: entry })
 }
 
 /// RAM that the host has, in bytes.

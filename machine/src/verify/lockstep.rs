@@ -1,15 +1,12 @@
 //! Runs from the same state, and what differs after them.
 
+use super::Verified;
 use crate::engine::Engine;
-use lyrebird_cpu::arm::{Arm64, context};
 use lyrebird_cpu::core::Core;
 use lyrebird_cpu::journal::{self, Tape};
 use lyrebird_cpu::slot::RegFile;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// First word of the register file that belongs to engines.
-pub(super) const ENGINE_WORDS: usize = lyrebird_cpu::arm::state::ENGINE as usize;
 
 /// State after a run.
 pub(super) struct After {
@@ -29,15 +26,15 @@ pub(super) struct Place {
 }
 
 /// One run of the interpreter, or of an engine, from `from` on.
-pub(super) fn go(
-    core: &mut Core<Arm64>,
-    engine: Option<&mut dyn Engine>,
+pub(super) fn go<T: Verified>(
+    core: &mut Core<T>,
+    engine: Option<&mut dyn Engine<T>>,
     from: &RegFile,
     stores: usize,
     count: u64,
 ) -> After {
     core.file = from.clone();
-    context::refresh(core);
+    T::refresh(core);
     core.tlb.flush(|_| true);
     core.halted = false;
     match engine {
@@ -57,7 +54,7 @@ pub(super) fn go(
 }
 
 /// Takes back what was stored, but for the first `keep` stores.
-pub(super) fn take_back(core: &mut Core<Arm64>, keep: usize) {
+pub(super) fn take_back<T: Verified>(core: &mut Core<T>, keep: usize) {
     let Some(mut j) = core.journal.take() else { return };
     let code = Arc::clone(&core.code);
     j.take_back(&core.ram, keep, |at, len| {
@@ -70,17 +67,17 @@ pub(super) fn take_back(core: &mut Core<Arm64>, keep: usize) {
 
 /// Runs interpreter and engine for `count` instructions from `from` on the recorded tape, and takes both back: what
 /// differs.
-pub(super) fn probe(
-    core: &mut Core<Arm64>,
-    engine: &mut dyn Engine,
+pub(super) fn probe<T: Verified>(
+    core: &mut Core<T>,
+    engine: &mut dyn Engine<T>,
     from: &Place,
     count: u64,
 ) -> Vec<String> {
     let Some(tape) = core.journal.as_ref().map(|j| Arc::clone(&j.tape)) else { return Vec::new() };
-    let mut run = |engine: Option<&mut dyn Engine>| {
+    let mut run = |engine: Option<&mut dyn Engine<T>>| {
         journal::lock(&tape).replay(from.asked);
         // What was fetched after a change of the tables must not be known before it.
-        context::new_spaces(core);
+        T::forget_fetches(core);
         let after = go(core, engine, &from.file, from.stores, count);
         take_back(core, from.stores);
         after
@@ -88,15 +85,15 @@ pub(super) fn probe(
     let a = run(None);
     let b = run(Some(engine));
     let tape = journal::lock(&tape);
-    differences(&a, &b, &tape)
+    differences::<T>(&a, &b, &tape)
 }
 
 /// Goes on to the place `count` instructions after the start of the tape, keeping what is stored on the way.
-pub(super) fn advance(core: &mut Core<Arm64>, start: &RegFile, count: u64) -> Place {
+pub(super) fn advance<T: Verified>(core: &mut Core<T>, start: &RegFile, count: u64) -> Place {
     take_back(core, 0);
     let tape = core.journal.as_ref().map(|j| Arc::clone(&j.tape)).unwrap_or_default();
     journal::lock(&tape).replay(0);
-    context::new_spaces(core);
+    T::forget_fetches(core);
     let file = go(core, None, start, 0, count).file;
     let stores = core.journal.as_ref().map_or(0, |j| j.len());
     let asked = journal::lock(&tape).position();
@@ -104,11 +101,11 @@ pub(super) fn advance(core: &mut Core<Arm64>, start: &RegFile, count: u64) -> Pl
 }
 
 /// What differs between the interpreter's state `a` and that of compiled code, `b`, in words.
-pub(super) fn differences(a: &After, b: &After, tape: &Tape) -> Vec<String> {
+pub(super) fn differences<T: Verified>(a: &After, b: &After, tape: &Tape) -> Vec<String> {
     let mut found = Vec::new();
-    let pairs = a.file.words()[..ENGINE_WORDS].iter().zip(&b.file.words()[..ENGINE_WORDS]);
+    let pairs = a.file.words()[..T::WORDS].iter().zip(&b.file.words()[..T::WORDS]);
     for (i, (x, y)) in pairs.enumerate().filter(|(_, (x, y))| x != y) {
-        found.push(format!("{}: interpreter {x:#x}, compiled {y:#x}", word_name(i)));
+        found.push(format!("{}: interpreter {x:#x}, compiled {y:#x}", T::word_name(i)));
     }
     if a.mode != b.mode {
         found.push(format!("mode word: interpreter {:#x}, compiled {:#x}", a.mode, b.mode));
@@ -133,24 +130,4 @@ pub(super) fn differences(a: &After, b: &After, tape: &Tape) -> Vec<String> {
         found.push(format!("outside: compiled asked {asked:x?}, interpreter {expected:x?}"));
     }
     found
-}
-
-/// The name of a word of the register file.
-pub(super) fn word_name(i: usize) -> String {
-    use lyrebird_cpu::arm::sysreg::ROWS;
-    match i {
-        0..=30 => format!("X{i}"),
-        31 => "SP".into(),
-        32 => "PC".into(),
-        33 => "NZCV".into(),
-        37 => "PSTATE".into(),
-        38 => "MODE".into(),
-        40 => "FPCR".into(),
-        41 => "FPSR".into(),
-        64..=127 => format!("V{}{}", (i - 64) / 2, if i.is_multiple_of(2) { " low" } else { " high" }),
-        _ => ROWS
-            .iter()
-            .find(|r| r.slot.offset() as usize == i * 8)
-            .map_or_else(|| format!("word {i}"), |r| r.name.to_string()),
-    }
 }

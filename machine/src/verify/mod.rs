@@ -12,14 +12,16 @@ mod lockstep;
 mod narrow;
 pub mod replay;
 mod report;
-mod taped;
+mod verified;
+mod witness;
+
+pub use verified::Verified;
 
 use crate::config::BuildError;
 use crate::control::Shutdown;
 use crate::engine::Engine;
 use crate::shared::{Request, Shared};
 use lockstep::{differences, go, take_back};
-use lyrebird_cpu::arm::{Arm64, context, exception};
 use lyrebird_cpu::core::{Attention, Core};
 use lyrebird_cpu::journal::{self, Journal, SharedTape};
 use lyrebird_cpu::run::Exit;
@@ -31,7 +33,6 @@ use lyrebird_jit::opt::seeded::{self, Fault};
 use lyrebird_jit::region::Limits;
 use std::path::PathBuf;
 use std::sync::Arc;
-use taped::Taped;
 
 /// Instructions of one run.
 const RUN: u64 = 4096;
@@ -40,10 +41,10 @@ const ONE: Limits = Limits { blocks: 1, instructions: 1, overlap: false };
 
 /// Compiled code for all of a run: what is left at its end in blocks of one instruction, since an engine with longer
 /// ones would interpret it.
-struct Chain<'a>(&'a mut Jit<Arm64>, &'a mut Jit<Arm64>);
+struct Chain<'a, T: Verified>(&'a mut Jit<T>, &'a mut Jit<T>);
 
-impl Engine for Chain<'_> {
-    fn run(&mut self, core: &mut Core<Arm64>, budget: u64) -> Exit {
+impl<T: Verified> Engine<T> for Chain<'_, T> {
+    fn run(&mut self, core: &mut Core<T>, budget: u64) -> Exit {
         let icount = core.icount;
         let exit = self.0.run(core, budget);
         match budget - (core.icount - icount).min(budget) {
@@ -58,7 +59,7 @@ impl Engine for Chain<'_> {
 }
 
 /// Compiled code that counts its instructions exactly.
-fn translator(options: &Options, limits: Limits, features: u64) -> std::io::Result<Jit<Arm64>> {
+fn translator<T: Verified>(options: &Options, limits: Limits, features: u64) -> std::io::Result<Jit<T>> {
     let options = Options { counting: true, threshold: 1, limits, ..options.clone() };
     Ok(Jit::new(&Code::new(options, features)?))
 }
@@ -100,12 +101,12 @@ impl Choice {
 }
 
 /// The lockstep engine.
-pub struct Verify {
-    compiled: Jit<Arm64>,
-    single: Jit<Arm64>,
+pub struct Verify<T: Verified> {
+    compiled: Jit<T>,
+    single: Jit<T>,
     options: Options,
     report: Option<PathBuf>,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<T>>,
     memory: Arc<Memory>,
     tape: SharedTape,
     outside: Option<Arc<Attention>>,
@@ -114,7 +115,7 @@ pub struct Verify {
     diverged: bool,
 }
 
-impl Verify {
+impl<T: Verified> Verify<T> {
     /// Compares the interpreter with code compiled under `options`. Devices reach RAM through `memory`. On a difference
     /// the report goes to `report`, by default to a new file in the current folder.
     ///
@@ -124,7 +125,7 @@ impl Verify {
         options: Options,
         features: u64,
         report: Option<PathBuf>,
-        shared: &Arc<Shared>,
+        shared: &Arc<Shared<T>>,
         memory: Arc<Memory>,
     ) -> std::io::Result<Self> {
         Ok(Self {
@@ -143,13 +144,12 @@ impl Verify {
     }
 
     /// Puts tape and journal between the core and the outside.
-    fn isolate(&mut self, core: &mut Core<Arm64>) -> Arc<Attention> {
+    fn isolate(&mut self, core: &mut Core<T>) -> Arc<Attention> {
         if let Some(outside) = &self.outside {
             return Arc::clone(outside);
         }
         let outside = std::mem::take(&mut core.attention);
-        let board = Arc::clone(&core.arch.platform);
-        core.arch.platform = Arc::new(Taped { tape: Arc::clone(&self.tape), board });
+        T::tape(core, &self.tape);
         core.journal = Some(Box::new(Journal::with(Arc::clone(&self.tape))));
         self.outside = Some(Arc::clone(&outside));
         outside
@@ -159,12 +159,12 @@ impl Verify {
     /// what the second stored is still to be kept or taken back.
     fn compare(
         &mut self,
-        core: &mut Core<Arm64>,
+        core: &mut Core<T>,
         before: &RegFile,
         count: u64,
         sealed: bool,
     ) -> (u64, Vec<String>) {
-        let (icount, walks) = (core.icount, core.arch.spaces.walks);
+        let (icount, walks) = (core.icount, T::table_changes(core));
         if let Some(j) = &mut core.journal {
             (j.sealed, j.refused) = (sealed, false);
         }
@@ -179,19 +179,19 @@ impl Verify {
             return (0, Vec::new());
         }
         core.attention.clear(u32::MAX);
-        if core.arch.spaces.walks != walks {
+        if T::table_changes(core) != walks {
             // What was fetched after a change of the tables must not be known before it.
-            context::new_spaces(core);
+            T::forget_fetches(core);
         }
         journal::lock(&self.tape).replay(0);
         let mut chain = Chain(&mut self.compiled, &mut self.single);
         let b = go(core, Some(&mut chain), before, 0, count);
         core.icount = icount + count;
-        (count, differences(&a, &b, &journal::lock(&self.tape)))
+        (count, differences::<T>(&a, &b, &journal::lock(&self.tape)))
     }
 
     /// Finds the instruction that makes the difference, reports it, and ends the machine.
-    fn diverged(&mut self, core: &mut Core<Arm64>, before: &RegFile, count: u64, first: Vec<String>) {
+    fn diverged(&mut self, core: &mut Core<T>, before: &RegFile, count: u64, first: Vec<String>) {
         self.diverged = true;
         take_back(core, 0);
         let culprit = narrow::find(self, core, before, count, first);
@@ -216,12 +216,12 @@ fn fresh_name() -> PathBuf {
     free.next().unwrap_or_else(|| PathBuf::from("lyrebird-verify.txt"))
 }
 
-impl Engine for Verify {
-    fn step(&mut self, core: &mut Core<Arm64>) -> Exit {
+impl<T: Verified> Engine<T> for Verify<T> {
+    fn step(&mut self, core: &mut Core<T>) -> Exit {
         self.run(core, 1)
     }
 
-    fn run(&mut self, core: &mut Core<Arm64>, budget: u64) -> Exit {
+    fn run(&mut self, core: &mut Core<T>, budget: u64) -> Exit {
         let outside = self.isolate(core);
         let memory = Arc::clone(&self.memory);
         let mut left = budget;
@@ -230,13 +230,9 @@ impl Engine for Verify {
             if bits & Attention::STOP != 0 {
                 return Exit::Attention;
             }
-            if bits
-                & core.reg(<Arm64 as lyrebird_cpu::core::Arch>::POLL_MASK)
-                & (Attention::IRQ | Attention::FIQ)
-                != 0
-            {
+            if bits & core.reg(T::POLL_MASK) & (Attention::IRQ | Attention::FIQ) != 0 {
                 let inside = std::mem::replace(&mut core.attention, Arc::clone(&outside));
-                exception::interrupt(core);
+                T::interrupt(core);
                 core.attention = inside;
             }
             core.attention.clear(u32::MAX);
@@ -258,7 +254,7 @@ impl Engine for Verify {
             self.instructions += count;
             self.runs += 1;
             left -= count.min(left);
-            if core.halted && outside.bits() & (Attention::IRQ | Attention::FIQ) == 0 {
+            if core.halted && outside.bits() & T::wakes(core) == 0 {
                 return Exit::Halted;
             }
             core.halted = false;

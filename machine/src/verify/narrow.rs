@@ -3,8 +3,7 @@
 //! compiled together.
 
 use super::lockstep::{Place, advance, probe, take_back};
-use super::{Chain, ONE, Verify, translator};
-use lyrebird_cpu::arm::Arm64;
+use super::{Chain, ONE, Verified, Verify, translator};
 use lyrebird_cpu::core::Core;
 use lyrebird_cpu::slot::RegFile;
 use lyrebird_jit::cache::Options;
@@ -29,9 +28,9 @@ pub(super) struct Culprit {
 
 /// Finds it in the run of `count` instructions from `before` on the recorded tape, which ended with the differences
 /// `first`.
-pub(super) fn find(
-    verify: &mut Verify,
-    core: &mut Core<Arm64>,
+pub(super) fn find<T: Verified>(
+    verify: &mut Verify<T>,
+    core: &mut Core<T>,
     before: &RegFile,
     count: u64,
     first: Vec<String>,
@@ -56,7 +55,7 @@ pub(super) fn find(
         if found.is_empty() { same = middle } else { differ = middle }
     }
     // What differs when a run of `count` from a place is compiled afresh.
-    let afresh = |core: &mut Core<Arm64>, limits: Limits, place: &Place, count: u64| {
+    let afresh = |core: &mut Core<T>, limits: Limits, place: &Place, count: u64| {
         translator(&options, limits, features)
             .map(|mut engine| probe(core, &mut engine, place, count))
             .unwrap_or_default()

@@ -2,9 +2,9 @@
 
 use super::lockstep::{Place, probe};
 use super::report::MARK;
-use super::taped::Taped;
-use super::translator;
-use lyrebird_cpu::arm::{Arm64, Platform, exclusive, state};
+use super::{Verified, translator};
+use crate::target::Target;
+use lyrebird_cpu::arm::Arm64;
 use lyrebird_cpu::code::CodeMap;
 use lyrebird_cpu::core::{Core, Physical};
 use lyrebird_cpu::journal::{Event, Journal, Tape};
@@ -36,7 +36,8 @@ struct Case {
     limits: Limits,
     fault: Option<&'static seeded::Fault>,
     file: RegFile,
-    guarded: bool,
+    /// Of [`Verified::EXTRAS`].
+    extras: Vec<String>,
     /// Physical address, whether it is writable, bytes.
     pages: Vec<(u64, bool, Vec<u8>)>,
     tape: Vec<Event>,
@@ -47,7 +48,16 @@ struct Case {
 /// # Errors
 /// When the text is no report, with its line, or the host cannot.
 pub fn replay(report: &str) -> Result<Replayed, String> {
-    let case = parse(report)?;
+    let mut lines = report.lines().skip_while(|line| *line != MARK);
+    // Reports of old do not say whose they are.
+    match lines.find_map(|line| line.strip_prefix("guest ")).unwrap_or(Arm64::GDB_NAME) {
+        Arm64::GDB_NAME => replay_on::<Arm64>(report),
+        other => Err(format!("it is about a guest that is not known here: `{other}`")),
+    }
+}
+
+fn replay_on<T: Verified>(report: &str) -> Result<Replayed, String> {
+    let case = parse::<T>(report)?;
     let host = |e: std::io::Error| format!("the host cannot: {e}");
     let ram = GuestRam::new((case.pages.len().max(1) as u64) << 12).map_err(|e| e.to_string())?;
     let mut windows = HashMap::new();
@@ -57,15 +67,15 @@ pub fn replay(report: &str) -> Result<Replayed, String> {
         windows.insert(*pa, (at, *writable));
     }
     let tape = Arc::new(Mutex::new(Tape::of(case.tape)));
-    let platform = Arc::new(Taped { tape: Arc::clone(&tape), board: Arc::new(Nowhere) });
-    let arch = Arm64::new(platform, Arc::new(exclusive::Versions::default()), false);
     let code = Arc::new(CodeMap::new(ram.len()));
-    let mut core = Core::new(arch, case.features, 0, ram, Arc::new(Windows(windows)), code);
-    core.arch.guarded = case.guarded;
+    let mut core = Core::new(T::alone(&tape), case.features, 0, ram, Arc::new(Windows(windows)), code);
+    for name in &case.extras {
+        T::set_extra(&mut core, name);
+    }
     core.journal = Some(Box::new(Journal::with(tape)));
     let options = Options { size: 4 << 20, fault: case.fault, ..Options::default() };
     let mut engine = translator(&options, case.limits, case.features).map_err(host)?;
-    let pc = case.file.word(state::PC.offset() / 8);
+    let pc = case.file.word(T::PC.offset() / 8);
     let place = Place { file: case.file, stores: 0, asked: 0 };
     let found = probe(&mut core, &mut engine, &place, case.count);
     let mut text = format!("{} instructions from {pc:#x} on", case.count);
@@ -83,14 +93,14 @@ pub fn replay(report: &str) -> Result<Replayed, String> {
     Ok(Replayed { text, differs: !found.is_empty() })
 }
 
-fn parse(report: &str) -> Result<Case, String> {
+fn parse<T: Verified>(report: &str) -> Result<Case, String> {
     let mut lines = report.lines().enumerate().skip_while(|(_, line)| *line != MARK);
     if lines.next().is_none() {
         return Err(format!("no report of -accel verify: there is no line `{MARK}`"));
     }
     let mut case = Case::default();
     for (n, line) in lines {
-        entry(&mut case, line).ok_or_else(|| format!("line {}: `{line}` is damaged", n + 1))?;
+        entry::<T>(&mut case, line).ok_or_else(|| format!("line {}: `{line}` is damaged", n + 1))?;
     }
     Ok(case)
 }
@@ -100,7 +110,7 @@ fn number(text: &str) -> Option<u64> {
 }
 
 /// Adds a line. `None` if it means nothing.
-fn entry(case: &mut Case, line: &str) -> Option<()> {
+fn entry<T: Verified>(case: &mut Case, line: &str) -> Option<()> {
     let mut words = line.split(' ');
     match words.next()? {
         "features" => case.features = number(words.next()?)?,
@@ -112,9 +122,10 @@ fn entry(case: &mut Case, line: &str) -> Option<()> {
             case.limits = Limits { blocks, instructions, overlap: false };
         }
         "fault" => case.fault = Some(seeded::find(words.next()?)?),
-        "guarded" => case.guarded = true,
+        "guest" => {}
+        extra if T::EXTRAS.contains(&extra) => case.extras.push(extra.into()),
         "word" => {
-            let at = number(words.next()?).filter(|at| *at < state::ENGINE as u64)?;
+            let at = number(words.next()?).filter(|at| *at < T::WORDS as u64)?;
             case.file.set_word(at as u16, number(words.next()?)?);
         }
         "page" => {
@@ -153,11 +164,6 @@ impl Physical for Windows {
         self.0.get(&pa).copied()
     }
 }
-
-/// A board behind a tape that answers everything.
-struct Nowhere;
-
-impl Platform for Nowhere {}
 
 #[cfg(test)]
 mod tests {

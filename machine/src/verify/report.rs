@@ -1,15 +1,13 @@
 //! The report of a difference: for people, and behind the line `Replay:` everything that running it again takes.
 
-use super::lockstep::{ENGINE_WORDS, Place, advance, probe, take_back, word_name};
+use super::lockstep::{Place, advance, probe, take_back};
 use super::narrow::Culprit;
-use super::taped::Witness;
-use super::translator;
-use lyrebird_cpu::arm::{Arm64, context};
+use super::witness::Witness;
+use super::{Verified, translator};
 use lyrebird_cpu::core::Core;
 use lyrebird_cpu::journal::{self, Event};
 use lyrebird_cpu::slot::RegFile;
 use lyrebird_jit::cache::Options;
-use lyrebird_jit::disasm;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -32,16 +30,23 @@ pub(super) struct Report {
 }
 
 /// The instruction at the PC.
-fn here(core: &mut Core<Arm64>) -> String {
+fn here<T: Verified>(core: &mut Core<T>) -> String {
     let pc = core.pc();
-    match core.fetch(pc).ok().and_then(|ram| core.ram.read::<u32>(ram).ok()) {
-        Some(word) => format!("{pc:#x}: {word:08x} {}", disasm::a64(word, pc)),
-        None => format!("{pc:#x}: not fetched"),
+    let Ok(ram) = core.fetch(pc) else { return format!("{pc:#x}: not fetched") };
+    let page = (ram | 0xFFF) + 1;
+    let bytes: Vec<u8> = (ram..page).take(T::LONGEST).map_while(|at| core.ram.read::<u8>(at).ok()).collect();
+    let Some((len, text)) = T::disassemble(core, &bytes, pc) else {
+        return format!("{pc:#x}: ends behind its page");
+    };
+    let mut line = format!("{pc:#x}: ");
+    for unit in bytes[..len.min(bytes.len())].chunks(T::LISTED) {
+        unit.iter().rev().for_each(|byte| line += &format!("{byte:02x}"));
     }
+    line + " " + &text
 }
 
 /// The next `count` instructions, which are run.
-fn listing(core: &mut Core<Arm64>, count: u64) -> Vec<String> {
+fn listing<T: Verified>(core: &mut Core<T>, count: u64) -> Vec<String> {
     (0..count)
         .map(|_| {
             let line = here(core);
@@ -52,9 +57,9 @@ fn listing(core: &mut Core<Arm64>, count: u64) -> Vec<String> {
 }
 
 /// Writes the report of a culprit in the run from `before`, before which `earlier` instructions were compared.
-pub(super) fn write(
+pub(super) fn write<T: Verified>(
     culprit: &Culprit,
-    core: &mut Core<Arm64>,
+    core: &mut Core<T>,
     before: &RegFile,
     options: &Options,
     earlier: u64,
@@ -91,9 +96,9 @@ pub(super) fn write(
         }
     }
     let _ = writeln!(text, "State before:");
-    let state = place.file.words()[..ENGINE_WORDS].iter().enumerate();
+    let state = place.file.words()[..T::WORDS].iter().enumerate();
     for (i, x) in state.filter(|(_, x)| **x != 0) {
-        let _ = writeln!(text, "  {} = {x:#x}", word_name(i));
+        let _ = writeln!(text, "  {} = {x:#x}", T::word_name(i));
     }
     let _ = writeln!(text, "IR:\n{ir}Host code:\n{host}");
     replayable(&mut text, culprit, core, &place, &pages, options);
@@ -101,9 +106,9 @@ pub(super) fn write(
 }
 
 /// The pages of RAM that the run touches on either engine, and what its start is compiled to.
-fn gather(
+fn gather<T: Verified>(
     culprit: &Culprit,
-    core: &mut Core<Arm64>,
+    core: &mut Core<T>,
     place: &Place,
     options: &Options,
 ) -> (BTreeMap<u64, (u64, bool)>, String, String) {
@@ -113,7 +118,7 @@ fn gather(
     if let Ok(mut engine) = translator(options, culprit.limits, core.features) {
         probe(core, &mut engine, place, culprit.needed);
         core.file = place.file.clone();
-        context::refresh(core);
+        T::refresh(core);
         (ir, host) = engine.explain(core);
         take_back(core, place.stores);
     }
@@ -121,26 +126,27 @@ fn gather(
     (witness.pages(), ir, host)
 }
 
-fn replayable(
+fn replayable<T: Verified>(
     text: &mut String,
     culprit: &Culprit,
-    core: &Core<Arm64>,
+    core: &Core<T>,
     place: &Place,
     pages: &BTreeMap<u64, (u64, bool)>,
     options: &Options,
 ) {
     let limits = culprit.limits;
     let _ = writeln!(text, "{MARK}");
+    let _ = writeln!(text, "guest {}", T::GDB_NAME);
     let _ = writeln!(text, "features {:x}", core.features);
     let _ = writeln!(text, "count {:x}", culprit.needed);
     let _ = writeln!(text, "limits {:x} {:x}", limits.blocks, limits.instructions);
     if let Some(fault) = options.fault {
         let _ = writeln!(text, "fault {}", fault.name);
     }
-    if core.arch.guarded {
-        let _ = writeln!(text, "guarded");
+    for name in T::EXTRAS.iter().filter(|name| T::extra(core, name)) {
+        let _ = writeln!(text, "{name}");
     }
-    for (i, x) in place.file.words()[..ENGINE_WORDS].iter().enumerate().filter(|(_, x)| **x != 0) {
+    for (i, x) in place.file.words()[..T::WORDS].iter().enumerate().filter(|(_, x)| **x != 0) {
         let _ = writeln!(text, "word {i:x} {x:x}");
     }
     for (&pa, &(ram, writable)) in pages {

@@ -1,32 +1,69 @@
 //! Arm's registers as front ends see them: groups `core`, `fpu` and `system`.
 
-use crate::control::{RegisterGroup, RegisterInfo, RegisterKind};
+use crate::control::{RegisterGroup, RegisterInfo, RegisterKind, RegisterType, Shape};
 use lyrebird_cpu::arm::sysreg::{Action, ROWS};
 use lyrebird_cpu::arm::{Arm64, context, exception, regs::pstate, state};
 use lyrebird_cpu::core::Core;
 use lyrebird_cpu::op::nzcv;
 use std::sync::Arc;
 
-fn info(name: impl Into<String>, bits: u16, kind: RegisterKind, writable: bool) -> RegisterInfo {
-    RegisterInfo { name: name.into(), bits, kind, writable }
+/// Types of gdb's standard `fpu` feature: the ways to see a 128-bit vector, by element width.
+const VECTORS: &[(&str, &[(&str, &str, &str, usize)])] = &[
+    ("vnd", &[("f", "v2d", "ieee_double", 2), ("u", "v2u", "uint64", 2), ("s", "v2i", "int64", 2)]),
+    ("vns", &[("f", "v4f", "ieee_single", 4), ("u", "v4u", "uint32", 4), ("s", "v4i", "int32", 4)]),
+    ("vnh", &[("f", "v8f", "ieee_half", 8), ("u", "v8u", "uint16", 8), ("s", "v8i", "int16", 8)]),
+    ("vnb", &[("u", "v16u", "uint8", 16), ("s", "v16i", "int8", 16)]),
+    ("vnq", &[("u", "v1u", "uint128", 1), ("s", "v1i", "int128", 1)]),
+];
+
+fn vector_types() -> Vec<RegisterType> {
+    let mut types = Vec::new();
+    for (_, views) in VECTORS {
+        types.extend(views.iter().map(|v| RegisterType { id: v.1, shape: Shape::Vector(v.2, v.3) }));
+    }
+    for (id, views) in VECTORS {
+        let shape = Shape::Union(views.iter().map(|v| (v.0, v.1)).collect());
+        types.push(RegisterType { id, shape });
+    }
+    let widths = ["d", "s", "h", "b", "q"].into_iter().zip(VECTORS.iter().map(|v| v.0));
+    types.push(RegisterType { id: "aarch64v", shape: Shape::Union(widths.collect()) });
+    types
 }
 
 /// The groups.
 pub fn groups() -> Arc<[RegisterGroup]> {
-    let mut core: Vec<RegisterInfo> =
-        (0..31).map(|i| info(format!("x{i}"), 64, RegisterKind::Int, true)).collect();
-    core.push(info("sp", 64, RegisterKind::Data, true));
-    core.push(info("pc", 64, RegisterKind::Code, true));
-    core.push(info("cpsr", 32, RegisterKind::Fields, true));
-    let mut fpu: Vec<RegisterInfo> =
-        (0..32).map(|i| info(format!("v{i}"), 128, RegisterKind::Vector, true)).collect();
-    fpu.push(info("fpsr", 32, RegisterKind::Fields, true));
-    fpu.push(info("fpcr", 32, RegisterKind::Fields, true));
-    let system = readable().map(|r| info(r.name, 64, RegisterKind::Int, true)).collect();
+    use RegisterKind::{Fields, Int, Pc, Sp, Vector};
+    let mut core: Vec<_> = (0..31).map(|i| RegisterInfo::new(format!("x{i}"), 64, Int)).collect();
+    core.push(RegisterInfo::new("sp", 64, Sp));
+    core.push(RegisterInfo::new("pc", 64, Pc));
+    core.push(RegisterInfo::new("cpsr", 32, Fields));
+    let v = |i| RegisterInfo::new(format!("v{i}"), 128, Vector).with("aarch64v");
+    let mut fpu: Vec<_> = (0..32).map(v).collect();
+    fpu.push(RegisterInfo::new("fpsr", 32, Fields));
+    fpu.push(RegisterInfo::new("fpcr", 32, Fields));
     Arc::new([
-        RegisterGroup { name: "core", registers: core },
-        RegisterGroup { name: "fpu", registers: fpu },
-        RegisterGroup { name: "system", registers: system },
+        RegisterGroup {
+            name: "core",
+            registers: core,
+            feature: "org.gnu.gdb.aarch64.core",
+            whole: true,
+            ..RegisterGroup::default()
+        },
+        RegisterGroup {
+            name: "fpu",
+            registers: fpu,
+            feature: "org.gnu.gdb.aarch64.fpu",
+            list: Some("float"),
+            whole: true,
+            types: vector_types(),
+        },
+        RegisterGroup {
+            name: "system",
+            registers: readable().map(|r| RegisterInfo::new(r.name, 64, Int)).collect(),
+            feature: "org.lyrebird.aarch64.system",
+            list: Some("system"),
+            ..RegisterGroup::default()
+        },
     ])
 }
 

@@ -3,18 +3,7 @@
 //! Arm DDI 0487, C4.1 "Loads and Stores". Prefetches touch nothing; tag instructions are left out, since there are no
 //! tags.
 
-/// The bytes that an instruction is about to touch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Access {
-    /// Guest virtual address of the first byte.
-    pub address: u64,
-    /// How many.
-    pub len: u64,
-    /// They are read.
-    pub read: bool,
-    /// They are written.
-    pub write: bool,
-}
+use crate::target::Access;
 
 fn bits(word: u32, high: u32, low: u32) -> u32 {
     word >> low & ((1 << (high - low + 1)) - 1)

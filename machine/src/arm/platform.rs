@@ -1,9 +1,10 @@
 //! What Arm processors ask of the board: counter and timers, the GIC's system registers, PSCI, maintenance broadcast.
 
+use super::Entry;
 use crate::control::Shutdown;
 use crate::shared::{Power, Request, Shared};
 use lyrebird_cpu::arm::maintenance::Forget;
-use lyrebird_cpu::arm::{FREQUENCY, Platform, Timer as ArmTimer};
+use lyrebird_cpu::arm::{Arm64, FREQUENCY, Platform, Timer as ArmTimer};
 use lyrebird_cpu::core::Attention;
 use lyrebird_devices::bus::clock::{Clock, Timer, VTime};
 use lyrebird_devices::bus::irq::Wire;
@@ -50,7 +51,7 @@ impl Timers {
 /// The board's answers.
 pub struct VirtPlatform {
     /// Run state and gates.
-    pub shared: Arc<Shared>,
+    pub shared: Arc<Shared<Arm64>>,
     /// Virtual time.
     pub clock: Clock,
     /// By processor.
@@ -92,7 +93,7 @@ impl VirtPlatform {
                 if *power != Power::Off {
                     return ALREADY_ON;
                 }
-                *power = Power::Starting(args[2], args[3]);
+                *power = Power::Starting(Entry { pc: args[2], argument: args[3] });
                 drop(power);
                 self.shared.kick();
                 0
