@@ -1,5 +1,6 @@
 //! Interrupt wires: what connects a device's output to an input of something else.
 
+use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -80,6 +81,44 @@ impl Wire {
     }
 }
 
+/// Several drivers on one wire: it is high while any of them is. Inputs are numbered from 0 to 31.
+pub struct OrGate {
+    inputs: Mutex<u32>,
+    out: Wire,
+}
+
+impl OrGate {
+    /// A gate with all inputs low that drives `out`.
+    pub fn new(out: Wire) -> Arc<OrGate> {
+        Arc::new(OrGate { inputs: Mutex::new(0), out })
+    }
+}
+
+impl LineSink for OrGate {
+    fn set_line(&self, line: u32, level: bool) {
+        let Some(bit) = 1u32.checked_shl(line) else { return };
+        let mut inputs = self.inputs.lock();
+        *inputs = if level { *inputs | bit } else { *inputs & !bit };
+        self.out.set(*inputs != 0);
+    }
+}
+
+/// One driver of several wires: ISA interrupts reach the 8259 and the I/O APIC. Inputs are numbered from 0.
+pub struct FanOut(Vec<Vec<Wire>>);
+
+impl FanOut {
+    /// Input `n` drives all of `wires[n]`.
+    pub fn new(wires: Vec<Vec<Wire>>) -> Arc<FanOut> {
+        Arc::new(FanOut(wires))
+    }
+}
+
+impl LineSink for FanOut {
+    fn set_line(&self, line: u32, level: bool) {
+        self.0.get(line as usize).into_iter().flatten().for_each(|w| w.set(level));
+    }
+}
+
 impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Wire({} -> {}: {})", self.0.label, self.0.line, u8::from(self.level()))
@@ -89,7 +128,6 @@ impl fmt::Debug for Wire {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use parking_lot::Mutex;
 
     struct Log(Mutex<Vec<(u32, bool)>>);
     impl LineSink for Log {
@@ -111,5 +149,19 @@ mod tests {
         let open = Wire::open();
         open.assert();
         assert!(open.level());
+    }
+
+    #[test]
+    fn gates() {
+        let (a, b) = (Wire::open(), Wire::open());
+        let fan = FanOut::new(vec![vec![], vec![a.clone(), b.clone()]]);
+        let or = OrGate::new(Wire::new("both", fan, 1));
+        let (x, y) = (Wire::new("x", or.clone(), 0), Wire::new("y", or, 31));
+        x.assert();
+        y.assert();
+        x.clear();
+        assert!(a.level() && b.level());
+        y.clear();
+        assert!(!a.level() && !b.level());
     }
 }

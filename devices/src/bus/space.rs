@@ -1,6 +1,9 @@
 //! Where things are: the guest-physical address space of a machine.
 //!
 //! Processors find RAM by themselves, without a lock; they come here for everything else, and to fill their TLBs.
+//!
+//! An x86 machine has a second space, of I/O ports ([`AddressSpace::ports`]), whose bus is ISA's: an access that a
+//! device does not take at its width is split into two of half the width, and what nobody answers reads as ones.
 
 use super::device::{BusError, BusResult, Initiator, Size, Socket};
 use super::dma::Dma;
@@ -22,6 +25,9 @@ struct Mapping {
     limiter: Arc<Limiter>,
 }
 
+/// I/O ports there are. A wide access that begins at the last of them reaches beyond, where nothing answers.
+pub const PORTS: u64 = 0x1_0000;
+
 /// Spans of memory and devices, none overlapping another.
 #[derive(Default)]
 pub struct AddressSpace {
@@ -29,12 +35,18 @@ pub struct AddressSpace {
     mappings: RwLock<Vec<Mapping>>,
     unassigned: Limiter,
     rom_writes: Limiter,
+    ports: bool,
 }
 
 impl AddressSpace {
     /// An empty address space.
     pub fn new() -> AddressSpace {
         AddressSpace::default()
+    }
+
+    /// An empty space of I/O ports: accesses never fail, see [`PORTS`].
+    pub fn ports() -> AddressSpace {
+        AddressSpace { ports: true, ..AddressSpace::default() }
     }
 
     /// The RAM and ROM in it.
@@ -126,10 +138,14 @@ impl AddressSpace {
     }
 
     /// One read by a processor or a debugger. A device that refuses it reads as zero; the refusal is logged.
+    /// Of ports, what no device answers reads as ones.
     ///
     /// # Errors
-    /// [`BusError::Unassigned`] when nothing is there.
+    /// [`BusError::Unassigned`] when nothing is there, except of ports.
     pub fn read(&self, gpa: u64, size: Size, by: Initiator) -> BusResult<u64> {
+        if self.ports {
+            return Ok(self.port_read(gpa, size, by));
+        }
         if let Some(m) = self.mapping(gpa) {
             let reg = m.reg.wrapping_add(gpa - m.span.first());
             let read = if m.span.contains_all(gpa, size.bytes()) {
@@ -158,9 +174,13 @@ impl AddressSpace {
     /// One write by a processor or a debugger. A device that refuses it, and ROM, ignore it; that is logged.
     ///
     /// # Errors
-    /// [`BusError::Unassigned`] when nothing is there.
+    /// [`BusError::Unassigned`] when nothing is there, except of ports.
     pub fn write(&self, gpa: u64, size: Size, value: u64, by: Initiator) -> BusResult<()> {
         let value = value & size.mask();
+        if self.ports {
+            self.port_write(gpa, size, value, by);
+            return Ok(());
+        }
         if let Some(m) = self.mapping(gpa) {
             let reg = m.reg.wrapping_add(gpa - m.span.first());
             let wrote = if m.span.contains_all(gpa, size.bytes()) {
@@ -182,6 +202,46 @@ impl AddressSpace {
         }
         report::failed(&self.unassigned, BusError::Unassigned, "bus", gpa, size, Some(value), by);
         Err(BusError::Unassigned)
+    }
+
+    /// The device at `port` that may take an access of this width, with the register it reaches.
+    fn port(&self, port: u64, size: Size) -> Option<(Mapping, u64)> {
+        let m = self.mapping(port).filter(|m| m.span.contains_all(port, size.bytes()))?;
+        let reg = m.reg.wrapping_add(port - m.span.first());
+        Some((m, reg))
+    }
+
+    fn port_read(&self, port: u64, size: Size, by: Initiator) -> u64 {
+        if let Some((m, reg)) = self.port(port, size) {
+            match m.socket.read(reg, size, by) {
+                Ok(value) => return value & size.mask(),
+                Err(BusError::BadSize | BusError::Unaligned) if size != Size::B1 => {}
+                Err(e) => {
+                    report::failed(&m.limiter, e, &m.name, port, size, None, by);
+                    return size.mask();
+                }
+            }
+        }
+        let Some(half) = Size::from_bytes(size.bytes() / 2) else { return size.mask() };
+        let low = self.port_read(port, half, by);
+        low | self.port_read(port.wrapping_add(half.bytes()), half, by) << (8 * half.bytes())
+    }
+
+    fn port_write(&self, port: u64, size: Size, value: u64, by: Initiator) {
+        if let Some((m, reg)) = self.port(port, size) {
+            match m.socket.write(reg, size, value, by) {
+                Ok(()) => return,
+                Err(BusError::BadSize | BusError::Unaligned) if size != Size::B1 => {}
+                Err(e) => {
+                    report::failed(&m.limiter, e, &m.name, port, size, Some(value), by);
+                    return;
+                }
+            }
+        }
+        if let Some(half) = Size::from_bytes(size.bytes() / 2) {
+            self.port_write(port, half, value & half.mask(), by);
+            self.port_write(port.wrapping_add(half.bytes()), half, value >> (8 * half.bytes()), by);
+        }
     }
 
     /// Whether a device or memory answers at `gpa`.
@@ -210,8 +270,12 @@ impl AddressSpace {
             rows.push((m.span, format!("(prio 0, i/o): {}", m.name)));
         }
         rows.sort_by_key(|(span, _)| span.first());
-        let mut text = String::from("address-space: memory\n");
-        text.push_str("  0000000000000000-ffffffffffffffff (prio 0, i/o): system\n");
+        let (name, root) = if self.ports {
+            ("I/O", "000000000000ffff (prio 0, i/o): io")
+        } else {
+            ("memory", "ffffffffffffffff (prio 0, i/o): system")
+        };
+        let mut text = format!("address-space: {name}\n  0000000000000000-{root}\n");
         for (span, what) in rows {
             let _ = writeln!(text, "    {span} {what}");
         }
@@ -317,6 +381,22 @@ mod tests {
         assert_eq!(space.write(0x10, Size::B4, 1, CPU), Ok(()), "writes to ROM are ignored");
         assert_eq!(space.read(0x10, Size::B4, CPU), Ok(0));
         assert_eq!(space.sockets().len(), 1);
+    }
+
+    #[test]
+    fn ports_split_and_float() {
+        let space = AddressSpace::ports();
+        space.add_device(0x60, 1, share(Latch::default())).unwrap();
+        space.add_device(0x61, 1, share(Latch::default())).unwrap();
+        space.add_registers("wide", 0xcf8, 4, 0x100, share(Latch::default())).unwrap();
+        space.write(0x60, Size::B2, 0x1234, CPU).unwrap();
+        assert_eq!(space.read(0x61, Size::B1, CPU), Ok(0x12));
+        assert_eq!(space.read(0x5f, Size::B4, CPU), Ok(0xff12_34ff));
+        assert_eq!(space.read(0xcf8, Size::B4, Initiator::Cpu(2)), Ok(2));
+        assert_eq!(space.read(0xcf8, Size::B2, CPU), Ok(0xffff), "refused at every width");
+        assert_eq!(space.read(PORTS - 1, Size::B4, CPU), Ok(0xffff_ffff));
+        assert_eq!(space.write(PORTS - 1, Size::B4, 0, CPU), Ok(()));
+        assert!(space.mtree().starts_with("address-space: I/O\n"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! [`CharPort`], which takes the lock. A chardev must therefore never call its port from within [`Chardev::write`].
 
 pub mod pl011;
+pub mod uart16550;
 
 use crate::bus::device::Device;
 use parking_lot::Mutex;

@@ -4,6 +4,7 @@ pub mod bank;
 pub mod gicv2;
 pub mod gicv3;
 pub mod gsi;
+pub mod i8259;
 pub mod ioapic;
 pub mod lapic;
 
