@@ -157,6 +157,8 @@ pub trait Arch: Sized + Send + 'static {
     const PC: Slot<W64>;
     /// A word that always holds zero, if there is one.
     const ZERO: Option<Slot<W64>> = None;
+    /// Number of words from word 0 that hold general registers: engines may keep them elsewhere and write them whole.
+    const GENERAL: u16;
     /// Alignment of instructions in bytes.
     const ALIGN: u64;
     /// Which requests interrupt the guest now: the architecture masks interrupt lines that the state does not admit.

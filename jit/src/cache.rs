@@ -10,7 +10,7 @@ use crate::dump::Dump;
 use crate::guest::Guest;
 use crate::host::x64::{Compiled, Config, Lower, asm::Asm, stubs};
 use crate::host::{Pins, x64::stubs::Stubs};
-use crate::ir::lift::Lift;
+use crate::ir::lift::{LONGEST, Lift};
 use crate::opt::Passes;
 use crate::opt::seeded::Fault;
 use crate::region::{self, Limits};
@@ -85,19 +85,15 @@ pub struct Region {
     links: Vec<Link>,
     incoming: Vec<Link>,
     stale: bool,
-    /// Where instructions are counted: the blocks, as byte of the page and number of instructions.
-    blocks: Vec<(u16, u16)>,
+    /// Where instructions are counted: the bytes of the page where they start, and how many from there on belong to the
+    /// block.
+    counts: Vec<(u16, u16)>,
 }
 
 impl Region {
     /// Instructions from byte `at` of the page to the end of its block: counted when the block was entered.
     pub fn counted_from(&self, at: u32) -> u64 {
-        let inside =
-            |&&(start, count): &&(u16, u16)| (start as u32..start as u32 + 4 * count as u32).contains(&at);
-        self.blocks
-            .iter()
-            .find(inside)
-            .map_or(0, |&(start, count)| (start as u64 + 4 * count as u64 - at as u64) / 4)
+        self.counts.iter().find(|&&(start, _)| start as u32 == at).map_or(0, |&(_, left)| left as u64)
     }
 }
 
@@ -271,7 +267,8 @@ impl<A: Guest> Cache<A> {
         let (map, pages) = (&self.map, &self.pages);
         let fresh = pages.get(&page).is_some_and(|p| p.version == version);
         let elsewhere = |at: u64| fresh && map.contains_key(&Key { ram: page + at, mode: key.mode });
-        let first = core.code.mark(page, granules(key.ram, 4));
+        let first =
+            core.code.mark(page, granules(key.ram, if A::ALIGN > 1 { A::ALIGN } else { LONGEST as u64 }));
         let mut built = region::build(&mut self.lift, &core.ram, key.ram, key.mode, limits, elsewhere);
         if let Some(marks) = built {
             core.code.mark(page, marks);
@@ -289,7 +286,7 @@ impl<A: Guest> Cache<A> {
         }
         let count: u32 = self.lift.ir.blocks.iter().map(|b| b.count).sum();
         let at = core.pc() & !0xFFF;
-        self.dump.before(&self.lift.ir, core, page, at);
+        self.dump.before(&self.lift, core, page, at);
         let Some(compiled) = self.lowered(key.mode, alone) else {
             self.counters.refused += 1;
             self.refused.insert(key, version);
@@ -360,11 +357,7 @@ impl<A: Guest> Cache<A> {
             links,
             incoming: Vec::new(),
             stale: false,
-            blocks: if self.options.counting {
-                self.lift.ir.blocks.iter().map(|b| (b.at as u16, b.count as u16)).collect()
-            } else {
-                Vec::new()
-            },
+            counts: if self.options.counting { self.counts() } else { Vec::new() },
         });
         let page = self.pages.entry(key.ram & !0xFFF).or_default();
         page.version = version;
@@ -372,6 +365,17 @@ impl<A: Guest> Cache<A> {
         let found = Found { region: n, start };
         self.map.insert(key, found);
         found
+    }
+
+    /// Where the lifted instructions start, and how many from there on belong to their block. Blocks are disjoint.
+    fn counts(&self) -> Vec<(u16, u16)> {
+        let mut counts = Vec::with_capacity(self.lift.places.len());
+        for b in &self.lift.ir.blocks {
+            let inside = |p: &&(u32, u32)| (b.at..b.at + b.len).contains(&p.0);
+            let starts = self.lift.places.iter().filter(inside).zip((1..=b.count as u16).rev());
+            counts.extend(starts.map(|(&(at, _), left)| (at as u16, left)));
+        }
+        counts
     }
 
     /// The byte of the page that exit `number` of the region at `from` goes to.

@@ -6,6 +6,7 @@
 use crate::disasm;
 use crate::guest::Guest;
 use crate::ir::Ir;
+use crate::ir::lift::{LONGEST, Lift};
 use lyrebird_cpu::core::Core;
 use lyrebird_cpu::trace::{DebugItems, Trace};
 use std::fmt::Write as _;
@@ -32,17 +33,20 @@ impl Dump {
     }
 
     /// Shows the guest's instructions of a region of RAM page `page`, which runs at virtual page `at`.
-    pub fn before<A: Guest>(&mut self, ir: &Ir<A>, core: &Core<A>, page: u64, at: u64) {
+    pub fn before<A: Guest>(&mut self, lift: &Lift<A>, core: &Core<A>, page: u64, at: u64) {
+        let (ir, places) = (&lift.ir, &lift.places);
         let trace = &core.trace;
         if !trace.shows(DebugItems::IN_ASM) || !covers(ir, trace, at) {
             return;
         }
         let mut text = String::new();
         for b in &ir.blocks {
-            for i in 0..b.count as u64 {
-                let byte = b.at as u64 + i * 4;
-                let word = core.ram.read::<u32>(page + byte).unwrap_or(0);
-                let _ = writeln!(text, "{}", trace.instruction(&word.to_le_bytes(), at + byte, 0));
+            for &(byte, len) in places.iter().filter(|p| (b.at..b.at + b.len).contains(&p.0)) {
+                let mut bytes = [0; LONGEST];
+                let bytes = &mut bytes[..LONGEST.min(len as usize)];
+                if core.ram.read_bytes(page + byte as u64, bytes).is_ok() {
+                    let _ = writeln!(text, "{}", trace.instruction(bytes, at + byte as u64, ir.mode));
+                }
             }
             text.push('\n');
         }
@@ -73,6 +77,6 @@ impl Dump {
 fn covers<A: Guest>(ir: &Ir<A>, trace: &Trace, at: u64) -> bool {
     ir.blocks.iter().any(|b| {
         let first = at + b.at as u64;
-        trace.covers(first, first + 4 * (b.count as u64).max(1) - 1)
+        trace.covers(first, first + (b.len as u64).max(1) - 1)
     })
 }

@@ -3,24 +3,25 @@
 use crate::ir::lift::Lift;
 use lyrebird_cpu::arm::{Arm64, a64, mode, state};
 use lyrebird_cpu::core::Arch;
-use lyrebird_cpu::emit::Exec;
+use lyrebird_cpu::emit::{Cx, Exec};
+use lyrebird_cpu::op::nzcv;
 use lyrebird_cpu::slot::Slot;
 use lyrebird_cpu::table::Table;
 use lyrebird_cpu::width::W32;
+use lyrebird_cpu::x86::{self, X64, insn::Insn, isa};
 use std::sync::OnceLock;
 
-/// Records one instruction word.
-pub type Recorder<A> = fn(&mut Lift<A>, u32) -> Exec<Lift<A>>;
+/// Records one instruction.
+pub type Recorder<A> = fn(&mut Lift<A>, <A as Arch>::Insn) -> Exec<Lift<A>>;
 
 /// A guest architecture that can be translated.
 pub trait Guest: Arch {
-    /// Number of 64-bit words, from word 0 of the register file, that may live in host registers. They are read and
-    /// written at 64 bits or read at fewer.
-    const PINNABLE: u16;
-    /// Condition flags in [`lyrebird_cpu::op::nzcv`] form.
+    /// Condition flags in the form of [`lyrebird_cpu::op::FlagOp`].
     const FLAGS: Slot<W32>;
-    /// The row that records `word`, with its name.
-    fn recorder(word: u32, features: u64) -> (&'static str, Recorder<Self>);
+    /// Which bits of what LAHF and SETO leave on the host are flags of the guest.
+    const FLAG_BITS: u32;
+    /// What records the instruction that `bytes` begin with; `None` if they are too few to tell.
+    fn recorder(bytes: &[u8], cx: Cx) -> Option<(Recorder<Self>, Self::Insn)>;
     /// Modes whose code is always interpreted, because they watch every instruction or access.
     fn interpret_only(mode: u32) -> bool;
     /// Whether floating point rounds to nearest.
@@ -32,15 +33,14 @@ pub trait Guest: Arch {
 }
 
 impl Guest for Arm64 {
-    const PINNABLE: u16 = 32;
     const FLAGS: Slot<W32> = state::NZCV;
+    const FLAG_BITS: u32 = nzcv::N | nzcv::Z | nzcv::C | nzcv::V;
 
-    fn recorder(word: u32, features: u64) -> (&'static str, Recorder<Self>) {
+    fn recorder(bytes: &[u8], cx: Cx) -> Option<(Recorder<Self>, u32)> {
         static TABLE: OnceLock<Table<Lift<Arm64>>> = OnceLock::new();
-        match TABLE.get_or_init(a64::table).find(word, features) {
-            Some((_, row)) => (row.name, row.run),
-            None => ("undefined", a64::undefined::<Lift<Arm64>>),
-        }
+        let word = u32::from_le_bytes(*bytes.first_chunk()?);
+        let row = TABLE.get_or_init(a64::table).find(word, cx.features);
+        Some((row.map_or(a64::undefined::<Lift<Arm64>>, |(_, row)| row.run), word))
     }
 
     fn interpret_only(mode: u32) -> bool {
@@ -57,5 +57,32 @@ impl Guest for Arm64 {
 
     fn shared(mode: u32) -> bool {
         mode & mode::SMP != 0
+    }
+}
+
+impl Guest for X64 {
+    const FLAGS: Slot<W32> = x86::state::FLAGS;
+    const FLAG_BITS: u32 = x86::flags::ALL;
+
+    fn recorder(bytes: &[u8], cx: Cx) -> Option<(Recorder<Self>, Insn)> {
+        static TABLE: OnceLock<x86::decode::Table<Lift<X64>>> = OnceLock::new();
+        let table = TABLE.get_or_init(isa::table);
+        Some(table.semantics(table.decode(bytes, cx)?, isa::undefined, isa::too_long))
+    }
+
+    fn interpret_only(mode: u32) -> bool {
+        mode & (x86::mode::STEP | x86::mode::WATCH) != 0
+    }
+
+    fn plain_fp(mode: u32) -> bool {
+        mode & 3 << x86::mode::RC_LOW == 0
+    }
+
+    fn flushing_fp(mode: u32) -> bool {
+        mode & x86::mode::FLUSH != 0
+    }
+
+    fn shared(mode: u32) -> bool {
+        mode & x86::mode::SMP != 0
     }
 }

@@ -1,9 +1,11 @@
 //! Which guest instructions are compiled together: the blocks of one page that direct branches reach from the entry.
 
 use crate::guest::Guest;
-use crate::ir::lift::Lift;
+use crate::ir::lift::{LONGEST, Lift};
 use crate::ir::{Block, Op};
 use lyrebird_cpu::code::granules;
+use lyrebird_cpu::core::Insn;
+use lyrebird_cpu::emit::Cx;
 use lyrebird_ram::GuestRam;
 
 /// How large a region may grow.
@@ -37,6 +39,7 @@ pub fn build<A: Guest>(
 ) -> Option<u64> {
     lift.begin(mode);
     let page = entry & !0xFFF;
+    let cx = Cx { mode, features: lift.features };
     let mut left = limits.instructions;
     let mut waiting = vec![(entry & 0xFFF) as i64];
     let mut marks = 0;
@@ -46,22 +49,29 @@ pub fn build<A: Guest>(
         if lift.ir.block_at(start).is_some() || (!first_block && (full || elsewhere(start as u64))) {
             continue;
         }
-        let inside = |b: &Block| (b.at as i64) < start && start < b.at as i64 + 4 * b.count as i64;
+        let inside = |b: &Block| (b.at as i64) < start && start < (b.at + b.len) as i64;
         if !limits.overlap && lift.ir.blocks.iter().any(inside) {
             continue;
         }
         let first = lift.ir.code.len() as u32;
         let (mut at, mut count) = (start, 0);
         loop {
-            let Ok(word) = ram.read::<u32>(page + at as u64) else {
+            let mut bytes = [0; LONGEST];
+            let here = (0x1000 - at as usize).min(LONGEST);
+            let read = ram.read_bytes(page + at as u64, &mut bytes[..here]).is_ok();
+            // What goes on in the next page is interpreted.
+            let Some((recorder, insn)) = read.then(|| A::recorder(&bytes[..here], cx)).flatten() else {
+                if at == entry as i64 & 0xFFF {
+                    return None;
+                }
                 lift.fall_through(at);
                 break;
             };
-            let (_, recorder) = A::recorder(word, lift.features);
+            let len = insn.len() as usize;
             count += 1;
             left = left.saturating_sub(1);
-            let ended = lift.instruction(at, word, recorder);
-            at += 4;
+            let ended = lift.instruction(at, &bytes[..len], insn, recorder);
+            at += len as i64;
             if ended {
                 break;
             }
@@ -72,7 +82,7 @@ pub fn build<A: Guest>(
         }
         marks |= granules(start as u64, (at - start) as u64);
         let end = lift.ir.code.len() as u32;
-        let block = Block { at: start as u32, first, end, count };
+        let block = Block { at: start as u32, len: (at - start) as u32, first, end, count };
         lift.ir.blocks.push(block);
         let [taken, next] = lift.ir.successors(&block);
         // What is pushed last comes next, so that the layout follows the fall-through path.

@@ -137,6 +137,7 @@ impl Arch for Arm64 {
     type Insn = u32;
     type Places<T: Copy + Send> = [T; 1024];
     const PC: Slot<W64> = state::PC;
+    const GENERAL: u16 = 32;
     const ALIGN: u64 = 4;
     const POLL_MASK: Slot<W32> = state::POLL_MASK;
     const FP_CONTROL: Slot<W32> = state::FPCR;

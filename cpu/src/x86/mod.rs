@@ -72,6 +72,7 @@ impl Arch for X64 {
     type Insn = insn::Insn;
     type Places<T: Copy + Send> = [T; 4096];
     const PC: Slot<W64> = state::PC;
+    const GENERAL: u16 = 16;
     const ZERO: Option<Slot<W64>> = Some(state::ZERO);
     const ALIGN: u64 = 1;
     const POLL_MASK: Slot<W32> = state::POLL_MASK;

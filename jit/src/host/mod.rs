@@ -21,21 +21,21 @@ pub struct Site {
 impl Site {
     /// In 32 bits.
     pub const fn pack(self) -> u32 {
-        self.at >> 2
-            | (self.dirty & 0x3FF) << 10
-            | self.log2 << 20
-            | (self.pair as u32) << 23
-            | (self.access as u32) << 24
+        self.at & 0xFFF
+            | (self.dirty & 0x3FF) << 12
+            | self.log2 << 22
+            | (self.pair as u32) << 25
+            | (self.access as u32) << 26
     }
 
     /// From [`Site::pack`].
     pub const fn unpack(x: u32) -> Self {
         Site {
-            at: (x & 0x3FF) << 2,
-            dirty: x >> 10 & 0x3FF,
-            log2: x >> 20 & 7,
-            pair: x >> 23 & 1 != 0,
-            access: (x >> 24 & 31) as u16,
+            at: x & 0xFFF,
+            dirty: x >> 12 & 0x3FF,
+            log2: x >> 22 & 7,
+            pair: x >> 25 & 1 != 0,
+            access: (x >> 26 & 63) as u16,
         }
     }
 }

@@ -23,16 +23,26 @@ impl<W> Clone for Ref<W> {
 }
 impl<W> Copy for Ref<W> {}
 
+/// The longest instruction, in bytes.
+pub const LONGEST: usize = 15;
+
+/// Semantics as they are recorded.
+type Recorder<E, A> = fn(&mut E, <A as Arch>::Insn) -> Exec<E>;
+
 /// Records semantics into an [`Ir`].
 pub struct Lift<A: Arch> {
     /// What is recorded.
     pub ir: Ir<A>,
     /// Features of the model.
     pub features: u64,
-    /// The instructions, each with its byte of the page.
-    words: Vec<(u32, u32)>,
+    /// The instructions: byte of the page and length.
+    pub places: Vec<(u32, u32)>,
+    /// Their bytes.
+    bytes: Vec<u8>,
     /// Byte of the page where the current instruction is.
     at: i64,
+    /// Its length.
+    len: i64,
     /// The rest of the instruction is unreachable: nothing is recorded.
     dead: bool,
     /// A terminal has been recorded.
@@ -46,8 +56,10 @@ impl<A: Arch> Default for Lift<A> {
         Self {
             ir: Ir::default(),
             features: 0,
-            words: Vec::new(),
+            places: Vec::new(),
+            bytes: Vec::new(),
             at: 0,
+            len: 0,
             dead: false,
             ended: false,
             inside: false,
@@ -59,23 +71,33 @@ impl<A: Arch> Lift<A> {
     /// Begins a recording for code that runs in `mode`.
     pub fn begin(&mut self, mode: u32) {
         self.ir.clear(mode);
-        self.words.clear();
+        self.places.clear();
+        self.bytes.clear();
     }
 
     /// Whether the page at RAM offset `page` still holds the instructions that were recorded.
     pub fn unchanged(&self, ram: &GuestRam, page: u64) -> bool {
-        self.words.iter().all(|&(at, word)| ram.read::<u32>(page + at as u64) == Ok(word))
+        let mut from = 0;
+        self.places.iter().all(|&(at, len)| {
+            let mut now = [0; LONGEST];
+            let now = &mut now[..LONGEST.min(len as usize)];
+            let then = &self.bytes[from..][..now.len()];
+            from += len as usize;
+            ram.read_bytes(page + at as u64, now).is_ok() && now == then
+        })
     }
 
-    /// Records one instruction at byte `at` of the page with its semantics. True if it ended the block.
-    pub fn instruction(&mut self, at: i64, word: u32, run: fn(&mut Self, u32) -> Exec<Self>) -> bool {
-        (self.at, self.dead, self.ended) = (at, false, false);
-        self.words.push((at as u32, word));
+    /// Records one instruction at byte `at` of the page with its semantics: `bytes` are its own. True if it ended the
+    /// block.
+    pub fn instruction(&mut self, at: i64, bytes: &[u8], insn: A::Insn, run: Recorder<Self, A>) -> bool {
+        (self.at, self.len, self.dead, self.ended) = (at, bytes.len() as i64, false, false);
+        self.places.push((at as u32, bytes.len() as u32));
+        self.bytes.extend_from_slice(bytes);
         self.push(Op::At, Ty::I64, 0, [NONE; 3], at as u64);
-        let Ok(flow) = run(self, word);
+        let Ok(flow) = run(self, insn);
         match flow {
             Flow::Next | Flow::Jump => {}
-            Flow::Sync if !self.ended => self.end(Op::Sync, 0, NONE, (at + 4) as u64),
+            Flow::Sync if !self.ended => self.end(Op::Sync, 0, NONE, (at + self.len) as u64),
             Flow::Leave if !self.ended => self.end(Op::Leave, 0, NONE, 0),
             Flow::Sync | Flow::Leave => {}
         }
@@ -178,9 +200,28 @@ impl<A: Arch> Emitter for Lift<A> {
         if A::ZERO.is_some_and(|zero| zero.offset() == s.offset()) {
             return self.make(Op::Lit, 0, [NONE; 3], 0);
         }
+        let (word, byte) = (s.offset() >> 3, s.offset() & 7);
+        if word < A::GENERAL && byte != 0 {
+            // A part above the lowest is shifted down.
+            let whole: Ref<W64> = self.make(Op::Get, 0, [NONE; 3], word as u64 * 8);
+            let part = self.shift(Bin::Shr, whole, byte as u32 * 8);
+            return self.make(Op::Zext, 0, [part.0, NONE, NONE], 0);
+        }
         self.make(Op::Get, 0, [NONE; 3], s.offset() as u64)
     }
     fn put<W: Width>(&mut self, s: Slot<W>, v: Ref<W>) {
+        let (word, byte) = (s.offset() >> 3, s.offset() & 7);
+        if word < A::GENERAL && W::TY.bits() < 64 {
+            // General registers are written whole.
+            let (old, shift) = (self.get(Slot::<W64>::word(word)), byte as u32 * 8);
+            let keep = self.lit::<W64>(!(W::TY.mask() << shift));
+            let old = self.and(old, keep);
+            let new: Ref<W64> = self.make(Op::Zext, 0, [v.0, NONE, NONE], 0);
+            let new = self.shift(Bin::Shl, new, shift);
+            let whole = self.or(old, new);
+            self.push(Op::Put, Ty::I64, 0, [whole.0, NONE, NONE], word as u64 * 8);
+            return;
+        }
         self.push(Op::Put, W::TY, 0, [v.0, NONE, NONE], s.offset() as u64);
     }
     fn pc_plus(&mut self, offset: i64) -> Ref<W64> {
@@ -396,7 +437,7 @@ impl<A: Arch> Emitter for Lift<A> {
             Some(_) => self.jump(offset, Transfer::Jump),
             None => {
                 if !self.dead {
-                    self.end(Op::Branch, 0, c.0, pack_targets(self.at + offset, self.at + 4));
+                    self.end(Op::Branch, 0, c.0, pack_targets(self.at + offset, self.at + self.len));
                 }
                 Ok(Flow::Jump)
             }

@@ -283,6 +283,8 @@ pub struct Block {
     pub end: u32,
     /// Guest instructions in it.
     pub count: u32,
+    /// Bytes of guest code in it.
+    pub len: u32,
 }
 
 /// A region: blocks of one guest page, entered at the first.

@@ -34,7 +34,7 @@ pub fn region<A: Arch>(text: &str) -> Result<Ir<A>, ParseError> {
                 let at = words.nth(2).and_then(number).ok_or_else(|| wrong("a place"))? as u32;
                 let count = words.nth(1).and_then(number).ok_or_else(|| wrong("a count"))? as u32;
                 let first = ir.code.len() as u32;
-                ir.blocks.push(Block { at, first, end: first, count });
+                ir.blocks.push(Block { at, first, end: first, count, len: 0 });
             }
             Some(_) => {
                 let i = inst(line).ok_or_else(|| wrong("an instruction"))?;

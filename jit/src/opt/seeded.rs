@@ -102,7 +102,7 @@ fn vec(i: &Inst, op: VecOp) -> Option<VecForm> {
 pub fn apply<A: Guest>(fault: &Fault, ir: &mut Ir<A>) {
     let mut draft = Draft {
         flags: A::FLAGS.offset() as u64,
-        pinnable: A::PINNABLE as u64,
+        pinnable: A::GENERAL as u64,
         code: Vec::with_capacity(ir.code.len()),
         ..Draft::default()
     };

@@ -37,10 +37,12 @@ impl Lower {
         let carry = &self.code[self.root(flags.c) as usize];
         let of_result = matches!(Cond::number(inst.sub as u32), Cond::EQ | Cond::NE | Cond::MI | Cond::PL);
         match flag_of(flags.sub) {
-            FlagOp::Logic if by != NONE && self.only_flags(by) => Again::And(by),
-            FlagOp::Logic => Again::Test(flags.a),
+            _ if self.view_bits(flags.a) < 32 => Again::No,
+            FlagOp::Logic | FlagOp::LogicX if by != NONE && self.only_flags(by) => Again::And(by),
+            FlagOp::Logic | FlagOp::LogicX => Again::Test(flags.a),
             _ if by != NONE && of_result => Again::Test(by),
             FlagOp::Sub if by == NONE && carry.op == Op::Lit && carry.imm != 0 => Again::Compare(f),
+            FlagOp::SubX if by == NONE && carry.op == Op::Lit && carry.imm == 0 => Again::Compare(f),
             _ => Again::No,
         }
     }
@@ -221,7 +223,7 @@ impl Lower {
         let b = self.operand(inst.b, wide);
         if again == Again::Compare(v) {
             self.alu(Alu::Cmp, wide, a, b);
-            return true;
+            return flag_of(inst.sub) == FlagOp::Sub;
         }
         self.test_operand(wide, a, b);
         false
@@ -357,23 +359,23 @@ impl Lower {
         let op = flag_of(inst.sub);
         let carry = self.root(inst.c);
         let known = (self.code[carry as usize].op == Op::Lit).then(|| self.code[carry as usize].imm != 0);
-        if bits < 32 {
-            self.fail();
-            return;
-        }
         let inverted = match (op, known) {
-            (FlagOp::Logic, _) => {
+            _ if bits < 32 => {
+                self.narrow_flags(inst, op, known);
+                false
+            }
+            (FlagOp::Logic | FlagOp::LogicX, _) => {
                 let a = self.reg(inst.a);
                 self.asm.test(wide, a, a);
                 false
             }
-            (FlagOp::Sub, Some(true)) => {
+            (FlagOp::Sub, Some(true)) | (FlagOp::SubX, Some(false)) => {
                 let a = self.reg(inst.a);
                 let b = self.operand(inst.b, wide);
                 self.alu(Alu::Cmp, wide, a, b);
-                true
+                op == FlagOp::Sub
             }
-            (FlagOp::Add, Some(false)) => {
+            (FlagOp::Add | FlagOp::AddX, Some(false)) => {
                 let a = self.reg(inst.a);
                 let b = self.operand(inst.b, wide);
                 self.asm.mov(wide, reg::RAX, a);
@@ -393,7 +395,8 @@ impl Lower {
                 } else {
                     self.asm.mov_imm(t, 0);
                     self.asm.alu(Alu::Cmp, false, t, c);
-                    self.asm.alu(Alu::Adc, wide, reg::RAX, b);
+                    let with_carry = if op == FlagOp::SubX { Alu::Sbb } else { Alu::Adc };
+                    self.asm.alu(with_carry, wide, reg::RAX, b);
                 }
                 op == FlagOp::Sub
             }
@@ -403,6 +406,47 @@ impl Lower {
         }
         self.host_flags = Some((i, inverted));
         self.loc[n] = Loc::Flags;
+    }
+
+    /// Flags of an operation on 8 or 16 bits, by the host's operation of that width.
+    fn narrow_flags(&mut self, inst: &Inst, op: FlagOp, carry: Option<bool>) {
+        let alu8 = self.view_bits(inst.a) == 8;
+        let a = self.reg(inst.a);
+        let b = self.reg(inst.b);
+        let with_carry = carry != Some(matches!(op, FlagOp::Sub));
+        let plain = match op {
+            FlagOp::AddX => Alu::Add,
+            FlagOp::SubX => Alu::Cmp,
+            FlagOp::LogicX => Alu::And,
+            // Arm has no flags of narrow operations.
+            FlagOp::Add | FlagOp::Sub | FlagOp::Logic => {
+                self.fail();
+                return;
+            }
+        };
+        let alu = match op {
+            FlagOp::AddX if with_carry => Alu::Adc,
+            FlagOp::SubX if with_carry => Alu::Sbb,
+            _ => plain,
+        };
+        if with_carry && op != FlagOp::LogicX {
+            let c = self.reg(inst.c);
+            let t = self.temp();
+            self.asm.mov_imm(t, 0);
+            self.asm.alu(Alu::Cmp, false, t, c);
+        }
+        let s = if op == FlagOp::LogicX { a } else { b };
+        self.asm.mov(false, reg::RAX, a);
+        if alu8 {
+            self.asm.alu8(alu, reg::RAX, s);
+        } else {
+            self.asm.alu16(alu, reg::RAX, s);
+        }
+    }
+
+    /// Whether flags `f` are those of a logical operation.
+    pub(super) fn is_logic(&self, f: Val) -> bool {
+        matches!(flag_of(self.code[f as usize].sub), FlagOp::Logic | FlagOp::LogicX)
     }
 
     /// Before host flags change: saves those that somebody still wants.
@@ -433,7 +477,10 @@ impl Lower {
         }
         self.asm.byte(0x9F);
         self.asm.setcc(Cc::O, reg::RAX);
-        self.asm.alu_imm(Alu::And, false, reg::RAX, (nzcv::N | nzcv::Z | nzcv::C | nzcv::V) as i32);
+        // Of a logical operation the host leaves AF undefined, and the guest clears it.
+        let logic = flag_of(self.code[f as usize].sub) == FlagOp::LogicX;
+        let bits = self.config.flag_bits & if logic { !flags::AF } else { !0 };
+        self.asm.alu_imm(Alu::And, false, reg::RAX, bits as i32);
         self.asm.mov(false, t, reg::RAX);
         self.host_flags = None;
         self.owner[t as usize] = f;

@@ -6,9 +6,10 @@
 use super::Lower;
 use super::alloc::{Loc, Operand};
 use super::asm::{Alu, Cc, Shift, file, reg};
+use crate::ir::lift::flag_of;
 use crate::ir::{Inst, Ty, Val};
 use crate::words;
-use lyrebird_cpu::op::{Bin, Un};
+use lyrebird_cpu::op::{Bin, FlagOp, Un};
 
 impl Lower {
     /// Arithmetic with whatever the second operand is.
@@ -347,7 +348,7 @@ impl Lower {
             Bin::Or => Alu::Or,
             _ => Alu::Xor,
         };
-        if fuse != u32::MAX && self.code[fuse as usize].sub == 2 && self.only_flags(i) {
+        if fuse != u32::MAX && self.is_logic(fuse) && self.only_flags(i) {
             self.test_operand(wide, a, b);
             self.release(inst.a);
             self.release(inst.b);
@@ -388,7 +389,8 @@ impl Lower {
             }
         }
         if fuse != u32::MAX {
-            self.host_flags = Some((fuse, op == Bin::Sub));
+            let inverted = flag_of(self.code[fuse as usize].sub) == FlagOp::Sub;
+            self.host_flags = Some((fuse, inverted));
         }
         if matches!(inst.ty, Ty::I8 | Ty::I16) && matches!(op, Bin::Add | Bin::Sub) || self.unclean(inst) {
             self.narrow(d, inst.ty);

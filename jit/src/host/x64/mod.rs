@@ -63,6 +63,8 @@ pub struct Config {
     pub flags: u16,
     /// Byte of the floating-point status.
     pub status: u16,
+    /// Which bits of what LAHF and SETO leave are flags of the guest.
+    pub flag_bits: u32,
     /// How many words from 0 may be pinned.
     pub pinnable: u16,
     /// Byte of the request mask, from the start of the register file.
@@ -96,7 +98,8 @@ impl Config {
             pc: A::PC.offset(),
             flags: A::FLAGS.offset(),
             status: A::FP_STATUS.offset(),
-            pinnable: A::PINNABLE,
+            pinnable: A::GENERAL,
+            flag_bits: A::FLAG_BITS,
             poll_mask: A::POLL_MASK.offset(),
             fp_plain: A::plain_fp(mode),
             fp_flush: A::flushing_fp(mode),
@@ -498,7 +501,7 @@ impl Lower {
     }
 
     fn block(&mut self, b: usize) {
-        let Block { at, first, end, count } = self.blocks[b];
+        let Block { at, first, end, count, .. } = self.blocks[b];
         self.block_first = first;
         self.asm.bind(self.labels[b]);
         self.dirty = self.dirty_in[b];

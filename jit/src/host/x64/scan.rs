@@ -4,7 +4,9 @@
 use super::Lower;
 use super::alloc::Loc;
 use super::condition::Again;
+use crate::ir::lift::flag_of;
 use crate::ir::{NONE, Op, Ty, Val};
+use lyrebird_cpu::op::{Bin, FlagOp};
 
 impl Lower {
     /// Finds roots, use counts, hints and what to defer, for the instructions of one block.
@@ -37,7 +39,8 @@ impl Lower {
                 }
                 Op::Flags => {
                     // Arithmetic that just made the same flags on the host need not be repeated.
-                    let by = if inst.sub == 2 { self.root(inst.a) } else { last_logic };
+                    let logic = matches!(flag_of(inst.sub), FlagOp::Logic | FlagOp::LogicX);
+                    let by = if logic { self.root(inst.a) } else { last_logic };
                     if by != NONE && by >= first && self.same_arithmetic(by, i) {
                         self.fuse[by as usize] = i;
                         self.fuse[n] = by;
@@ -88,7 +91,6 @@ impl Lower {
 
     /// Whether `bin` leaves exactly the flags of `flags` on the host.
     fn same_arithmetic(&self, bin: Val, flags: Val) -> bool {
-        use lyrebird_cpu::op::Bin;
         let (b, f) = (&self.code[bin as usize], &self.code[flags as usize]);
         if b.op != Op::Bin || !matches!(b.ty, Ty::I32 | Ty::I64) || b.ty != self.code[f.a as usize].ty {
             return false;
@@ -96,10 +98,13 @@ impl Lower {
         let carry = &self.code[f.c as usize];
         let known = |x| carry.op == Op::Lit && carry.imm == x;
         let same = b.a == f.a && b.b == f.b;
-        match f.sub {
-            0 => b.sub == Bin::Add as u16 && same && known(0),
-            1 => b.sub == Bin::Sub as u16 && same && known(1),
-            _ => f.a == bin && [Bin::And as u16, Bin::Or as u16, Bin::Xor as u16].contains(&b.sub),
+        match flag_of(f.sub) {
+            FlagOp::Add | FlagOp::AddX => b.sub == Bin::Add as u16 && same && known(0),
+            FlagOp::Sub => b.sub == Bin::Sub as u16 && same && known(1),
+            FlagOp::SubX => b.sub == Bin::Sub as u16 && same && known(0),
+            FlagOp::Logic | FlagOp::LogicX => {
+                f.a == bin && [Bin::And as u16, Bin::Or as u16, Bin::Xor as u16].contains(&b.sub)
+            }
         }
     }
 }

@@ -41,7 +41,7 @@ fn region(forms: &[VecForm]) -> Ir<Arm64> {
     }
     ir.code.push(inst(Op::Put, Ty::V128, first, NONE, NONE, state::v(3).offset() as u64));
     ir.code.push(inst(Op::Leave, Ty::I64, NONE, NONE, NONE, 0));
-    ir.blocks.push(Block { at: 0, first: 0, end: ir.code.len() as u32, count: 1 });
+    ir.blocks.push(Block { at: 0, first: 0, end: ir.code.len() as u32, count: 1, len: 4 });
     ir
 }
 
