@@ -33,10 +33,35 @@ pub struct Block {
     pub rom: bool,
 }
 
+/// Told of the spans whose memory changed: appeared, disappeared, or is other memory now.
+pub type LayoutHook = Arc<dyn Fn(Span) + Send + Sync>;
+
+impl Block {
+    /// What is left of it below and above `span`.
+    fn without(self, span: Span) -> [Option<Block>; 2] {
+        if !self.span.overlaps(span) {
+            return [Some(self), None];
+        }
+        let part = |first: u64, last: u64| {
+            let offset = self.offset + (first - self.span.first());
+            let span = Span::new(first, last - first + 1).ok()?;
+            Some(Block { span, offset, ..self.clone() })
+        };
+        let below = span.first().checked_sub(1).filter(|&last| last >= self.span.first());
+        let above = span.last().checked_add(1).filter(|&first| first <= self.span.last());
+        let below = below.and_then(|last| part(self.span.first(), last));
+        let above = above.and_then(|first| part(first, self.span.last()));
+        [below, above]
+    }
+}
+
 #[derive(Default)]
 struct Inner {
     blocks: Vec<Block>,
+    /// RAM that takes the writes to a block that cannot be written itself.
+    sinks: Vec<Block>,
     hook: Option<WriteHook>,
+    layout: Option<LayoutHook>,
 }
 
 /// RAM and ROM by guest-physical address.
@@ -67,9 +92,33 @@ impl Memory {
         if !backed {
             return Err(SpanError::Short { name: block.name, span: block.span });
         }
-        inner.blocks.push(block);
-        inner.blocks.sort_by_key(|b| b.span.first());
+        let span = block.span;
+        inner.insert(block);
+        finish(inner, span);
         Ok(())
+    }
+
+    /// Takes away whatever lies in `span`; blocks that reach beyond it are cut.
+    pub(super) fn remove(&self, span: Span) {
+        let mut inner = self.0.write();
+        inner.cut(span);
+        finish(inner, span);
+    }
+
+    /// Puts `block` in the place of what is there, and lets `sink` take the writes to it.
+    pub(super) fn replace(&self, block: Block, sink: Option<Block>) {
+        let mut inner = self.0.write();
+        let span = block.span;
+        inner.cut(span);
+        inner.insert(block);
+        inner.sinks.extend(sink);
+        finish(inner, span);
+    }
+
+    /// Calls `hook(span)` after the memory of a span changed, for processors that keep a map of their own. It is called
+    /// under a device's lock, and must not call into devices.
+    pub fn on_layout(&self, hook: impl Fn(Span) + Send + Sync + 'static) {
+        self.0.write().layout = Some(Arc::new(hook));
     }
 
     /// Keeps devices from reading and writing memory until the guard is dropped. Processors do not come this way.
@@ -124,8 +173,9 @@ impl Memory {
         while done < from.len() {
             let step = inner.run(gpa, done, from.len()).and_then(|(block, at, len)| {
                 let gpa = gpa.wrapping_add(done as u64);
-                let piece = from.get(done..done + len).filter(|_| !block.rom).ok_or(NoMemory { gpa })?;
-                block.ram.write_bytes(at, piece).map_err(|_| NoMemory { gpa })?;
+                let piece = from.get(done..done + len).ok_or(NoMemory { gpa })?;
+                let (ram, at) = inner.writable(block, at).ok_or(NoMemory { gpa })?;
+                ram.write_bytes(at, piece).map_err(|_| NoMemory { gpa })?;
                 Ok(len)
             });
             match step {
@@ -157,8 +207,9 @@ impl Memory {
         let inner = self.0.read();
         let none = NoMemory { gpa };
         let len = size_of::<T>() as u64;
-        let block = inner.at(gpa).filter(|b| !b.rom && b.span.contains_all(gpa, len)).ok_or(none)?;
-        block.ram.write(block.offset + (gpa - block.span.first()), value).map_err(|_| none)?;
+        let block = inner.at(gpa).filter(|b| b.span.contains_all(gpa, len)).ok_or(none)?;
+        let (ram, at) = inner.writable(block, block.offset + (gpa - block.span.first())).ok_or(none)?;
+        ram.write(at, value).map_err(|_| none)?;
         let hook = inner.hook.clone();
         drop(inner);
         if let Some(hook) = hook {
@@ -186,7 +237,36 @@ impl Memory {
     }
 }
 
+/// Tells of a change, once the lock is free.
+fn finish(inner: RwLockWriteGuard<'_, Inner>, span: Span) {
+    let hook = inner.layout.clone();
+    drop(inner);
+    if let Some(hook) = hook {
+        hook(span);
+    }
+}
+
 impl Inner {
+    fn insert(&mut self, block: Block) {
+        self.blocks.push(block);
+        self.blocks.sort_by_key(|b| b.span.first());
+    }
+
+    fn cut(&mut self, span: Span) {
+        self.blocks = self.blocks.drain(..).flat_map(|b| b.without(span)).flatten().collect();
+        self.sinks = self.sinks.drain(..).flat_map(|b| b.without(span)).flatten().collect();
+    }
+
+    /// The RAM that takes a write to offset `at` of what `block` shows.
+    fn writable<'a>(&'a self, block: &'a Block, at: u64) -> Option<(&'a GuestRam, u64)> {
+        if !block.rom {
+            return Some((&block.ram, at));
+        }
+        let gpa = block.span.first() + (at - block.offset);
+        let sink = self.sinks.iter().find(|s| s.span.contains(gpa))?;
+        Some((&sink.ram, sink.offset + (gpa - sink.span.first())))
+    }
+
     fn at(&self, gpa: u64) -> Option<&Block> {
         let after = self.blocks.partition_point(|b| b.span.first() <= gpa);
         self.blocks.get(after.checked_sub(1)?).filter(|b| b.span.contains(gpa))

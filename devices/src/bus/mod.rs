@@ -16,6 +16,8 @@ pub mod irq;
 pub mod memory;
 pub mod report;
 pub mod rng;
+pub mod shadow;
 pub mod snapshot;
 pub mod space;
 pub mod span;
+pub mod window;

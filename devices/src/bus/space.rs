@@ -10,10 +10,12 @@ use super::dma::Dma;
 use super::memory::{Block, Memory};
 use super::report::{self, Limiter};
 use super::span::{Span, SpanError};
+use super::window::{Backing, Placed};
 use lyrebird_ram::GuestRam;
 use parking_lot::RwLock;
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 #[derive(Clone)]
 struct Mapping {
@@ -28,11 +30,14 @@ struct Mapping {
 /// I/O ports there are. A wide access that begins at the last of them reaches beyond, where nothing answers.
 pub const PORTS: u64 = 0x1_0000;
 
-/// Spans of memory and devices, none overlapping another.
+/// Spans of memory and devices, none overlapping another, and the windows that guests move over them.
 #[derive(Default)]
 pub struct AddressSpace {
     memory: Arc<Memory>,
     mappings: RwLock<Vec<Mapping>>,
+    /// The one that was placed last comes first.
+    windows: RwLock<Vec<Placed>>,
+    next_window: AtomicU64,
     unassigned: Limiter,
     rom_writes: Limiter,
     ports: bool,
@@ -137,6 +142,80 @@ impl AddressSpace {
         mappings.get(after.checked_sub(1)?).filter(|m| m.span.contains(gpa)).cloned()
     }
 
+    /// The window of registers at `gpa`, where nothing else is.
+    fn window(&self, gpa: u64) -> Option<Mapping> {
+        let windows = self.windows.read();
+        windows.iter().filter(|w| w.span.contains(gpa)).find_map(|w| match &w.backing {
+            Backing::Registers { socket, reg } => Some(Mapping {
+                span: w.span,
+                reg: *reg,
+                socket: socket.upgrade()?,
+                name: w.name.clone(),
+                limiter: w.limiter.clone(),
+            }),
+            Backing::Memory { .. } => None,
+        })
+    }
+
+    pub(super) fn next_window(&self) -> u64 {
+        self.next_window.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn window_span(&self, id: u64) -> Option<Span> {
+        self.windows.read().iter().find(|w| w.id == id).map(|w| w.span)
+    }
+
+    /// Moves a window, and shows the windows of memory that there is room for then.
+    pub(super) fn place_window(&self, id: u64, placed: Option<Placed>) {
+        let mut windows = self.windows.write();
+        let old = windows.iter().position(|w| w.id == id);
+        if old.and_then(|at| windows.get(at)).map(|w| w.span) == placed.as_ref().map(|w| w.span) {
+            return;
+        }
+        let hidden = old.map(|at| windows.remove(at)).filter(|w| w.visible);
+        if let Some(window) = placed {
+            windows.insert(0, window);
+        }
+        if let Some(window) = hidden {
+            self.memory.remove(window.span);
+        }
+        let mappings = self.mappings.read();
+        for window in windows.iter_mut().filter(|w| !w.visible) {
+            let Some(block) = window.block() else { continue };
+            if clash(&mappings, &block.name, block.span).is_ok() {
+                window.visible = self.memory.place(block).is_ok();
+            }
+        }
+    }
+
+    fn read_registers(&self, m: &Mapping, gpa: u64, size: Size, by: Initiator) -> u64 {
+        let reg = m.reg.wrapping_add(gpa - m.span.first());
+        let read = if m.span.contains_all(gpa, size.bytes()) {
+            m.socket.read(reg, size, by)
+        } else {
+            Err(BusError::BadSize)
+        };
+        match read {
+            Ok(value) => value & size.mask(),
+            Err(e) => {
+                report::failed(&m.limiter, e, &m.name, gpa, size, None, by);
+                0
+            }
+        }
+    }
+
+    fn write_registers(&self, m: &Mapping, gpa: u64, size: Size, value: u64, by: Initiator) {
+        let reg = m.reg.wrapping_add(gpa - m.span.first());
+        let wrote = if m.span.contains_all(gpa, size.bytes()) {
+            m.socket.write(reg, size, value, by)
+        } else {
+            Err(BusError::BadSize)
+        };
+        if let Err(e) = wrote {
+            report::failed(&m.limiter, e, &m.name, gpa, size, Some(value), by);
+        }
+    }
+
     /// One read by a processor or a debugger. A device that refuses it reads as zero; the refusal is logged.
     /// Of ports, what no device answers reads as ones.
     ///
@@ -147,25 +226,18 @@ impl AddressSpace {
             return Ok(self.port_read(gpa, size, by));
         }
         if let Some(m) = self.mapping(gpa) {
-            let reg = m.reg.wrapping_add(gpa - m.span.first());
-            let read = if m.span.contains_all(gpa, size.bytes()) {
-                m.socket.read(reg, size, by)
-            } else {
-                Err(BusError::BadSize)
-            };
-            return Ok(match read {
-                Ok(value) => value & size.mask(),
-                Err(e) => {
-                    report::failed(&m.limiter, e, &m.name, gpa, size, None, by);
-                    0
-                }
-            });
+            return Ok(self.read_registers(&m, gpa, size, by));
         }
         let mut bytes = [0; 8];
         if let Some(into) = bytes.get_mut(..size.bytes() as usize) {
             match self.memory.read(gpa, into) {
                 Ok(()) => return Ok(u64::from_le_bytes(bytes)),
-                Err(_) => report::failed(&self.unassigned, BusError::Unassigned, "bus", gpa, size, None, by),
+                Err(_) => {
+                    if let Some(m) = self.window(gpa) {
+                        return Ok(self.read_registers(&m, gpa, size, by));
+                    }
+                    report::failed(&self.unassigned, BusError::Unassigned, "bus", gpa, size, None, by);
+                }
             }
         }
         Err(BusError::Unassigned)
@@ -182,15 +254,7 @@ impl AddressSpace {
             return Ok(());
         }
         if let Some(m) = self.mapping(gpa) {
-            let reg = m.reg.wrapping_add(gpa - m.span.first());
-            let wrote = if m.span.contains_all(gpa, size.bytes()) {
-                m.socket.write(reg, size, value, by)
-            } else {
-                Err(BusError::BadSize)
-            };
-            if let Err(e) = wrote {
-                report::failed(&m.limiter, e, &m.name, gpa, size, Some(value), by);
-            }
+            self.write_registers(&m, gpa, size, value, by);
             return Ok(());
         }
         let bytes = value.to_le_bytes();
@@ -200,13 +264,18 @@ impl AddressSpace {
             report::failed(&self.rom_writes, BusError::NoRegister, "rom", gpa, size, Some(value), by);
             return Ok(());
         }
+        if let Some(m) = self.window(gpa) {
+            self.write_registers(&m, gpa, size, value, by);
+            return Ok(());
+        }
         report::failed(&self.unassigned, BusError::Unassigned, "bus", gpa, size, Some(value), by);
         Err(BusError::Unassigned)
     }
 
     /// The device at `port` that may take an access of this width, with the register it reaches.
     fn port(&self, port: u64, size: Size) -> Option<(Mapping, u64)> {
-        let m = self.mapping(port).filter(|m| m.span.contains_all(port, size.bytes()))?;
+        let m = self.mapping(port).or_else(|| self.window(port));
+        let m = m.filter(|m| m.span.contains_all(port, size.bytes()))?;
         let reg = m.reg.wrapping_add(port - m.span.first());
         Some((m, reg))
     }
@@ -246,7 +315,7 @@ impl AddressSpace {
 
     /// Whether a device or memory answers at `gpa`.
     pub fn is_assigned(&self, gpa: u64) -> bool {
-        self.mapping(gpa).is_some() || self.memory.contains(gpa)
+        self.mapping(gpa).is_some() || self.memory.contains(gpa) || self.window(gpa).is_some()
     }
 
     /// The devices, each once, in order of their lowest address.
@@ -268,6 +337,9 @@ impl AddressSpace {
         }
         for m in self.mappings.read().iter() {
             rows.push((m.span, format!("(prio 0, i/o): {}", m.name)));
+        }
+        for w in self.windows.read().iter().filter(|w| w.block().is_none()) {
+            rows.push((w.span, format!("(prio 1, i/o): {}", w.name)));
         }
         rows.sort_by_key(|(span, _)| span.first());
         let (name, root) = if self.ports {
