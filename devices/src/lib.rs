@@ -10,5 +10,6 @@ pub mod char;
 pub mod fw_cfg;
 pub mod gpio;
 pub mod intc;
+pub mod pci;
 pub mod time;
 pub mod virtio;
