@@ -3,10 +3,10 @@
 use super::config::{LEN, reg};
 use super::function::{Function, PciDevice, Slot};
 use super::intx::Shared;
-use super::msi::MsiSink;
 use crate::bus::device::{Size, Socket, share};
 use crate::bus::irq::{LineSink, Wire};
 use crate::bus::space::AddressSpace;
+use crate::intc::MsiSink;
 use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -3,7 +3,7 @@
 use super::bar::{self, Bar};
 use super::config::{ConfigSpace, Identity, command, reg, status};
 use super::intx::Intx;
-use super::msi::{Msi, MsiSink};
+use super::msi::Msi;
 use super::msix::{Msix, Table};
 use crate::bus::clock::{Timer, VTime};
 use crate::bus::device::{BusError, BusResult, Device, Initiator, Io, Size, Socket, Timed};
@@ -12,6 +12,7 @@ use crate::bus::snapshot::{self, StateError, require};
 use crate::bus::space::AddressSpace;
 use crate::bus::span::Span;
 use crate::bus::window::{Backing, Window};
+use crate::intc::MsiSink;
 use lyrebird_ram::GuestRam;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};

@@ -1,16 +1,9 @@
 //! Message signalled interrupts (PCI 3.0, 6.8.1): an interrupt is a write of the guest's choosing.
 
 use super::config::{ConfigSpace, capability};
+use crate::intc::MsiSink;
 use parking_lot::Mutex;
 use std::sync::Arc;
-
-/// Where messages go: on a PC, the local APICs.
-///
-/// Called with the sending device's lock held, so an implementation must not call into devices.
-pub trait MsiSink: Send + Sync {
-    /// The write of `data` to `address`.
-    fn send(&self, address: u64, data: u32);
-}
 
 /// A sink that swallows messages.
 pub struct NoMsi;

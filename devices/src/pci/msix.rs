@@ -1,9 +1,10 @@
 //! MSI-X (PCI 3.0, 6.8.2): a table of messages in a memory region, each with a mask, and pending bits beside it.
 
 use super::config::{ConfigSpace, capability, command};
-use super::msi::{MsiSink, NoMsi};
+use super::msi::NoMsi;
 use crate::bus::device::Size;
 use crate::bus::snapshot::{StateError, require};
+use crate::intc::MsiSink;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

@@ -9,19 +9,16 @@ use parking_lot::Mutex;
 const LINES: usize = 8;
 /// ISA interrupts.
 const IRQS: usize = 16;
-/// The lines of the router from here on go straight to the ISA interrupt with the number above it: for interrupts of
-/// the chipset that share a wire with routed ones, such as the SCI.
-pub const DIRECT: u32 = 0x10;
 /// Route register: not routed.
 const DISABLED: u8 = 0x80;
 
 struct State {
     levels: [bool; LINES],
-    direct: u16,
     routes: [u8; LINES],
 }
 
-/// The router. Lines 0 to 7 of it are PIRQA to PIRQH, those from [`DIRECT`] on the ISA interrupts themselves.
+/// The router. Lines 0 to 7 of it are PIRQA to PIRQH. Its wires have no other driver: boards give it
+/// those of [`crate::intc::gsi::Gsi`], which share lines with the rest of the chipset.
 pub struct PirqRouter {
     state: Mutex<State>,
     irqs: [Wire; IRQS],
@@ -32,7 +29,7 @@ impl PirqRouter {
     /// A router that drives `irqs` (a wire for each ISA interrupt) and, unrouted, `apic` (one for each line; none on
     /// machines without).
     pub fn new(irqs: [Wire; IRQS], apic: Vec<Wire>) -> PirqRouter {
-        let state = State { levels: [false; LINES], direct: 0, routes: [DISABLED; LINES] };
+        let state = State { levels: [false; LINES], routes: [DISABLED; LINES] };
         PirqRouter { state: Mutex::new(state), irqs, apic }
     }
 
@@ -51,7 +48,7 @@ impl PirqRouter {
             .iter()
             .zip(&state.routes)
             .filter(|(level, route)| **level && **route & DISABLED == 0);
-        let levels = routed.fold(state.direct, |levels, (_, route)| levels | 1 << (route & 0xF));
+        let levels = routed.fold(0u16, |levels, (_, route)| levels | 1 << (route & 0xF));
         for (irq, wire) in self.irqs.iter().enumerate() {
             wire.set(levels >> irq & 1 != 0);
         }
@@ -66,8 +63,6 @@ impl LineSink for PirqRouter {
         let mut state = self.state.lock();
         if let Some(pirq) = state.levels.get_mut(line as usize) {
             *pirq = level;
-        } else if let Some(irq) = line.checked_sub(DIRECT).filter(|&irq| irq < IRQS as u32) {
-            state.direct = state.direct & !(1 << irq) | u16::from(level) << irq;
         }
         self.drive(&state);
     }
@@ -92,10 +87,7 @@ mod tests {
         router.set_line(3, true);
         router.set_line(0, false);
         assert_eq!(high(), [11]);
-        router.set_line(DIRECT + 9, true);
         router.route(3, 9);
-        assert_eq!(high(), [9]);
-        router.set_line(DIRECT + 9, false);
         assert_eq!(high(), [9]);
         router.route(3, 0x89);
         assert_eq!(high(), [0; 0]);

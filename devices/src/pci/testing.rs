@@ -2,13 +2,13 @@
 
 use super::bus::{Devfn, PciBus, i440fx_swizzle};
 use super::function::{Function, PciDevice, region};
-use super::msi::MsiSink;
 use crate::bus::conformance;
 use crate::bus::device::{BusError, BusResult, Device, Initiator, Io, Size, Timed};
 use crate::bus::dma::Dma;
 use crate::bus::irq::LineSink;
 use crate::bus::snapshot::StateError;
 use crate::bus::space::AddressSpace;
+use crate::intc::MsiSink;
 use lyrebird_ram::GuestRam;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub(crate) const RAM: u64 = 16 << 20;
 
 impl Board {
     pub(crate) fn new() -> Board {
-        let (memory, io) = (Arc::new(AddressSpace::new()), Arc::new(AddressSpace::new()));
+        let (memory, io) = (Arc::new(AddressSpace::new()), Arc::new(AddressSpace::ports()));
         memory.add_ram("ram", 0, GuestRam::new(RAM).unwrap()).unwrap();
         let log = Arc::new(Log::default());
         let bus = PciBus::new(memory.clone(), io.clone(), log.clone(), i440fx_swizzle, log.clone());
