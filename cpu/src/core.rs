@@ -86,6 +86,8 @@ impl Attention {
     pub const FLUSH: u32 = 16;
     /// Code that was decoded or translated has changed, see [`CodeMap::listen`].
     pub const CODE: u32 = 32;
+    /// A non-maskable interrupt.
+    pub const NMI: u32 = 64;
 
     /// Sets bits.
     pub fn set(&self, bits: u32) {

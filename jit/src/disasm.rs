@@ -32,6 +32,34 @@ pub fn a64_line(bytes: &[u8], at: u64, _mode: u32) -> String {
     }
 }
 
+/// The x86 instruction that `bytes` begin with, in code of so many bits: its length and text in Intel's notation. `None`
+/// if capstone does not know it.
+pub fn x86(bytes: &[u8], at: u64, bits: u32) -> Option<(usize, String)> {
+    use arch::x86::ArchMode;
+    thread_local! {
+        static ENGINES: [Option<Capstone>; 3] = [ArchMode::Mode16, ArchMode::Mode32, ArchMode::Mode64]
+            .map(|mode| Capstone::new().x86().mode(mode).build().ok());
+    }
+    ENGINES.with(|engines| {
+        let engine = match bits {
+            16 => &engines[0],
+            32 => &engines[1],
+            _ => &engines[2],
+        };
+        let insns = engine.as_ref()?.disasm_count(bytes, at, 1).ok()?;
+        let i = insns.first()?;
+        let text = format!("{} {}", i.mnemonic()?, i.op_str().unwrap_or_default());
+        Some((i.len(), text.trim_end().to_string()))
+    })
+}
+
+/// The x86 instruction that `bytes` are, as a line of a trace shows it; `mode` is the processor's mode word.
+pub fn x86_line(bytes: &[u8], at: u64, mode: u32) -> String {
+    let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    let text = x86(bytes, at, 8 << lyrebird_cpu::x86::mode::code(mode)).map_or("(bad)".into(), |(_, text)| text);
+    format!("{hex:<30}  {text}")
+}
+
 /// The name of the row that decodes a word on a model that has everything.
 pub fn row(word: u32) -> Option<&'static str> {
     a64::interp_table().find(word, u64::MAX).map(|(_, row)| row.name)
@@ -110,6 +138,15 @@ mod tests {
         assert!(ours * 6 < all, "{ours} of {all} instructions have no name");
         assert_eq!(a64(0x0000_FFFF, 0), "udf #0xffff");
         assert_eq!(a64(0xFFFF_FFFF, 0), ".inst 0xffffffff");
+    }
+
+    #[test]
+    fn x86_code_is_shown_in_its_size() {
+        let text = |bytes: &[u8], bits| x86(bytes, 0x7C00, bits);
+        assert_eq!(text(&[0xB8, 1, 2, 3, 4], 16), Some((3, "mov ax, 0x201".into())));
+        assert_eq!(text(&[0xB8, 1, 2, 3, 4], 32), Some((5, "mov eax, 0x4030201".into())));
+        assert_eq!(text(&[0x48, 0x01, 0xD8], 64), Some((3, "add rax, rbx".into())));
+        assert_eq!(text(&[0x06], 64).map(|x| x.0), None);
     }
 
     #[test]
