@@ -2,6 +2,7 @@
 
 mod elf;
 mod image;
+pub mod x86;
 
 use crate::config::{BuildError, FileRole};
 use std::collections::HashMap;
