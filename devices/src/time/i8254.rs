@@ -155,7 +155,7 @@ impl I8254 {
     }
 
     fn port_b(&self, now: u64) -> u8 {
-        let refresh = if now / REFRESH_TICKS & 1 != 0 { REFRESH } else { 0 };
+        let refresh = if (now / REFRESH_TICKS) & 1 != 0 { REFRESH } else { 0 };
         let out = if self.state.channels[2].out(now) { OUT2 } else { 0 };
         self.state.port_b | refresh | out
     }

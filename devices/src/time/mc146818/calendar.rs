@@ -16,7 +16,7 @@ pub(super) struct Format {
 
 impl Format {
     fn encode(self, n: u8) -> u8 {
-        if self.binary { n } else { n / 10 << 4 | n % 10 }
+        if self.binary { n } else { ((n / 10) << 4) | (n % 10) }
     }
 
     fn decode(self, n: u8) -> u8 {
@@ -28,7 +28,7 @@ impl Format {
             return self.encode(hour);
         }
         let pm = if hour >= 12 { PM } else { 0 };
-        self.encode(if hour % 12 == 0 { 12 } else { hour % 12 }) | pm
+        self.encode(if hour.is_multiple_of(12) { 12 } else { hour % 12 }) | pm
     }
 
     fn decode_hour(self, hour: u8) -> u8 {
