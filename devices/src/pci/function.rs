@@ -265,8 +265,7 @@ impl<D: PciDevice> Function<D> {
 
     /// Follows the configuration space.
     fn changed(&mut self, at: usize, len: usize) {
-        self.device.config_written(&mut self.header.config, at, len);
-        let header = &self.header;
+        let header = &mut self.header;
         if let Some(msi) = &header.msi {
             msi.update(&header.config);
         }
@@ -276,6 +275,7 @@ impl<D: PciDevice> Function<D> {
         let messages =
             header.msi.as_ref().is_some_and(Msi::enabled) || header.msix.as_ref().is_some_and(Msix::enabled);
         header.intx.mask(messages || header.config.command() & command::INTX_DISABLE != 0);
+        self.device.config_written(&mut header.config, at, len);
         self.place();
     }
 

@@ -55,23 +55,27 @@ impl Board {
 
     /// A board with `function` in slot 3; its memory regions are placed from 0xE000_0000 on, its ports from 0xC000 on.
     pub(crate) fn with<D: PciDevice + 'static>(function: Function<D>) -> (Board, Arc<Mutex<Function<D>>>) {
-        let board = Board::new();
+        Board::new().place(function)
+    }
+
+    /// The same on a board that is there already.
+    pub(crate) fn place<D: PciDevice + 'static>(
+        self,
+        function: Function<D>,
+    ) -> (Board, Arc<Mutex<Function<D>>>) {
+        let board = self;
         let function = board.bus.plug(SLOT, function).unwrap();
         for bar in 0..6 {
             let at = 0x10 + 4 * bar;
-            let kind = board.config(SLOT, at, Size::B4);
+            let before = board.config(SLOT, at, Size::B4);
             board.set_config(SLOT, at, Size::B4, 0xFFFF_FFFF);
             let mask = board.config(SLOT, at, Size::B4);
-            let base = if kind & 1 != 0 { 0xC000 } else { 0xE000_0000 };
-            board.set_config(
-                SLOT,
-                at,
-                Size::B4,
-                if mask == 0 || mask == 0xFFFF_FFFF { 0 } else { base + 0x10_0000 * bar as u64 },
-            );
-            if kind & 1 != 0 {
-                board.set_config(SLOT, at, Size::B4, 0xC000 + 0x400 * bar as u64);
-            }
+            let base = match mask {
+                0 | 0xFFFF_FFFF => before, // not there, or the upper half of a 64-bit one
+                _ if mask & 1 != 0 => 0xC000 + 0x400 * bar as u64,
+                _ => 0xE000_0000 + 0x10_0000 * bar as u64,
+            };
+            board.set_config(SLOT, at, Size::B4, base);
         }
         board.set_config(SLOT, 4, Size::B2, 7);
         (board, function)

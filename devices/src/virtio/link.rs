@@ -1,4 +1,4 @@
-//! What device and transport share: the queues, and the interrupt to the driver.
+//! What device and transport share: the queues, and the way to interrupt the driver.
 //!
 //! It has a lock of its own, taken inside of the device's, so that a thread of the device can take and give back
 //! chains without the device's lock.
@@ -31,6 +31,33 @@ pub mod interrupt {
     pub const USED: u32 = 1;
     /// The configuration has changed.
     pub const CONFIG: u32 = 2;
+}
+
+/// What an interrupt is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The used ring of this queue.
+    Queue(usize),
+    /// The configuration, or the device's status.
+    Config,
+}
+
+/// A transport's way to interrupt the driver. Called with the link's lock held, from any thread.
+pub trait Interrupt: Send + Sync {
+    /// Something happened; the interrupt status has a bit for it.
+    fn raise(&self, cause: Cause);
+    /// Whether the interrupt status has any bit, after the driver may have cleared some.
+    fn settle(&self, pending: bool);
+}
+
+/// A level-triggered wire that shows the interrupt status.
+impl Interrupt for Wire {
+    fn raise(&self, _: Cause) {
+        self.assert();
+    }
+    fn settle(&self, pending: bool) {
+        self.set(pending);
+    }
 }
 
 /// The shared part of the guest-visible state.
@@ -74,7 +101,7 @@ struct Inner {
     name: &'static str,
     core: Mutex<Core>,
     dma: Dma,
-    wire: Wire,
+    interrupt: Arc<dyn Interrupt>,
     limiter: Limiter,
 }
 
@@ -83,9 +110,9 @@ struct Inner {
 pub struct Link(Arc<Inner>);
 
 impl Link {
-    /// A link for the device `name`, its interrupt on `wire`.
-    pub fn new(name: &'static str, core: Core, dma: Dma, wire: Wire) -> Link {
-        Link(Arc::new(Inner { name, core: Mutex::new(core), dma, wire, limiter: Limiter::new() }))
+    /// A link for the device `name`.
+    pub fn new(name: &'static str, core: Core, dma: Dma, interrupt: Arc<dyn Interrupt>) -> Link {
+        Link(Arc::new(Inner { name, core: Mutex::new(core), dma, interrupt, limiter: Limiter::new() }))
     }
 
     /// Guest memory.
@@ -151,7 +178,7 @@ impl Link {
         let Some(ring) = core.queues.get_mut(queue).filter(|q| q.ready) else { return };
         match ring.wants_interrupt(&self.0.dma, features) {
             Ok(false) => {}
-            Ok(true) => self.interrupt(&mut core, interrupt::USED),
+            Ok(true) => self.interrupt(&mut core, Cause::Queue(queue)),
             Err(fault) => self.broken(&mut core, fault),
         }
     }
@@ -167,7 +194,7 @@ impl Link {
         let mut core = self.0.core.lock();
         core.generation = core.generation.wrapping_add(1);
         if core.running() {
-            self.interrupt(&mut core, interrupt::CONFIG);
+            self.interrupt(&mut core, Cause::Config);
         }
     }
 
@@ -183,20 +210,23 @@ impl Link {
         let was_running = core.running();
         core.status |= status::NEEDS_RESET;
         if was_running {
-            self.interrupt(core, interrupt::CONFIG);
+            self.interrupt(core, Cause::Config);
         }
     }
 
-    fn interrupt(&self, core: &mut Core, bits: u32) {
-        core.interrupt |= bits;
-        self.0.wire.assert();
+    fn interrupt(&self, core: &mut Core, cause: Cause) {
+        core.interrupt |= match cause {
+            Cause::Queue(_) => interrupt::USED,
+            Cause::Config => interrupt::CONFIG,
+        };
+        self.0.interrupt.raise(cause);
     }
 
-    /// The transport's access to the shared state; the wire follows the interrupt status afterwards.
+    /// The transport's access to the shared state; the interrupt follows its status afterwards.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Core) -> T) -> T {
         let mut core = self.0.core.lock();
         let result = act(&mut core);
-        self.0.wire.set(core.interrupt != 0);
+        self.0.interrupt.settle(core.interrupt != 0);
         result
     }
 

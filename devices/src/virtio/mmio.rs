@@ -3,15 +3,15 @@
 //! Version 2 is the interface of VIRTIO 1.x; version 1 is the legacy one (4.2.4), which QEMU's boards show unless told
 //! otherwise and which Linux drives as well.
 
-use super::device::{VirtioDevice, features};
-use super::link::{Core, Link, status};
-use super::ring::Queue;
+use super::device::VirtioDevice;
+use super::transport::{Interface, Saved, Transport};
 use crate::bus::clock::{Timer, VTime};
 use crate::bus::device::{BusError, BusResult, Device, Initiator, Io, Size, Timed};
 use crate::bus::dma::Dma;
 use crate::bus::irq::Wire;
 use crate::bus::snapshot::{self, StateError, require};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Bytes of the register file, configuration space included.
 pub const LEN: u64 = 0x200;
@@ -71,105 +71,72 @@ struct Registers {
 #[derive(Serialize, Deserialize)]
 struct State {
     registers: Registers,
-    core: Core,
-    device: Vec<u8>,
+    transport: Option<Saved>,
 }
 
 /// A transport and the device behind it.
 pub struct VirtioMmio {
-    device: Option<Box<dyn VirtioDevice>>,
-    link: Link,
+    transport: Option<Transport>,
     registers: Registers,
-    sizes: Vec<u16>,
-    legacy: bool,
+    interface: Interface,
 }
 
 impl VirtioMmio {
     /// A transport without a device: drivers read device type 0 and go away.
     pub fn empty(legacy: bool) -> VirtioMmio {
-        VirtioMmio {
-            device: None,
-            link: Link::new("virtio-mmio", Core::new(&[]), Dma::open(), Wire::open()),
-            registers: Registers::default(),
-            sizes: Vec::new(),
-            legacy,
-        }
+        VirtioMmio { transport: None, registers: Registers::default(), interface: interface(legacy) }
     }
 
     /// A transport in front of `device`, which reaches memory by `dma` and interrupts by `wire`. `legacy` shows
     /// version 1 of the interface.
-    pub fn new(mut device: Box<dyn VirtioDevice>, dma: Dma, wire: Wire, legacy: bool) -> VirtioMmio {
-        let sizes = device.queue_sizes();
-        let link = Link::new(device.name(), Core::new(&sizes), dma, wire);
-        device.attach(link.clone());
-        let mut mmio =
-            VirtioMmio { device: Some(device), link, registers: Registers::default(), sizes, legacy };
-        mmio.registers = mmio.fresh();
-        mmio
+    pub fn new(device: Box<dyn VirtioDevice>, dma: Dma, wire: Wire, legacy: bool) -> VirtioMmio {
+        let transport = Transport::new(device, dma, Arc::new(wire));
+        let registers = fresh(transport.queues());
+        VirtioMmio { transport: Some(transport), registers, interface: interface(legacy) }
     }
 
     /// The device behind it.
     pub fn device(&self) -> Option<&dyn VirtioDevice> {
-        self.device.as_deref()
+        self.transport.as_ref().map(Transport::device)
     }
 
-    fn fresh(&self) -> Registers {
-        Registers { legacy: vec![(4096, 0); self.sizes.len()], guest_page_size: 4096, ..Registers::default() }
-    }
-
-    fn offered(&self) -> u64 {
-        let common = features::INDIRECT_DESC | features::EVENT_IDX;
-        let version = if self.legacy { features::ANY_LAYOUT } else { features::VERSION_1 };
-        self.device.as_ref().map_or(0, |d| d.features() | common | version)
+    fn legacy(&self) -> bool {
+        self.interface == Interface::Legacy
     }
 
     /// Reset by the driver: device and transport start over.
     fn restart(&mut self) {
-        self.link.replace(Core::new(&self.sizes));
-        self.registers = self.fresh();
-        if let Some(device) = &mut self.device {
-            device.reset();
+        if let Some(transport) = &mut self.transport {
+            self.registers = fresh(transport.queues());
+            transport.restart();
         }
-    }
-
-    fn queue<T>(&self, read: impl FnOnce(&Queue) -> T) -> Option<T> {
-        let index = self.registers.queue_sel as usize;
-        self.link.with(|core| core.queues.get(index).map(read))
-    }
-
-    /// Changes the selected queue, which must not be ready: a driver must not touch one that is (4.2.3.2).
-    fn set_up(&self, change: impl FnOnce(&mut Queue)) -> BusResult<()> {
-        let index = self.registers.queue_sel as usize;
-        self.link.with(|core| match core.queues.get_mut(index) {
-            Some(queue) if !queue.ready => {
-                change(queue);
-                Ok(())
-            }
-            _ => Err(BusError::NoRegister),
-        })
     }
 
     fn read_word(&self, at: u64) -> BusResult<u32> {
         let selected = self.registers.queue_sel as usize;
+        let legacy = self.legacy();
+        match at {
+            reg::MAGIC => return Ok(MAGIC),
+            reg::VERSION => return Ok(2 - u32::from(legacy)),
+            reg::VENDOR_ID => return Ok(VENDOR),
+            _ => {}
+        }
+        let Some(transport) = &self.transport else { return Ok(0) };
         Ok(match at {
-            reg::MAGIC => MAGIC,
-            reg::VERSION => 2 - u32::from(self.legacy),
-            reg::VENDOR_ID => VENDOR,
-            _ if self.device.is_none() => 0,
-            reg::DEVICE_ID => self.device.as_ref().map_or(0, |d| d.device_id()),
+            reg::DEVICE_ID => transport.device().device_id(),
             reg::DEVICE_FEATURES => match self.registers.device_features_sel {
-                0 => self.offered() as u32,
-                1 if !self.legacy => (self.offered() >> 32) as u32,
+                0 => transport.offered(self.interface) as u32,
+                1 if !legacy => (transport.offered(self.interface) >> 32) as u32,
                 _ => 0,
             },
-            reg::QUEUE_NUM_MAX => self.sizes.get(selected).copied().unwrap_or(0).into(),
-            reg::QUEUE_PFN if self.legacy => self.registers.legacy.get(selected).map_or(0, |q| q.1),
-            reg::QUEUE_READY if !self.legacy => self.queue(|q| q.ready).unwrap_or(false).into(),
-            reg::INTERRUPT_STATUS => self.link.with(|core| core.interrupt),
-            reg::STATUS => self.link.with(|core| core.status),
+            reg::QUEUE_NUM_MAX => transport.most(selected).into(),
+            reg::QUEUE_PFN if legacy => self.registers.legacy.get(selected).map_or(0, |q| q.1),
+            reg::QUEUE_READY if !legacy => transport.queue(selected, |q| q.ready).unwrap_or(false).into(),
+            reg::INTERRUPT_STATUS => transport.link.with(|core| core.interrupt),
+            reg::STATUS => transport.link.with(|core| core.status),
             // 4.2.2: no shared memory region has a length of all ones.
-            reg::SHM_LEN_LOW..=reg::SHM_BASE_HIGH if !self.legacy && at & 3 == 0 => u32::MAX,
-            reg::CONFIG_GENERATION if !self.legacy => self.link.with(|core| core.generation),
+            reg::SHM_LEN_LOW..=reg::SHM_BASE_HIGH if !legacy && at & 3 == 0 => u32::MAX,
+            reg::CONFIG_GENERATION if !legacy => transport.link.with(|core| core.generation),
             _ => return Err(BusError::NoRegister),
         })
     }
@@ -177,31 +144,31 @@ impl VirtioMmio {
     fn write_word(&mut self, at: u64, value: u32) -> BusResult<()> {
         let low = |whole: &mut u64| *whole = *whole & !0xFFFF_FFFF | u64::from(value);
         let high = |whole: &mut u64| *whole = *whole & 0xFFFF_FFFF | u64::from(value) << 32;
+        let selected = self.registers.queue_sel as usize;
+        let Some(transport) = &mut self.transport else { return Ok(()) };
         match at {
-            _ if self.device.is_none() => {}
             reg::DEVICE_FEATURES_SEL => self.registers.device_features_sel = value,
             reg::DRIVER_FEATURES_SEL => self.registers.driver_features_sel = value,
-            reg::DRIVER_FEATURES => self.accept(value),
+            reg::DRIVER_FEATURES => {
+                transport.accept(self.registers.driver_features_sel, value, self.interface);
+            }
             reg::QUEUE_SEL => self.registers.queue_sel = value,
             reg::QUEUE_NUM => {
-                let most = self.sizes.get(self.registers.queue_sel as usize).copied().unwrap_or(0);
-                if !Queue::size_ok(value.into()) || value > most.into() {
-                    return Err(BusError::Unimplemented);
-                }
-                self.set_up(|q| q.size = value as u16)?;
+                transport.set_size(selected, value)?;
                 self.place_legacy();
             }
-            reg::QUEUE_NOTIFY => self.notify(value as usize),
-            reg::INTERRUPT_ACK => self.link.with(|core| core.interrupt &= !value),
-            reg::STATUS => self.set_status(value),
-            _ if self.legacy => return self.write_legacy(at, value),
-            reg::QUEUE_READY => return self.set_ready(value & 1 != 0),
-            reg::QUEUE_DESC_LOW => self.set_up(|q| low(&mut q.desc))?,
-            reg::QUEUE_DESC_HIGH => self.set_up(|q| high(&mut q.desc))?,
-            reg::QUEUE_DRIVER_LOW => self.set_up(|q| low(&mut q.avail))?,
-            reg::QUEUE_DRIVER_HIGH => self.set_up(|q| high(&mut q.avail))?,
-            reg::QUEUE_DEVICE_LOW => self.set_up(|q| low(&mut q.used))?,
-            reg::QUEUE_DEVICE_HIGH => self.set_up(|q| high(&mut q.used))?,
+            reg::QUEUE_NOTIFY => transport.notify(value as usize),
+            reg::INTERRUPT_ACK => transport.link.with(|core| core.interrupt &= !value),
+            reg::STATUS if value == 0 => self.restart(),
+            reg::STATUS => transport.set_status(value, self.interface),
+            _ if self.interface == Interface::Legacy => return self.write_legacy(at, value),
+            reg::QUEUE_READY => return transport.set_ready(selected, value & 1 != 0),
+            reg::QUEUE_DESC_LOW => transport.set_up(selected, |q| low(&mut q.desc))?,
+            reg::QUEUE_DESC_HIGH => transport.set_up(selected, |q| high(&mut q.desc))?,
+            reg::QUEUE_DRIVER_LOW => transport.set_up(selected, |q| low(&mut q.avail))?,
+            reg::QUEUE_DRIVER_HIGH => transport.set_up(selected, |q| high(&mut q.avail))?,
+            reg::QUEUE_DEVICE_LOW => transport.set_up(selected, |q| low(&mut q.used))?,
+            reg::QUEUE_DEVICE_HIGH => transport.set_up(selected, |q| high(&mut q.used))?,
             reg::SHM_SEL => {}
             _ => return Err(BusError::NoRegister),
         }
@@ -222,113 +189,45 @@ impl VirtioMmio {
             reg::QUEUE_PFN => {
                 self.registers.legacy.get_mut(selected).ok_or(BusError::NoRegister)?.1 = value;
                 self.place_legacy();
-                return self.set_ready(true);
+                if let Some(transport) = &self.transport {
+                    transport.set_ready(selected, true)?;
+                }
             }
             _ => return Err(BusError::NoRegister),
         }
         Ok(())
     }
 
-    /// The legacy layout (2.7.2): descriptors, available ring, and the used ring at the next alignment boundary.
+    /// Puts the selected queue where a legacy driver wants it.
     fn place_legacy(&self) {
         let selected = self.registers.queue_sel as usize;
-        let Some(&(align, page)) = self.registers.legacy.get(selected).filter(|q| self.legacy && q.1 != 0)
+        let Some(&(align, page)) = self.registers.legacy.get(selected).filter(|q| self.legacy() && q.1 != 0)
         else {
             return;
         };
-        let base = u64::from(page) * u64::from(self.registers.guest_page_size);
-        // A queue that is ready stays where it is.
-        let _ = self.set_up(|q| {
-            q.desc = base;
-            q.avail = base + 16 * u64::from(q.size);
-            q.used = (q.avail + 6 + 2 * u64::from(q.size)).next_multiple_of(align.into());
-        });
-    }
-
-    fn set_ready(&self, ready: bool) -> BusResult<()> {
-        let index = self.registers.queue_sel as usize;
-        self.link.with(|core| {
-            let queue = core.queues.get_mut(index).ok_or(BusError::NoRegister)?;
-            if ready {
-                queue.ready = true;
-            } else if queue.ready {
-                queue.stop();
-            }
-            Ok(())
-        })
-    }
-
-    /// DriverFeatures; fixed once FEATURES_OK is set (3.1.1).
-    fn accept(&self, value: u32) {
-        let shift = match self.registers.driver_features_sel {
-            0 => 0,
-            1 if !self.legacy => 32,
-            _ => return,
-        };
-        let offered = self.offered();
-        self.link.with(|core| {
-            if core.status & status::FEATURES_OK == 0 {
-                core.features = core.features & !(0xFFFF_FFFF << shift) | u64::from(value) << shift;
-                if self.legacy {
-                    core.features &= offered; // a legacy driver has no way to be refused
-                }
-            }
-        });
-    }
-
-    fn set_status(&mut self, value: u32) {
-        if value == 0 {
-            return self.restart();
-        }
-        let offered = self.offered();
-        let legacy = self.legacy;
-        let started = self.link.with(|core| {
-            let mut new = value & status::ALL | core.status & status::NEEDS_RESET;
-            let needed = core.features & features::VERSION_1 != 0 && core.features & !offered == 0;
-            if !legacy && !needed {
-                new &= !status::FEATURES_OK; // 3.1.1: this is how a driver learns that it was refused
-            }
-            if !legacy && new & status::FEATURES_OK == 0 {
-                new &= !status::DRIVER_OK;
-            }
-            let started = new & !core.status & status::DRIVER_OK != 0;
-            core.status = new;
-            started
-        });
-        if started {
-            if let Some(device) = &mut self.device {
-                device.activate();
-            }
-            // Buffers that were announced before the driver was ready.
-            (0..self.sizes.len()).for_each(|queue| self.notify(queue));
-        }
-    }
-
-    fn notify(&mut self, queue: usize) {
-        if let Some(device) = self.device.as_mut().filter(|_| queue < self.sizes.len()) {
-            device.notify(queue);
+        if let Some(transport) = &self.transport {
+            let base = u64::from(page) * u64::from(self.registers.guest_page_size);
+            transport.place_legacy(selected, base, align.into());
         }
     }
 
     fn check(&self, state: &State) -> Result<(), StateError> {
-        let (core, registers) = (&state.core, &state.registers);
-        require(core.queues.len() == self.sizes.len(), "it has another number of queues")?;
-        let fits = core
-            .queues
-            .iter()
-            .zip(&self.sizes)
-            .all(|(q, &most)| Queue::size_ok(q.size.into()) && q.size <= most);
-        require(fits, "a queue size is impossible")?;
-        require(core.status & !status::ALL == 0, "the status is impossible")?;
-        require(core.interrupt & !3 == 0, "the interrupt status is impossible")?;
-        require(registers.legacy.len() == self.fresh().legacy.len(), "it has another number of queues")?;
+        let registers = &state.registers;
+        let queues = self.transport.as_ref().map_or(0, Transport::queues);
+        require(registers.legacy.len() == queues, "it has another number of queues")?;
         let unit_ok = |unit: u32| unit.is_power_of_two() && unit <= LEGACY_UNIT;
         let units = registers.legacy.iter().all(|q| unit_ok(q.0));
-        require(
-            units && (self.device.is_none() || unit_ok(registers.guest_page_size)),
-            "a page size is impossible",
-        )
+        let page_ok = self.transport.is_none() || unit_ok(registers.guest_page_size);
+        require(units && page_ok, "a page size is impossible")
     }
+}
+
+fn interface(legacy: bool) -> Interface {
+    if legacy { Interface::Legacy } else { Interface::Modern }
+}
+
+fn fresh(queues: usize) -> Registers {
+    Registers { legacy: vec![(4096, 0); queues], guest_page_size: 4096, ..Registers::default() }
 }
 
 impl Device for VirtioMmio {
@@ -337,25 +236,25 @@ impl Device for VirtioMmio {
     }
 
     fn reset(&mut self) {
-        if self.device.is_some() {
-            self.restart();
-        }
+        self.restart();
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
-        // The device comes first: it finishes what it has begun, which changes the queues.
-        let device = self.device.as_ref().map_or(Ok(Vec::new()), |d| d.save())?;
-        let core = self.link.with(|core| core.clone());
-        snapshot::save(&State { registers: self.registers.clone(), core, device })
+        let transport = self.transport.as_ref().map(Transport::save).transpose()?;
+        snapshot::save(&State { registers: self.registers.clone(), transport })
     }
 
     fn load(&mut self, saved: &[u8]) -> Result<(), StateError> {
         let state: State = snapshot::load(saved)?;
         self.check(&state)?;
-        if let Some(device) = &mut self.device {
-            device.load(&state.device)?;
+        match (&mut self.transport, state.transport) {
+            (Some(transport), Some(saved)) => {
+                transport.check(&saved)?;
+                transport.load(saved)?;
+            }
+            (None, None) => {}
+            _ => require(false, "a device is there in one and not in the other")?,
         }
-        self.link.replace(state.core);
         self.registers = state.registers;
         Ok(())
     }
@@ -371,12 +270,12 @@ impl Device for VirtioMmio {
 
 impl Timed for VirtioMmio {
     fn timers(&self) -> Vec<Timer> {
-        self.device.as_ref().map_or(Vec::new(), |d| d.timers())
+        self.transport.as_ref().map_or(Vec::new(), |t| t.device().timers())
     }
 
     fn expired(&mut self, timer: usize, now: VTime) {
-        if let Some(device) = &mut self.device {
-            device.expired(timer, now);
+        if let Some(transport) = &mut self.transport {
+            transport.device_mut().expired(timer, now);
         }
     }
 }
@@ -384,12 +283,8 @@ impl Timed for VirtioMmio {
 impl Io for VirtioMmio {
     fn read(&mut self, at: u64, size: Size, _: Initiator) -> BusResult<u64> {
         if let Some(offset) = at.checked_sub(reg::CONFIG) {
-            let mut bytes = [0; 8];
-            let (Some(device), Some(into)) = (&self.device, bytes.get_mut(..size.bytes() as usize)) else {
-                return Ok(0);
-            };
-            device.read_config(offset, into);
-            return Ok(u64::from_le_bytes(bytes));
+            let transport = self.transport.as_ref();
+            return Ok(transport.map_or(0, |t| t.read_config(offset, size.bytes() as usize)));
         }
         word(at, size)?;
         self.read_word(at).map(u64::from)
@@ -397,9 +292,8 @@ impl Io for VirtioMmio {
 
     fn write(&mut self, at: u64, size: Size, value: u64, _: Initiator) -> BusResult<()> {
         if let Some(offset) = at.checked_sub(reg::CONFIG) {
-            let bytes = value.to_le_bytes();
-            if let (Some(device), Some(from)) = (&mut self.device, bytes.get(..size.bytes() as usize)) {
-                device.write_config(offset, from);
+            if let Some(transport) = &mut self.transport {
+                transport.write_config(offset, size.bytes() as usize, value);
             }
             return Ok(());
         }

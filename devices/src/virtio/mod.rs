@@ -2,10 +2,10 @@
 //!
 //! Source: "Virtual I/O Device (VIRTIO) Version 1.2", OASIS, cited by section. A [`device::VirtioDevice`] sees its
 //! driver through a [`link::Link`] only: it takes [`chain::Chain`]s of buffers from a queue and gives them back. The
-//! transport ([`mmio`]) owns the registers. What a driver does wrong sets DEVICE_NEEDS_RESET (2.1.1), and the device
-//! rests until it is reset.
+//! transports ([`mmio`], [`pci`]) own the registers; what they have in common is in `transport`. What a driver does
+//! wrong sets DEVICE_NEEDS_RESET (2.1.1), and the device rests until it is reset.
 //!
-//! Left out on purpose: packed virtqueues, queue reset, in-order use, shared memory regions, PCI (an issue of its own).
+//! Left out on purpose: packed virtqueues, queue reset, in-order use, shared memory regions.
 
 pub mod blk;
 pub mod chain;
@@ -13,7 +13,9 @@ pub mod console;
 pub mod device;
 pub mod link;
 pub mod mmio;
+pub mod pci;
 pub mod ring;
 pub mod rng;
 #[cfg(test)]
 pub(crate) mod testing;
+mod transport;

@@ -4,6 +4,8 @@ use super::*;
 use crate::bus::conformance;
 use crate::bus::device::Socket;
 use crate::bus::rng::Rng;
+use crate::virtio::device::features;
+use crate::virtio::link::Link;
 use crate::virtio::testing::{BASE, Buf, Driver, RAM};
 
 /// Copies what it is sent into what it may write.
@@ -150,7 +152,7 @@ fn configuration_space_and_its_generation() {
     driver.device.write(0x102, Size::B2, 0x5859, Initiator::Cpu(0)).unwrap();
     assert_eq!(driver.config::<4>(0), *b"abYX");
     let before = driver.get(0xFC);
-    driver.device.lock().link.config_changed();
+    driver.device.lock().transport.as_ref().unwrap().link.config_changed();
     assert_ne!(driver.get(0xFC), before);
     assert_eq!(driver.wait_interrupt(), 2);
 }
