@@ -50,3 +50,11 @@ impl Physical for PhysicalBus {
         self.space.write(pa, size, value, Initiator::Cpu(cpu as u16)).map_err(|_| NoAnswer)
     }
 }
+
+/// 64 random bits of the host.
+pub(crate) fn random() -> u64 {
+    let mut bytes = [0; 8];
+    // The host's generator gives up to 256 bytes without fail once it is seeded, which precedes any user program.
+    let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    u64::from_le_bytes(bytes)
+}

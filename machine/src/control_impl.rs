@@ -125,7 +125,7 @@ impl<T: Target> Control for Inner<T> {
     }
 
     fn guest(&self) -> Guest {
-        Guest { gdb_name: T::GDB_NAME, listed: T::LISTED }
+        Guest { gdb_name: T::gdb_name(&self.board.model), listed: T::LISTED }
     }
 
     fn register_groups(&self) -> Arc<[RegisterGroup]> {
@@ -133,13 +133,14 @@ impl<T: Target> Control for Inner<T> {
     }
 
     fn read_group(&self, cpu: CpuId, group: usize) -> Result<Vec<u128>, ControlError> {
-        self.with(cpu, |mut v| T::read_group(&mut v.core, group))?
+        self.with(cpu, |mut v| T::read_group(&mut v.core, &self.board.model, group))?
             .ok_or_else(|| ControlError::Register(format!("group {group}")))
     }
 
     fn write_register(&self, cpu: CpuId, register: RegisterId, value: u128) -> Result<(), ControlError> {
-        let done =
-            self.with(cpu, |mut v| T::write_register(&mut v.core, register.group, register.index, value))?;
+        let done = self.with(cpu, |mut v| {
+            T::write_register(&mut v.core, &self.board.model, register.group, register.index, value)
+        })?;
         if done {
             Ok(())
         } else {

@@ -113,7 +113,7 @@ fn no_code(e: std::io::Error) -> BuildError {
 /// When another engine is asked for.
 pub fn interpreters<T: Target>(setup: &Setup<'_, T>) -> Engines<T> {
     if setup.config.accel.engine != EngineKind::Interp {
-        let guest = T::GDB_NAME;
+        let guest = T::NAME;
         return Err(refuse(format!("{guest} guests can only be interpreted so far; use -accel interp")));
     }
     setup.no_options()?;
@@ -133,7 +133,7 @@ pub fn translators<T: Target + Guest>(setup: &Setup<'_, T>) -> Engines<T> {
             Ok(setup.all(|| Box::new(Jit::new(&code))))
         }
         EngineKind::Verify => {
-            let guest = T::GDB_NAME;
+            let guest = T::NAME;
             Err(refuse(format!("{guest} guests cannot be verified so far; use -accel jit or interp")))
         }
     }

@@ -16,5 +16,6 @@ pub mod shared;
 pub mod target;
 pub mod vcpu;
 pub mod verify;
+pub mod x86;
 
 pub use machine::Machine;

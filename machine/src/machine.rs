@@ -136,7 +136,7 @@ impl<T: Target> Inner<T> {
             core.attention = Arc::clone(&shared.gates[index].attention);
             core.trace = Arc::clone(&trace);
             let mut vcpu = Vcpu { core, engine, model: board.model.clone(), past: None };
-            vcpu.reset(if index == 0 { plan.first } else { plan.others });
+            vcpu.reset(if index == 0 { &plan.first } else { &plan.others });
             vcpus.push(Arc::new(Mutex::new(vcpu)));
         }
         for gate in &shared.gates {
@@ -213,7 +213,7 @@ impl<T: Target> Inner<T> {
         // Nobody starts a processor that is reset already.
         self.settle();
         for (i, v) in self.vcpus.iter().enumerate() {
-            let (entry, power) = if i == 0 { (plan.first, Power::On) } else { (plan.others, Power::Off) };
+            let (entry, power) = if i == 0 { (&plan.first, Power::On) } else { (&plan.others, Power::Off) };
             v.lock().reset(entry);
             let gate = &self.shared.gates[i];
             gate.mail.lock().clear();

@@ -29,22 +29,24 @@ pub trait Target: Arch {
     /// A processor model with its switches, as the board and `-cpu` have it.
     type Model: Clone + Send + Sync + 'static;
     /// How a processor starts: at power-on, or when another one starts it.
-    type Entry: Copy + Debug + PartialEq + Send + Sync + 'static;
+    type Entry: Clone + Debug + PartialEq + Send + Sync + 'static;
     /// What processors ask of each other; [`Arch::mail`] does it.
     type Mail: Clone + Send + 'static;
 
+    /// What messages and reports call guests of it: `aarch64`.
+    const NAME: &'static str;
     /// Bytes of the longest instruction.
     const LONGEST: usize;
     /// Bytes that are one number in the listing of an encoding: 4 where instructions are words.
     const LISTED: usize;
-    /// The name of gdb's architecture: `aarch64`.
-    const GDB_NAME: &'static str;
     /// Whether a watchpoint stops the processor behind the instruction that made the access, not at it: what debuggers
     /// expect of the architecture.
     const STOPS_BEHIND: bool;
     /// Makes lines of the debug log.
     const LOG_TEXT: Disassemble;
 
+    /// The name of gdb's architecture.
+    fn gdb_name(model: &Self::Model) -> &'static str;
     /// The model's name on the command line.
     fn name(model: &Self::Model) -> &str;
     /// The feature bits that decoders and translators see.
@@ -58,7 +60,7 @@ pub trait Target: Arch {
     }
 
     /// The state of a processor that starts.
-    fn reset(core: &mut Core<Self>, model: &Self::Model, entry: Self::Entry);
+    fn reset(core: &mut Core<Self>, model: &Self::Model, entry: &Self::Entry);
     /// The mail that stands for all that did not fit into a mailbox.
     fn everything() -> Self::Mail;
     /// Which requests end a wait for interrupts in the processor's state. Mail is read in any case.
@@ -70,9 +72,15 @@ pub trait Target: Arch {
     /// shows.
     fn groups(model: &Self::Model) -> Arc<[RegisterGroup]>;
     /// The values of a group.
-    fn read_group(core: &mut Core<Self>, group: usize) -> Option<Vec<u128>>;
+    fn read_group(core: &mut Core<Self>, model: &Self::Model, group: usize) -> Option<Vec<u128>>;
     /// Sets a register; false if there is none of that place, or it cannot be written.
-    fn write_register(core: &mut Core<Self>, group: usize, index: usize, value: u128) -> bool;
+    fn write_register(
+        core: &mut Core<Self>,
+        model: &Self::Model,
+        group: usize,
+        index: usize,
+        value: u128,
+    ) -> bool;
 
     /// An address as watchpoints compare it, without bits that translation ignores; the upper half of the address space is
     /// negative.

@@ -26,7 +26,7 @@ pub struct Vcpu<T: Target> {
 
 impl<T: Target> Vcpu<T> {
     /// The state in which it starts.
-    pub fn reset(&mut self, entry: T::Entry) {
+    pub fn reset(&mut self, entry: &T::Entry) {
         T::reset(&mut self.core, &self.model, entry);
         if self.core.trace.shows(DebugItems::CPU_RESET) {
             let registers = T::describe(&self.core);
@@ -50,10 +50,10 @@ pub fn run<T: Target>(index: usize, vcpu: &Arc<Mutex<Vcpu<T>>>, shared: &Arc<Sha
         }
         {
             let mut power = shared.gates[index].power.lock();
-            if let Power::Starting(entry) = *power {
+            if let Power::Starting(entry) = power.clone() {
                 *power = Power::On;
                 drop(power);
-                v.reset(entry);
+                v.reset(&entry);
             }
         }
         let v = &mut *v;

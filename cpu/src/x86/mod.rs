@@ -56,6 +56,8 @@ pub trait Platform: Send + Sync {
     fn random(&self) -> u64 {
         0
     }
+    /// The processor comes from INIT: so does its local APIC.
+    fn init(&self, _cpu: usize) {}
     /// The processor shuts down after a triple fault: the board resets.
     fn triple_fault(&self, _cpu: usize) {}
 }

@@ -45,11 +45,15 @@ impl Target for Arm64 {
     type Entry = Entry;
     type Mail = Forget;
 
+    const NAME: &'static str = "aarch64";
     const LONGEST: usize = 4;
     const LISTED: usize = 4;
-    const GDB_NAME: &'static str = "aarch64";
     const STOPS_BEHIND: bool = false;
     const LOG_TEXT: Disassemble = lyrebird_jit::disasm::a64_line;
+
+    fn gdb_name(_: &Model) -> &'static str {
+        "aarch64"
+    }
 
     fn name(model: &Model) -> &str {
         model.cpu.name
@@ -63,7 +67,7 @@ impl Target for Arm64 {
         engine::comparable(setup)
     }
 
-    fn reset(core: &mut Core<Self>, model: &Model, entry: Entry) {
+    fn reset(core: &mut Core<Self>, model: &Model, entry: &Entry) {
         models::reset(core, &model.cpu, model.gicv3);
         core.set_pc(entry.pc);
         core.set(state::x(0), entry.argument);
@@ -96,11 +100,11 @@ impl Target for Arm64 {
         registers::groups()
     }
 
-    fn read_group(core: &mut Core<Self>, group: usize) -> Option<Vec<u128>> {
+    fn read_group(core: &mut Core<Self>, _: &Model, group: usize) -> Option<Vec<u128>> {
         registers::read(core, group)
     }
 
-    fn write_register(core: &mut Core<Self>, group: usize, index: usize, value: u128) -> bool {
+    fn write_register(core: &mut Core<Self>, _: &Model, group: usize, index: usize, value: u128) -> bool {
         registers::write(core, group, index, value)
     }
 

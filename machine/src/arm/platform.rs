@@ -203,10 +203,7 @@ impl Platform for VirtPlatform {
     }
 
     fn random(&self) -> u64 {
-        let mut bytes = [0; 8];
-        // The host's generator gives up to 256 bytes without fail once it is seeded, which precedes any user program.
-        let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
-        u64::from_le_bytes(bytes)
+        crate::bus::random()
     }
 
     fn semihosting(&self) -> bool {

@@ -1,9 +1,11 @@
 //! Boards: ordinary functions that wire a machine. One takes a [`Site`] and gives a [`Built`] board.
 
 mod given_dtb;
+mod parts;
 pub mod virt;
 mod virt_dtb;
 mod virt_flash;
+mod virtio_mmio;
 
 pub use virt_dtb::check as check_dtb;
 

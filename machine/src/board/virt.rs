@@ -3,27 +3,21 @@
 //! Left out: PCIe, the second UART, the SMMU, the ITS, memory hotplug.
 
 use super::given_dtb;
+use super::parts::{self, option, span};
 use super::virt_dtb::{self, Facts};
 use super::virt_flash;
+use super::virtio_mmio::{self, Transports};
 use super::{Actions, BootPlan, Built, Site};
 use crate::arm::platform::{Timers, VirtPlatform};
 use crate::arm::{self, Entry};
 use crate::bus::PhysicalBus;
-use crate::chardev::Chardevs;
-use crate::config::{
-    Board as BoardConfig, BuildError, CacheMode, Config, DeviceConfig, Drive, FileRole, FwCfgData, FwCfgFile,
-    GicVersion, RtcBase, SerialPort, VirtBoard,
-};
+use crate::config::{Board as BoardConfig, BuildError, Config, FileRole, GicVersion, VirtBoard};
 use crate::loader::{self, Content, Files, Piece};
 use lyrebird_cpu::arm::{Arm64, Platform, Timer, exclusive};
-use lyrebird_devices::block::{self, BlockBackend};
-use lyrebird_devices::bus::clock::Clock;
 use lyrebird_devices::bus::device::share;
 use lyrebird_devices::bus::irq::Wire;
 use lyrebird_devices::bus::space::AddressSpace;
-use lyrebird_devices::bus::span::SpanError;
 use lyrebird_devices::char::pl011::Pl011;
-use lyrebird_devices::char::{CharPort, Chardev, Null};
 use lyrebird_devices::fw_cfg::{FwCfg, key};
 use lyrebird_devices::gpio::button::Button;
 use lyrebird_devices::gpio::pl061::Pl061;
@@ -31,13 +25,8 @@ use lyrebird_devices::intc::Intc;
 use lyrebird_devices::intc::gicv2::GicV2;
 use lyrebird_devices::intc::gicv3::GicV3;
 use lyrebird_devices::time::pl031::Pl031;
-use lyrebird_devices::virtio::blk::{Blk, BlkOptions};
-use lyrebird_devices::virtio::console::{Console, Port};
-use lyrebird_devices::virtio::mmio::VirtioMmio;
-use lyrebird_devices::virtio::rng::{Rng, RngLimit, RngOptions};
 use lyrebird_ram::GuestRam;
 use parking_lot::Mutex;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Guest-physical addresses of the board.
@@ -54,7 +43,6 @@ pub mod map {
     pub const FW_CFG: u64 = 0x0902_0000;
     pub const GPIO: u64 = 0x0903_0000;
     pub const VIRTIO: u64 = 0x0A00_0000;
-    pub const VIRTIO_STRIDE: u64 = 0x200;
     pub const RAM: u64 = 0x4000_0000;
 }
 
@@ -123,14 +111,6 @@ impl Actions<Arm64> for Virt {
     }
 }
 
-pub(super) fn span(e: SpanError) -> BuildError {
-    BuildError::Host(format!("the board's address map does not work out: {e}"))
-}
-
-pub(super) fn option(option: &'static str, problem: impl Into<String>) -> BuildError {
-    BuildError::Option { option, problem: problem.into() }
-}
-
 /// The board's own properties.
 fn properties(config: &Config) -> &VirtBoard {
     let BoardConfig::Virt(virt) = &config.board;
@@ -157,16 +137,7 @@ pub fn build(site: &Site<'_, Arm64>) -> Result<Built<Arm64>, BuildError> {
             format!("{cpus} CPUs are too many for the virt board, which has room for {}", map::GICV3_CPUS),
         ));
     }
-    let host = host_memory();
-    if config.ram > host {
-        return Err(option(
-            "m",
-            format!("{} MiB is more than the host's {} MiB", config.ram >> 20, host >> 20),
-        ));
-    }
-    if config.ram < 1 << 20 || config.ram > 255 << 30 {
-        return Err(option("m", "the virt board takes 1 MiB to 255 GiB of RAM"));
-    }
+    parts::check_ram(config, 255 << 30, "the virt board")?;
     let flash_len = virt_flash::ram_len(config);
     let ram = GuestRam::new(config.ram + flash_len).map_err(|e| BuildError::Host(e.to_string()))?;
     let space = Arc::new(AddressSpace::new());
@@ -222,26 +193,13 @@ pub fn build(site: &Site<'_, Arm64>) -> Result<Built<Arm64>, BuildError> {
     });
 
     // Serial port.
-    let line = match config.serials.first() {
-        Some(SerialPort::Chardev(id)) => Some(
-            chardevs
-                .plug(id, "serial0")
-                .ok_or_else(|| option("serial", format!("there is no chardev with id '{id}'")))?,
-        ),
-        _ => None,
-    };
-    let chardev: Arc<dyn Chardev> = match &line {
-        Some(line) => Arc::clone(line) as Arc<dyn Chardev>,
-        None => Arc::new(Null),
-    };
-    let uart = share(Pl011::new(wire(spi::UART, "pl011"), chardev));
+    let line = parts::serial(config, chardevs, 0)?;
+    let uart = share(Pl011::new(wire(spi::UART, "pl011"), line.chardev()));
     space.add_device(map::UART, Pl011::LEN, uart.clone()).map_err(span)?;
-    if let Some(line) = line {
-        line.connect(uart as Arc<dyn CharPort>);
-    }
+    line.connect(uart);
 
     // Clock, GPIO with the power button, fw_cfg.
-    let rtc = share(Pl031::new(wire(spi::RTC, "pl031"), clock.clone(), epoch(config)));
+    let rtc = share(Pl031::new(wire(spi::RTC, "pl031"), clock.clone(), parts::epoch(config) as u32));
     space.add_device(map::RTC, Pl031::LEN, rtc).map_err(span)?;
     let gpio = share(Pl061::new(wire(spi::GPIO, "pl061")));
     space.add_device(map::GPIO, Pl061::LEN, gpio.clone()).map_err(span)?;
@@ -252,16 +210,16 @@ pub fn build(site: &Site<'_, Arm64>) -> Result<Built<Arm64>, BuildError> {
     fw_cfg.add(key::RAM_SIZE, config.ram.to_le_bytes());
     fw_cfg.add(key::NOGRAPHIC, 1u16.to_le_bytes());
     virt_flash::offer_kernel(config, &mut files, &mut fw_cfg)?;
-    for FwCfgFile { name, data } in &config.fw_cfg {
-        let bytes = match data {
-            FwCfgData::Text(text) => text.clone().into_bytes(),
-            FwCfgData::File(path) => files.read(FileRole::FwCfg, path)?,
-        };
-        fw_cfg.add_file(name, bytes).map_err(|e| option("fw_cfg", e.to_string()))?;
-    }
+    parts::offer_files(config, &mut files, &mut fw_cfg)?;
     space.add_device(map::FW_CFG, FwCfg::LEN, share(fw_cfg)).map_err(span)?;
 
-    disks.extend(transports(config, chardevs, &space, clock, &wire)?);
+    let place = Transports {
+        base: map::VIRTIO,
+        count: TRANSPORTS,
+        wire: &|i| wire(spi::VIRTIO + i, "virtio-mmio"),
+        board: "the virt board",
+    };
+    disks.extend(virtio_mmio::transports(config, chardevs, &space, clock, &place)?);
 
     Ok(Built {
         space,
@@ -341,127 +299,4 @@ fn boot(config: &Config, files: &mut Files) -> Result<BootPlan<Arm64>, BuildErro
     pieces.push(Piece { at: dtb_at, content: Content::Bytes(dtb) });
     let entry = Entry { pc: entry, argument };
     Ok(BootPlan { pieces, first: entry, others: entry })
-}
-
-/// RAM that the host has, in bytes.
-fn host_memory() -> u64 {
-    let info = rustix::system::sysinfo();
-    (info.totalram as u64 + info.totalswap as u64) * u64::from(info.mem_unit)
-}
-
-fn epoch(config: &Config) -> u32 {
-    let now = std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_secs());
-    match config.rtc.base {
-        RtcBase::Utc | RtcBase::LocalTime => now as u32,
-        RtcBase::Date(seconds) => seconds as u32,
-    }
-}
-
-/// Fills the virtio-mmio transports: the first device gets the last one, as with QEMU.
-fn transports(
-    config: &Config,
-    chardevs: &dyn Chardevs,
-    space: &Arc<AddressSpace>,
-    clock: &Clock,
-    wire: &dyn Fn(u32, &str) -> Wire,
-) -> Result<Vec<(String, Arc<dyn BlockBackend>)>, BuildError> {
-    let mut disks = Vec::new();
-    let mut consoles: Vec<(Option<&String>, Console)> = Vec::new();
-    let mut connect: Vec<(usize, u32, Arc<dyn crate::chardev::Backend>)> = Vec::new();
-    let mut built: Vec<Planned> = Vec::new();
-    for device in &config.devices {
-        match device {
-            DeviceConfig::VirtioBlk { drive, serial, .. } => {
-                let found = config.drives.iter().find(|d| &d.id == drive);
-                let found = found.ok_or_else(|| {
-                    option(
-                        "device",
-                        format!(
-                            "there is no drive with id '{drive}'; add -drive id={drive},file=...,if=none"
-                        ),
-                    )
-                })?;
-                let disk = open_drive(found, config.snapshot)?;
-                disks.push((drive.clone(), Arc::clone(&disk)));
-                let options = BlkOptions {
-                    serial: serial.clone().unwrap_or_default(),
-                    writeback: found.cache != CacheMode::Writethrough,
-                    ..BlkOptions::default()
-                };
-                built.push(Planned::Device(Box::new(Blk::new(disk, options))));
-            }
-            DeviceConfig::VirtioSerial { id, max_ports } => {
-                built.push(Planned::Console(consoles.len()));
-                consoles.push((id.as_ref(), Console::new(*max_ports)));
-            }
-            DeviceConfig::VirtPort { console, chardev, name, nr, bus, .. } => {
-                let wanted = bus.as_ref().map(|b| b.strip_suffix(".0").unwrap_or(b));
-                let place =
-                    consoles.iter().position(|(id, _)| wanted.is_none() || id.map(String::as_str) == wanted);
-                let place = place.ok_or_else(|| {
-                    option("device", "a virtio port needs a -device virtio-serial-device before it")
-                })?;
-                let line = match chardev {
-                    Some(id) => Some(
-                        chardevs
-                            .plug(id, name.as_deref().unwrap_or("virtport"))
-                            .ok_or_else(|| option("device", format!("there is no chardev with id '{id}'")))?,
-                    ),
-                    None => None,
-                };
-                let port = Port {
-                    console: *console,
-                    name: name.clone().unwrap_or_default(),
-                    chardev: line.clone().map(|l| l as Arc<dyn Chardev>),
-                };
-                let number =
-                    consoles[place].1.add_port(*nr, port).map_err(|e| option("device", e.to_string()))?;
-                if let Some(line) = line {
-                    connect.push((place, number, line));
-                }
-            }
-            DeviceConfig::VirtioRng { limit, .. } => {
-                let limit = limit.map(|(bytes, ms)| RngLimit {
-                    bytes,
-                    period: u64::from(ms) * 1_000_000,
-                    timer: clock.timer("virtio-rng limit"),
-                });
-                built.push(Planned::Device(Box::new(Rng::new(RngOptions { seed: None, limit }))));
-            }
-        }
-    }
-    if built.len() > TRANSPORTS as usize {
-        return Err(option("device", "the virt board has 32 virtio-mmio transports"));
-    }
-    for (place, number, line) in connect {
-        line.connect(consoles[place].1.port(number));
-    }
-    let mut consoles: HashMap<usize, Console> = consoles.into_iter().map(|(_, c)| c).enumerate().collect();
-    let mut built = built.into_iter();
-    for i in (0..TRANSPORTS).rev() {
-        let irq = wire(spi::VIRTIO + i, "virtio-mmio");
-        let device = match built.next() {
-            Some(Planned::Device(d)) => Some(d),
-            Some(Planned::Console(n)) => consoles.remove(&n).map(|c| Box::new(c) as Box<dyn Virtio>),
-            None => None,
-        };
-        let transport = match device {
-            Some(device) => VirtioMmio::new(device, space.dma(), irq, config.virtio_legacy),
-            None => VirtioMmio::empty(config.virtio_legacy),
-        };
-        let base = map::VIRTIO + u64::from(i) * map::VIRTIO_STRIDE;
-        space.add_device(base, map::VIRTIO_STRIDE, share(transport)).map_err(span)?;
-    }
-    Ok(disks)
-}
-
-use lyrebird_devices::virtio::device::VirtioDevice as Virtio;
-
-enum Planned {
-    Device(Box<dyn Virtio>),
-    Console(usize),
-}
-
-pub(super) fn open_drive(drive: &Drive, snapshot: bool) -> Result<Arc<dyn BlockBackend>, BuildError> {
-    Ok(block::open(&drive.image(snapshot))?)
 }

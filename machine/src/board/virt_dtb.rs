@@ -2,6 +2,7 @@
 //! Documentation/devicetree/bindings).
 
 use super::virt::{TRANSPORTS, affinity, map, ppi, spi};
+use super::virtio_mmio::STRIDE;
 use vm_fdt::{FdtWriter, FdtWriterResult};
 
 /// What the tree depends on.
@@ -62,11 +63,11 @@ pub(super) fn build(f: &Facts<'_>) -> FdtWriterResult<Vec<u8>> {
     w.property_string("device_type", "memory")?;
     w.end_node(memory)?;
     for i in (0..TRANSPORTS).rev() {
-        let base = map::VIRTIO + u64::from(i) * map::VIRTIO_STRIDE;
+        let base = map::VIRTIO + u64::from(i) * STRIDE;
         let node = w.begin_node(&format!("virtio_mmio@{base:x}"))?;
         w.property_null("dma-coherent")?;
         w.property_array_u32("interrupts", &[SPI, spi::VIRTIO + i, EDGE])?;
-        w.property_array_u64("reg", &[base, map::VIRTIO_STRIDE])?;
+        w.property_array_u64("reg", &[base, STRIDE])?;
         w.property_string("compatible", "virtio,mmio")?;
         w.end_node(node)?;
     }

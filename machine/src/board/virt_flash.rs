@@ -5,7 +5,8 @@
 //!
 //! Left out on purpose: writing to a bank that holds firmware.
 
-use super::virt::{map, open_drive, option, span};
+use super::parts::{open_drive, option, span};
+use super::virt::map;
 use crate::bus::PhysicalBus;
 use crate::config::{BuildError, Config, Drive, FileRole};
 use crate::loader::{self, Files};

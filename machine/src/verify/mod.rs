@@ -36,6 +36,8 @@ use std::sync::Arc;
 
 /// Instructions of one run.
 const RUN: u64 = 4096;
+/// What interrupts a processor.
+const INTERRUPTS: u32 = Attention::IRQ | Attention::FIQ | Attention::NMI;
 /// Blocks of one instruction.
 const ONE: Limits = Limits { blocks: 1, instructions: 1, overlap: false };
 
@@ -230,7 +232,7 @@ impl<T: Verified> Engine<T> for Verify<T> {
             if bits & Attention::STOP != 0 {
                 return Exit::Attention;
             }
-            if bits & core.reg(T::POLL_MASK) & (Attention::IRQ | Attention::FIQ) != 0 {
+            if bits & core.reg(T::POLL_MASK) & INTERRUPTS != 0 {
                 let inside = std::mem::replace(&mut core.attention, Arc::clone(&outside));
                 T::interrupt(core);
                 core.attention = inside;

@@ -50,8 +50,8 @@ struct Case {
 pub fn replay(report: &str) -> Result<Replayed, String> {
     let mut lines = report.lines().skip_while(|line| *line != MARK);
     // Reports of old do not say whose they are.
-    match lines.find_map(|line| line.strip_prefix("guest ")).unwrap_or(Arm64::GDB_NAME) {
-        Arm64::GDB_NAME => replay_on::<Arm64>(report),
+    match lines.find_map(|line| line.strip_prefix("guest ")).unwrap_or(Arm64::NAME) {
+        Arm64::NAME => replay_on::<Arm64>(report),
         other => Err(format!("it is about a guest that is not known here: `{other}`")),
     }
 }

@@ -136,7 +136,7 @@ fn replayable<T: Verified>(
 ) {
     let limits = culprit.limits;
     let _ = writeln!(text, "{MARK}");
-    let _ = writeln!(text, "guest {}", T::GDB_NAME);
+    let _ = writeln!(text, "guest {}", T::NAME);
     let _ = writeln!(text, "features {:x}", core.features);
     let _ = writeln!(text, "count {:x}", culprit.needed);
     let _ = writeln!(text, "limits {:x} {:x}", limits.blocks, limits.instructions);

@@ -1,0 +1,125 @@
+//! What x86 processors ask of a PC: ports, the local APICs and what stands behind them, time; and how interrupt
+//! controllers reach the processors.
+
+use super::Entry;
+use crate::shared::{Power, Request, Shared};
+use lyrebird_cpu::core::Attention;
+use lyrebird_cpu::x86::{Platform, X64};
+use lyrebird_devices::bus::clock::{Clock, VTime};
+use lyrebird_devices::bus::device::{Initiator, Size};
+use lyrebird_devices::bus::space::AddressSpace;
+use lyrebird_devices::intc::i8259::I8259;
+use lyrebird_devices::intc::lapic::Lapics;
+use lyrebird_devices::intc::{X86Lines, X86Signal};
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// MSRs that belong to the local APIC.
+mod msr {
+    pub const APIC_BASE: u32 = 0x1B;
+    pub const TSC_DEADLINE: u32 = 0x6E0;
+}
+
+/// The board's answers.
+pub struct PcPlatform {
+    /// Run state and gates.
+    pub shared: Arc<Shared<X64>>,
+    /// Virtual time.
+    pub clock: Clock,
+    /// I/O ports.
+    pub ports: Arc<AddressSpace>,
+    /// The local APICs.
+    pub lapics: Arc<Lapics>,
+    /// The 8259s, if there are any.
+    pub pic: Option<Arc<Mutex<I8259>>>,
+}
+
+impl Platform for PcPlatform {
+    fn nanoseconds(&self) -> u64 {
+        self.clock.now().0
+    }
+
+    fn port_read(&self, cpu: usize, port: u16, size: u32) -> u32 {
+        let size = Size::from_bytes(size.into()).unwrap_or(Size::B1);
+        // A space of ports answers always.
+        self.ports.read(port.into(), size, Initiator::Cpu(cpu as u16)).map_or(u32::MAX, |x| x as u32)
+    }
+
+    fn port_write(&self, cpu: usize, port: u16, size: u32, value: u32) {
+        let size = Size::from_bytes(size.into()).unwrap_or(Size::B1);
+        let _ = self.ports.write(port.into(), size, value.into(), Initiator::Cpu(cpu as u16));
+    }
+
+    fn acknowledge(&self, cpu: usize) -> Option<u8> {
+        self.lapics.acknowledge(cpu, || self.pic.as_ref().map(|pic| pic.lock().acknowledge()))
+    }
+
+    fn read_msr(&self, cpu: usize, msr: u32) -> Option<u64> {
+        match msr {
+            msr::APIC_BASE => Some(self.lapics.base(cpu)),
+            msr::TSC_DEADLINE => Some(self.lapics.tsc_deadline(cpu)),
+            _ => self.lapics.read_msr(cpu, msr),
+        }
+    }
+
+    fn write_msr(&self, cpu: usize, msr: u32, value: u64) -> Option<()> {
+        match msr {
+            msr::APIC_BASE => self.lapics.set_base(cpu, value),
+            // The TSC counts nanoseconds of virtual time.
+            msr::TSC_DEADLINE => {
+                self.lapics.set_tsc_deadline(cpu, value, VTime(value));
+                Some(())
+            }
+            _ => self.lapics.write_msr(cpu, msr, value),
+        }
+    }
+
+    fn task_priority(&self, cpu: usize) -> u8 {
+        self.lapics.tpr(cpu) >> 4
+    }
+
+    fn set_task_priority(&self, cpu: usize, priority: u8) {
+        self.lapics.set_tpr(cpu, priority << 4);
+    }
+
+    fn random(&self) -> u64 {
+        crate::bus::random()
+    }
+
+    fn triple_fault(&self, cpu: usize) {
+        log::debug!(target: "int", "cpu {cpu} triple fault: the machine resets");
+        self.shared.request(Request::Reset);
+    }
+
+    fn init(&self, cpu: usize) {
+        self.lapics.init(cpu);
+    }
+}
+
+/// The processors, for their local APICs.
+pub struct Lines(pub Arc<Shared<X64>>);
+
+impl X86Lines for Lines {
+    fn signal(&self, cpu: usize, signal: X86Signal) {
+        let Some(gate) = self.0.gates.get(cpu) else { return };
+        match signal {
+            X86Signal::Intr(level) => self.0.signal(cpu, Attention::IRQ, level),
+            // The processor lowers it when it takes it.
+            X86Signal::Nmi => self.0.signal(cpu, Attention::NMI, true),
+            X86Signal::Smi => log::debug!(target: "unimp", "cpu {cpu} system-management interrupt"),
+            X86Signal::Init => {
+                // The boot processor starts again, the others wait for their start-up interrupt.
+                *gate.power.lock() = if cpu == 0 { Power::Starting(Entry::Reset) } else { Power::Off };
+                self.0.kick();
+            }
+            X86Signal::Sipi(vector) => {
+                let mut power = gate.power.lock();
+                if *power == Power::Off {
+                    *power = Power::Starting(Entry::Startup(vector));
+                    drop(power);
+                    self.0.kick();
+                }
+            }
+        }
+    }
+}
