@@ -9,6 +9,7 @@ pub mod cfi_flash;
 pub mod char;
 pub mod fw_cfg;
 pub mod gpio;
+pub mod input;
 pub mod intc;
 pub mod misc;
 pub mod pci;
