@@ -233,7 +233,8 @@ impl<A: Arch> Core<A> {
         Ok(())
     }
 
-    /// Finds the RAM offset for an atomic access and notes the store; `None` for devices, which get plain accesses.
+    /// Finds the RAM offset for an atomic access and notes the store; `None` for devices, which get plain accesses, and
+    /// for what need not be aligned and is not.
     ///
     /// # Errors
     /// When the access faults.
@@ -241,6 +242,11 @@ impl<A: Arch> Core<A> {
         let e = self.tlb.entry(at, k.unprivileged);
         if e.write == at & (PAGE_MASK | (size - 1)) {
             return Ok(Some(at.wrapping_add(e.addend).wrapping_sub(self.ram.host_base())));
+        }
+        if at & (size - 1) != 0 && !k.aligned && !A::strict(self.mode) {
+            // Both pages must admit the store that follows the load.
+            self.store_hits_code(at, size, size, k)?;
+            return Ok(None);
         }
         self.atomic_check(k, at, size)?;
         let k = Access { aligned: true, ..k };

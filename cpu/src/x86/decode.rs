@@ -35,7 +35,7 @@ impl<E: Emitter> Table<E> {
         let mut index = vec![Vec::new(); 8 << 8];
         for (n, row) in rows.iter().enumerate() {
             let p = &row.pattern;
-            for r in 0..if p.plus_r { 8 } else { 1 } {
+            for r in 0..p.opcodes() {
                 index[slot(p.map, p.vex, p.opcode + r)].push(n as u16);
             }
         }
@@ -325,6 +325,9 @@ impl Decoder<'_> {
             ..Insn::default()
         };
         let byte_register = |n: u8| if rex == 0 && n >= 4 { n - 4 + HIGH_BYTE } else { n };
+        if p.plus_cc {
+            i.vvvv = opcode & 15;
+        }
         if p.plus_r {
             let n = opcode & 7 | (rex & 1) << 3;
             i.reg = if p.byte_reg { byte_register(n) } else { n };

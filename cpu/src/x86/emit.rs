@@ -10,6 +10,7 @@ use crate::emit::{Access, Emit, Emitter, Exception, Exec};
 use crate::op::{Bin, Cmp, Cond, FlagOp};
 use crate::slot::Slot;
 use crate::width::{Int, Ty, W1, W16, W32, W64};
+use lyrebird_ram::AtomicOp;
 
 /// Exceptions that semantics raise: the vector in bits 7:0, bit 8 says that an error code is pushed, which stands in
 /// bits 31:16 (SDM vol. 3, 7.3).
@@ -325,34 +326,51 @@ pub trait X86: Emitter<Arch = X64> {
         Ok(self.trunc(to, 2))
     }
 
-    /// Continues at the next instruction plus a displacement, if `c` holds; operand size `log2`.
+    /// Continues at the next instruction plus a displacement, if `c` holds; operand size as the instruction says. What
+    /// `before` does happens in any case, after the target is checked.
     ///
     /// # Errors
-    /// With #GP outside of the limit of CS.
+    /// With #GP outside of the limit of CS, or when `before` aborts.
     #[inline(always)]
-    fn jump_near(&mut self, i: Insn, c: Option<Self::Val<W1>>, kind: crate::emit::Transfer) -> Exec<Self> {
+    fn jump_near(
+        &mut self,
+        i: Insn,
+        c: Option<Self::Val<W1>>,
+        kind: crate::emit::Transfer,
+        before: impl FnOnce(&mut Self) -> Result<(), Self::Abort>,
+    ) -> Exec<Self> {
         let m = self.mode();
         // Where nothing wraps and nothing is checked the target is a place in the code; that a 32-bit address wraps at
         // 4 GiB is seen when it is fetched.
         if mode::is_64(m) || m & mode::FLAT != 0 && i.osize() == 2 {
+            before(self)?;
             let offset = i.imm as i64 + i.len as i64;
             return match c {
                 Some(c) => self.branch(c, offset),
                 None => self.jump(offset, kind),
             };
         }
-        let next = self.next_ip(i);
-        let ip = self.add_lit(next, i.simm());
+        let next = self.next_pc(i);
+        let ip = self.offset_in_cs(next);
+        let ip = self.add_lit(ip, i.simm());
         let ip = self.trunc(ip, i.osize());
-        match c {
-            None => self.jump_ip(ip, i.osize(), kind),
-            Some(c) => {
-                // A limit is checked only if the jump is taken.
-                let next = self.trunc(next, 2);
-                let ip = self.select(c, ip, next);
-                self.jump_ip(ip, 2, kind)
-            }
+        let limit = self.get(state::limit(seg::CS));
+        let limit = self.zext::<W32, W64>(limit);
+        let mut outside = self.cmp(Cmp::Ltu, limit, ip);
+        if let Some(c) = c {
+            // The limit matters only if the jump is taken.
+            outside = self.and::<W1>(outside, c);
         }
+        self.raise_if(outside, fault::GP0)?;
+        before(self)?;
+        let base = self.get(state::base(seg::CS));
+        let to = self.add(ip, base);
+        let to = match c {
+            Some(c) => self.select(c, to, next),
+            None => to,
+        };
+        let to = self.trunc(to, 2);
+        self.jump_to(to, kind)
     }
 
     /// The undefined-opcode exception.
@@ -398,6 +416,12 @@ pub const fn plain(s: u8) -> Access {
     Access { stack: s == seg::SS, ..Access::PLAIN }
 }
 
+/// A locked access of a segment: its faults are those of a write, and it need not be aligned.
+#[inline(always)]
+pub const fn locked(s: u8) -> Access {
+    Access { exclusive: true, ..plain(s) }
+}
+
 /// The condition of the low four bits of Jcc's opcode (SDM vol. 1, appendix B).
 #[inline(always)]
 pub const fn cond(cc: u8) -> Cond {
@@ -411,6 +435,9 @@ pub trait Place {
     type At<E: X86>: Copy;
     /// Whether it is memory.
     const MEM: bool;
+
+    /// Its linear address, if it has one.
+    fn address<E: X86>(at: Self::At<E>) -> Option<E::Val<W64>>;
 
     /// Finds the operand and checks what is wanted of it.
     ///
@@ -438,6 +465,37 @@ pub trait Place {
         Self::read::<E, W>(e, i, at)
     }
 
+    /// Reads an operand, computes and writes it back, and gives the old and the new value. With a LOCK prefix it is
+    /// atomic: `atomic` says how memory does it.
+    ///
+    /// # Errors
+    /// Aborts when the access faults.
+    #[inline(always)]
+    fn update<E: X86, W: Int>(
+        e: &mut E,
+        i: Insn,
+        atomic: impl FnOnce(&mut E) -> (AtomicOp, E::Val<W>),
+        result: impl FnOnce(&mut E, E::Val<W>) -> E::Val<W>,
+    ) -> Result<(E::Val<W>, E::Val<W>), E::Abort> {
+        let at = Self::at::<E, W>(e, i, Want::Write)?;
+        if i.has_lock() && e.mode() & mode::SMP != 0 {
+            let (op, v) = atomic(e);
+            let old = Self::rmw::<E, W>(e, i, at, op, v)?;
+            let new = result(e, old);
+            return Ok((old, new));
+        }
+        let old = Self::read::<E, W>(e, i, at)?;
+        let new = result(e, old);
+        Self::write::<E, W>(e, i, at, new)?;
+        Ok((old, new))
+    }
+
+    /// Updates memory atomically and gives the old value; registers are nobody else's.
+    ///
+    /// # Errors
+    /// Aborts when the access faults.
+    fn rmw<E: X86, W: Int>(e: &mut E, i: Insn, at: Self::At<E>, op: AtomicOp, v: E::Val<W>) -> Emit<E, W>;
+
     /// Finds and writes an operand that is not read.
     ///
     /// # Errors
@@ -457,6 +515,10 @@ impl Place for Reg {
     type At<E: X86> = ();
     const MEM: bool = false;
     #[inline(always)]
+    fn address<E: X86>((): ()) -> Option<E::Val<W64>> {
+        None
+    }
+    #[inline(always)]
     fn at<E: X86, W: Int>(_: &mut E, _: Insn, _: Want) -> Result<(), E::Abort> {
         Ok(())
     }
@@ -469,6 +531,11 @@ impl Place for Reg {
         e.set_r::<W>(i.rm, v);
         Ok(())
     }
+    #[inline(always)]
+    fn rmw<E: X86, W: Int>(e: &mut E, i: Insn, (): (), _: AtomicOp, _: E::Val<W>) -> Emit<E, W> {
+        // The decoder admits LOCK with memory only.
+        Ok(e.r::<W>(i.rm))
+    }
 }
 
 /// The operand is in memory.
@@ -478,6 +545,10 @@ pub struct Mem;
 impl Place for Mem {
     type At<E: X86> = E::Val<W64>;
     const MEM: bool = true;
+    #[inline(always)]
+    fn address<E: X86>(at: E::Val<W64>) -> Option<E::Val<W64>> {
+        Some(at)
+    }
     #[inline(always)]
     fn at<E: X86, W: Int>(e: &mut E, i: Insn, want: Want) -> Emit<E, W64> {
         let ea = e.ea(i);
@@ -490,5 +561,9 @@ impl Place for Mem {
     #[inline(always)]
     fn write<E: X86, W: Int>(e: &mut E, i: Insn, at: E::Val<W64>, v: E::Val<W>) -> Result<(), E::Abort> {
         e.store::<W>(plain(i.seg), at, v)
+    }
+    #[inline(always)]
+    fn rmw<E: X86, W: Int>(e: &mut E, i: Insn, at: E::Val<W64>, op: AtomicOp, v: E::Val<W>) -> Emit<E, W> {
+        e.rmw::<W>(locked(i.seg), op, at, v)
     }
 }

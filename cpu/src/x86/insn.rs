@@ -49,7 +49,7 @@ pub struct Insn {
     pub bits: u8,
     /// The segment of the memory operand: override or default.
     pub seg: u8,
-    /// VEX.vvvv.
+    /// VEX.vvvv, or the condition in the opcode of Jcc, SETcc and CMOVcc.
     pub vvvv: u8,
     /// Length in bytes.
     pub len: u8,
@@ -129,6 +129,11 @@ impl Insn {
     #[inline(always)]
     pub const fn simm(self) -> u64 {
         self.imm as i64 as u64
+    }
+    /// The condition in the opcode.
+    #[inline(always)]
+    pub const fn cc(self) -> u8 {
+        self.vvvv
     }
     /// The low byte of the immediate.
     #[inline(always)]

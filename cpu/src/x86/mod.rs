@@ -5,6 +5,7 @@
 
 pub mod context;
 pub mod decode;
+pub mod eflags;
 pub mod emit;
 pub mod exception;
 pub mod features;

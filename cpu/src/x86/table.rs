@@ -2,7 +2,7 @@
 //!
 //! A row is a mnemonic, an opcode, operands, attributes, features, and how its semantics are chosen for an instruction.
 //! The opcode is written as in the manual: `0F BA /4`, `66 0F 38 F6`, `D8 C0+i`, `50+r`, `0F 01 D0` (a ModRM byte that
-//! is part of the opcode), `VEX.128.66.0F38.W0 F7 /1`. Before it may stand a prefix that the row insists on: `66`, `F2`,
+//! is part of the opcode), `70+cc` (16 opcodes, one for each condition, which [`Insn::cc`] gives), `VEX.128.66.0F38.W0 F7 /1`. Before it may stand a prefix that the row insists on: `66`, `F2`,
 //! `F3`, `NP` (none of them) or `NR` (neither F2 nor F3; 66 sizes operands), and `W0` or `W1`.
 //!
 //! Attributes: `lock` (LOCK is allowed on a memory operand), `m` and `r` (memory or register operand only), `i64`
@@ -81,6 +81,8 @@ pub struct Pattern {
     pub opcode: u8,
     /// The low three bits of the opcode are a register.
     pub plus_r: bool,
+    /// The low four bits of the opcode are a condition.
+    pub plus_cc: bool,
     /// Prefixes.
     pub prefix: Prefix,
     /// ModRM.reg.
@@ -130,6 +132,7 @@ impl Pattern {
             vex: false,
             opcode: 0,
             plus_r: false,
+            plus_cc: false,
             prefix: Prefix::Any,
             digit: None,
             exact: None,
@@ -173,6 +176,15 @@ impl Pattern {
         p
     }
 
+    /// How many opcodes the row has.
+    pub fn opcodes(&self) -> u8 {
+        match (self.plus_r, self.plus_cc) {
+            (true, _) => 8,
+            (_, true) => 16,
+            _ => 1,
+        }
+    }
+
     fn opcode_column(&mut self, opcode: &str) {
         let mut bytes = 0;
         for token in opcode.split_whitespace() {
@@ -195,7 +207,7 @@ impl Pattern {
                     let byte =
                         u8::from_str_radix(hex, 16).unwrap_or_else(|_| panic!("{opcode}: no byte: {token}"));
                     match bytes {
-                        0 => (self.opcode, self.plus_r) = (byte, plus == "r"),
+                        0 => (self.opcode, self.plus_r, self.plus_cc) = (byte, plus == "r", plus == "cc"),
                         1 => self.exact = Some((byte, if plus == "i" { 0xF8 } else { 0xFF })),
                         _ => panic!("{opcode}: too many bytes"),
                     }
@@ -269,7 +281,7 @@ impl Pattern {
 }
 
 /// How semantics are chosen for an instruction, as a function from the instruction to the semantics compiled for it.
-/// `plain f`: one for all. `v f`: by operand size. `rm f`: by memory or register operand. `v rm f`, `b rm f`: both. What
+/// `plain f`: one for all. `v f`: by operand size. `y f`: likewise, but 32 bits instead of 16. `rm f`: by memory or register operand. `v rm f`, `b rm f`: both. What
 /// stands in angle brackets follows the width and the place among the type arguments.
 #[macro_export]
 macro_rules! choose {
@@ -280,6 +292,31 @@ macro_rules! choose {
             1 => $f::<$E, $crate::width::W16 $(, $($t),*)?>,
             2 => $f::<$E, $crate::width::W32 $(, $($t),*)?>,
             _ => $f::<$E, $crate::width::W64 $(, $($t),*)?>,
+        }
+    };
+    // Division: the width, twice the width, and 64 bits on their own.
+    ($E:ident, div_v div<$S:ty>) => {
+        |i| match (i.osize(), i.is_mem()) {
+            (1, false) => div::<$E, $crate::width::W16, $crate::width::W32, $crate::x86::emit::Reg, $S>,
+            (1, true) => div::<$E, $crate::width::W16, $crate::width::W32, $crate::x86::emit::Mem, $S>,
+            (2, false) => div::<$E, $crate::width::W32, $crate::width::W64, $crate::x86::emit::Reg, $S>,
+            (2, true) => div::<$E, $crate::width::W32, $crate::width::W64, $crate::x86::emit::Mem, $S>,
+            (_, false) => div_64::<$E, $crate::x86::emit::Reg, $S>,
+            (_, true) => div_64::<$E, $crate::x86::emit::Mem, $S>,
+        }
+    };
+    ($E:ident, y $f:ident $(<$($t:ty),*>)?) => {
+        |i| match i.osize() {
+            3 => $f::<$E, $crate::width::W64 $(, $($t),*)?>,
+            _ => $f::<$E, $crate::width::W32 $(, $($t),*)?>,
+        }
+    };
+    ($E:ident, y rm $f:ident $(<$($t:ty),*>)?) => {
+        |i| match (i.osize(), i.is_mem()) {
+            (3, false) => $f::<$E, $crate::width::W64, $crate::x86::emit::Reg $(, $($t),*)?>,
+            (3, true) => $f::<$E, $crate::width::W64, $crate::x86::emit::Mem $(, $($t),*)?>,
+            (_, false) => $f::<$E, $crate::width::W32, $crate::x86::emit::Reg $(, $($t),*)?>,
+            (_, true) => $f::<$E, $crate::width::W32, $crate::x86::emit::Mem $(, $($t),*)?>,
         }
     };
     ($E:ident, rm $f:ident $(<$($t:ty),*>)?) => {

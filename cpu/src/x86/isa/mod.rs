@@ -1,6 +1,13 @@
 //! The instruction set: decode rows by chapter, semantics beside them.
 
 pub mod alu;
+pub mod atomic;
+pub mod branch;
+pub mod flag;
+pub mod moves;
+pub mod muldiv;
+pub mod shift;
+pub mod stack;
 
 use super::X64;
 use super::decode::Table;
@@ -15,7 +22,7 @@ use std::sync::OnceLock;
 pub fn chapters<E: X86>() -> Vec<(&'static str, Vec<Row<E>>)> {
     macro_rules! chapters { ($($m:ident)*) => { vec![$((stringify!($m), $m::rows())),*] } }
     chapters! {
-        alu
+        alu atomic branch flag moves muldiv shift stack
     }
 }
 
