@@ -56,7 +56,8 @@ pub fn x86(bytes: &[u8], at: u64, bits: u32) -> Option<(usize, String)> {
 /// The x86 instruction that `bytes` are, as a line of a trace shows it; `mode` is the processor's mode word.
 pub fn x86_line(bytes: &[u8], at: u64, mode: u32) -> String {
     let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-    let text = x86(bytes, at, 8 << lyrebird_cpu::x86::mode::code(mode)).map_or("(bad)".into(), |(_, text)| text);
+    let text =
+        x86(bytes, at, 8 << lyrebird_cpu::x86::mode::code(mode)).map_or("(bad)".into(), |(_, text)| text);
     format!("{hex:<30}  {text}")
 }
 

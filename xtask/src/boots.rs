@@ -2,7 +2,7 @@
 
 use crate::console::Machine;
 use crate::guests::boot::boot;
-use crate::guests::kernel::KERNELS;
+use crate::guests::kernel;
 use crate::paths;
 use anyhow::{Result, ensure};
 use std::path::Path;
@@ -82,7 +82,7 @@ pub fn run(args: &Args) -> Result<()> {
 fn cases(args: &Args) -> Vec<Case<'_>> {
     let wanted = |name: &str| args.kernels.is_empty() || args.kernels.iter().any(|k| k == name);
     let mut cases = Vec::new();
-    for kernel in KERNELS.iter().map(|k| k.name).filter(|name| wanted(name)) {
+    for kernel in kernel::of("arm64").map(|k| k.name).filter(|name| wanted(name)) {
         for medium in &args.media {
             for engine in &args.engines {
                 for &gic in &args.gics {

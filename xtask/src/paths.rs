@@ -19,7 +19,12 @@ pub fn guests() -> PathBuf {
     std::env::var_os("LYREBIRD_GUESTS").map_or_else(|| target().join("guests"), PathBuf::from)
 }
 
-/// The arm64 guests: one folder a kernel, and the disks.
+/// The guests of one of Debian's architectures: one folder a kernel, and the disks.
+pub fn guests_of(arch: &str) -> PathBuf {
+    guests().join(arch)
+}
+
+/// The arm64 guests.
 pub fn arm64() -> PathBuf {
-    guests().join("arm64")
+    guests_of("arm64")
 }

@@ -1,6 +1,6 @@
-//! Debian's arm64 packages through this machine's apt.
+//! Debian's packages for one of its architectures through this machine's apt.
 //!
-//! apt is run with its state in `target/guests/apt` and arm64 as its architecture: it reads the system's sources and
+//! apt is run with its state below `target/guests/apt` and that architecture as its own: it reads the system's sources and
 //! keys, changes nothing of the system, and needs no root.
 
 use crate::shell::Tool;
@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// A private view of the system's package sources.
 pub struct Apt {
+    /// Debian's name of the architecture.
+    pub arch: &'static str,
     guests: PathBuf,
     refreshed: bool,
 }
@@ -32,9 +34,9 @@ pub enum Suite {
 }
 
 impl Apt {
-    /// State below `guests`; the package lists are fetched when first needed, always if `refresh`.
-    pub fn new(guests: PathBuf, refresh: bool) -> Result<Apt> {
-        let state = guests.join("apt");
+    /// For packages of `arch`. State below `guests`; the package lists are fetched when first needed, always if `refresh`.
+    pub fn new(guests: PathBuf, arch: &'static str, refresh: bool) -> Result<Apt> {
+        let state = guests.join("apt").join(arch);
         let stamp = state.join("stamp");
         if refresh && stamp.exists() {
             fs::remove_file(&stamp)?;
@@ -43,7 +45,7 @@ impl Apt {
             fs::create_dir_all(state.join(folder))?;
         }
         fs::create_dir_all(guests.join("cache"))?;
-        Ok(Apt { refreshed: stamp.exists(), guests })
+        Ok(Apt { arch, refreshed: stamp.exists(), guests })
     }
 
     /// The version of `package` that `suite` has now.
@@ -62,8 +64,9 @@ impl Apt {
             }
         }
         bail!(
-            "This machine's package sources have no {}`{package}` for arm64: they must be Debian's. See /etc/apt/sources.list",
+            "This machine's package sources have no {}`{package}` for {}: they must be Debian's. See /etc/apt/sources.list",
             if suite == Suite::Backports { "backport of " } else { "" },
+            self.arch,
         )
     }
 
@@ -87,7 +90,7 @@ impl Apt {
     pub fn unpack(&mut self, package: &Package) -> Result<PathBuf> {
         let cache = self.guests.join("cache");
         // apt writes the colon of an epoch as %3a.
-        let file = format!("{}_{}_arm64.deb", package.name, package.version.replace(':', "%3a"));
+        let file = format!("{}_{}_{}.deb", package.name, package.version.replace(':', "%3a"), self.arch);
         if !cache.join(&file).exists() {
             self.refresh()?;
             self.tool("apt-get")
@@ -121,16 +124,23 @@ impl Apt {
             let (uri, release) = self.archive()?;
             list.push_str(&format!("\ndeb {uri} {release}-backports main\n"));
         }
-        let state = self.guests.join("apt");
+        let state = self.state();
         fs::write(state.join("sources.list"), list)?;
-        self.tool("apt-get").arg("update").run().context("Cannot fetch the arm64 package lists")?;
+        self.tool("apt-get")
+            .arg("update")
+            .run()
+            .with_context(|| format!("Cannot fetch the {} package lists", self.arch))?;
         fs::write(state.join("stamp"), "")?;
         self.refreshed = true;
         Ok(())
     }
 
+    fn state(&self) -> PathBuf {
+        self.guests.join("apt").join(self.arch)
+    }
+
     fn tool(&self, program: &'static str) -> Tool {
-        let state = self.guests.join("apt");
+        let state = self.state();
         let at = |option: &str, path: &Path| format!("{option}={}", path.display());
         let options = [
             at("Dir::State", &state),
@@ -138,8 +148,8 @@ impl Apt {
             "Dir::State::status=/dev/null".to_owned(),
             at("Dir::Cache", &state.join("cache")),
             at("Dir::Etc::sourcelist", &state.join("sources.list")),
-            "APT::Architecture=arm64".to_owned(),
-            "APT::Architectures=arm64".to_owned(),
+            format!("APT::Architecture={}", self.arch),
+            format!("APT::Architectures={}", self.arch),
             "APT::Sandbox::User=".to_owned(),
             "Acquire::Languages=none".to_owned(),
             "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".to_owned(),

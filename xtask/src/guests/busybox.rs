@@ -1,4 +1,4 @@
-//! busybox: the static arm64 binary, and the names it answers to.
+//! busybox: the static binary, and the names it answers to.
 
 use super::apt::{Apt, Suite};
 use crate::paths;
@@ -20,11 +20,12 @@ impl std::fmt::Display for Busybox {
 
 /// Fetches busybox unless it is there.
 pub fn prepare(apt: &mut Apt, refresh: bool) -> Result<Busybox> {
-    let (file, stamp) = (paths::arm64().join("busybox"), paths::arm64().join("busybox.version"));
+    let folder = paths::guests_of(apt.arch);
+    let (file, stamp) = (folder.join("busybox"), folder.join("busybox.version"));
     if let (false, Ok(content), Ok(version)) = (refresh, fs::read(&file), fs::read_to_string(&stamp)) {
         return Ok(Busybox { content, version });
     }
-    fs::create_dir_all(paths::arm64())?;
+    fs::create_dir_all(folder)?;
     let package = apt.find("busybox-static", Suite::Stable)?;
     let unpacked = apt.unpack(&package)?;
     fs::copy(unpacked.join("bin/busybox"), &file).context("The busybox package holds no bin/busybox")?;

@@ -11,8 +11,8 @@ use std::path::Path;
 const SIZE: u64 = 64 << 20;
 
 /// Makes `root.img` unless it is there; returns a line about it.
-pub fn prepare(busybox: &[u8], refresh: bool) -> Result<String> {
-    let image = paths::arm64().join("root.img");
+pub fn prepare(arch: &str, busybox: &[u8], refresh: bool) -> Result<String> {
+    let image = paths::guests_of(arch).join("root.img");
     if refresh || !image.exists() {
         let tree = paths::guests().join("unpacked/root");
         if tree.exists() {

@@ -9,23 +9,44 @@ use std::path::{Path, PathBuf};
 
 /// One kernel: our name for it and where it comes from.
 pub struct Kernel {
-    /// Name of its folder below `target/guests/arm64`.
+    /// Debian's architecture.
+    pub arch: &'static str,
+    /// Name of its folder below the architecture's.
     pub name: &'static str,
     meta: &'static str,
     suite: Suite,
 }
 
+const fn kernel(arch: &'static str, name: &'static str, meta: &'static str, suite: Suite) -> Kernel {
+    Kernel { arch, name, meta, suite }
+}
+
 /// The kernels that every part of the emulator is tried on.
-pub const KERNELS: [Kernel; 3] = [
-    Kernel { name: "generic", meta: "linux-image-arm64", suite: Suite::Stable },
-    Kernel { name: "cloud", meta: "linux-image-cloud-arm64", suite: Suite::Stable },
-    Kernel { name: "backports", meta: "linux-image-arm64", suite: Suite::Backports },
+pub const KERNELS: [Kernel; 7] = [
+    kernel("arm64", "generic", "linux-image-arm64", Suite::Stable),
+    kernel("arm64", "cloud", "linux-image-cloud-arm64", Suite::Stable),
+    kernel("arm64", "backports", "linux-image-arm64", Suite::Backports),
+    kernel("amd64", "generic", "linux-image-amd64", Suite::Stable),
+    kernel("amd64", "cloud", "linux-image-cloud-amd64", Suite::Stable),
+    kernel("amd64", "backports", "linux-image-amd64", Suite::Backports),
+    kernel("i386", "generic", "linux-image-686", Suite::Stable),
 ];
+
+/// The kernels of one of Debian's architectures.
+pub fn of(arch: &str) -> impl Iterator<Item = &'static Kernel> {
+    KERNELS.iter().filter(move |kernel| kernel.arch == arch)
+}
 
 /// What the scripts of the initrd load, most basic first; what a module depends on comes before it.
 /// ext4 wants a CRC32C from the crypto layer without naming it as a dependency.
-const DRIVERS: [&str; 8] = [
+const DRIVERS: [&str; 14] = [
     "virtio_mmio",
+    "virtio_pci",
+    "ahci",
+    "ata_piix",
+    "sd_mod",
+    "sr_mod",
+    "isofs",
     "virtio_blk",
     "crc32c_generic",
     "ext4",
@@ -36,9 +57,14 @@ const DRIVERS: [&str; 8] = [
 ];
 
 impl Kernel {
-    /// The folder that holds `Image`, `initrd.gz`, `version` and `modules/`.
+    /// The folder that holds the kernel, `initrd.gz`, `version` and `modules/`.
     pub fn folder(&self) -> PathBuf {
-        paths::arm64().join(self.name)
+        paths::guests_of(self.arch).join(self.name)
+    }
+
+    /// Name of the kernel's file.
+    pub fn file(&self) -> &'static str {
+        if self.arch == "arm64" { "Image" } else { "bzImage" }
     }
 
     /// Fetches and unpacks the kernel unless it is there; returns its version.
@@ -67,7 +93,7 @@ impl Kernel {
         }
         let all = fs::read_dir(unpacked.join("lib/modules"))?.next().context("No lib/modules")??.path();
         let release = all.file_name().context("No release below lib/modules")?.to_string_lossy().into_owned();
-        fs::copy(unpacked.join(format!("boot/vmlinuz-{release}")), folder.join("Image"))?;
+        fs::copy(unpacked.join(format!("boot/vmlinuz-{release}")), folder.join(self.file()))?;
 
         let mut files = BTreeMap::new();
         index(&all, &mut files)?;

@@ -1,8 +1,9 @@
 //! `cargo xtask guests`: makes the guests that the README, the tests and the benchmarks boot.
 //!
 //! Kernels and busybox come from Debian through this machine's own apt, with the Debian sources it is set up for.
-//! Below `target/guests/arm64/` there are then, for each kernel of [`kernel::KERNELS`], a folder with `Image` (the
-//! kernel as shipped), `initrd.gz` and `version`, and beside them `busybox` and the disk `root.img`. The scripts that
+//! Below `target/guests/`, in `arm64/`, `amd64/` and `i386/`, there are then, for each kernel of [`kernel::KERNELS`], a
+//! folder with `Image` or `bzImage` (the kernel as shipped), `initrd.gz` and `version`, and beside them `busybox` and the
+//! disk `root.img`. The scripts that
 //! the guests run are in `files/` beside this source.
 
 mod apt;
@@ -22,6 +23,9 @@ use std::time::Duration;
 /// Options of `cargo xtask guests`.
 #[derive(clap::Args)]
 pub struct Args {
+    /// Only the guests of these of Debian's architectures.
+    #[arg(long, value_name = "ARCH", value_parser = ["arm64", "amd64", "i386"])]
+    arch: Vec<String>,
     /// Ask apt for newer packages and make everything anew.
     #[arg(long)]
     refresh: bool,
@@ -34,21 +38,30 @@ pub struct Args {
     verify: Option<String>,
 }
 
+/// Debian's architectures that guests are made for.
+const ARCHITECTURES: [&str; 3] = ["arm64", "amd64", "i386"];
+
 /// Makes what is missing, or all of it with `--refresh`.
 pub fn run(args: &Args) -> Result<()> {
-    let mut apt = apt::Apt::new(paths::guests(), args.refresh)?;
-    let busybox = step("busybox", || busybox::prepare(&mut apt, args.refresh))?;
-    for kernel in &kernel::KERNELS {
-        step(kernel.name, || {
-            let version = kernel.prepare(&mut apt, args.refresh)?;
-            initrd::write(&kernel.folder(), &busybox.content)?;
-            Ok(version)
-        })?;
-    }
-    step("packed", || packed::prepare(args.refresh))?;
-    step("root.img", || disk::prepare(&busybox.content, args.refresh))?;
-    if args.debian {
-        step("debian", || debian::prepare(&apt, args.refresh))?;
+    let wanted = |arch: &&str| args.arch.is_empty() || args.arch.iter().any(|a| a == arch);
+    for arch in ARCHITECTURES.into_iter().filter(wanted) {
+        let mut apt = apt::Apt::new(paths::guests(), arch, args.refresh)?;
+        let name = |what: &str| format!("{arch} {what}");
+        let busybox = step(&name("busybox"), || busybox::prepare(&mut apt, args.refresh))?;
+        for kernel in kernel::of(arch) {
+            step(&name(kernel.name), || {
+                let version = kernel.prepare(&mut apt, args.refresh)?;
+                initrd::write(&kernel.folder(), &busybox.content)?;
+                Ok(version)
+            })?;
+        }
+        step(&name("root.img"), || disk::prepare(arch, &busybox.content, args.refresh))?;
+        if arch == "arm64" {
+            step(&name("packed"), || packed::prepare(args.refresh))?;
+            if args.debian {
+                step(&name("debian"), || debian::prepare(&apt, args.refresh))?;
+            }
+        }
     }
     if let Some(emulator) = &args.verify {
         boot::verify(emulator)?;
@@ -56,7 +69,7 @@ pub fn run(args: &Args) -> Result<()> {
             debian::verify(emulator)?;
         }
     }
-    println!("\nThe guests are in {}. Try one:", paths::arm64().display());
+    println!("\nThe guests are in {}. Try one:", paths::guests().display());
     let cloud = relative(&paths::arm64().join("cloud"));
     let options = "-M virt -cpu max -m 512 -nographic -append console=ttyAMA0";
     println!(

@@ -1,7 +1,7 @@
 //! The cloud kernel once more in the compressed forms that a loader must take.
 
 use super::initrd::compress;
-use super::kernel::KERNELS;
+use super::kernel;
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ pub fn prepare(refresh: bool) -> Result<String> {
 
 /// Folder of the kernel that is packed.
 pub fn folder() -> Result<PathBuf> {
-    let kernel = KERNELS.iter().find(|kernel| kernel.name == NAME);
+    let kernel = kernel::of("arm64").find(|kernel| kernel.name == NAME);
     Ok(kernel.context("There is no kernel to pack")?.folder())
 }
 
