@@ -3,6 +3,7 @@
 //! Knows no processor and no board. Start at [`bus::device`] for what a device is and at [`bus::space`] for how the
 //! guest reaches it; `docs/add-a-device.md` is the recipe.
 
+pub mod acpi;
 pub mod block;
 pub mod bus;
 pub mod cfi_flash;

@@ -17,6 +17,7 @@ pub mod config;
 pub mod function;
 pub mod host;
 pub mod i440fx;
+pub mod ich9;
 pub mod intx;
 pub mod msi;
 pub mod msix;
