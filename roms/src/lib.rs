@@ -18,6 +18,9 @@ pub fn demo_arm64_elf() -> &'static [u8] {
 /// The x86-64 demo: an ELF file at 1 MiB with a multiboot header and a PVH note, entered in 32-bit mode.
 pub const X86_DEMO: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/demo-x86.elf"));
 
+/// The BIOS: a ROM that ends at 4 GiB, and whose last 64 KiB are also segment F000h.
+pub const BIOS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bios.bin"));
+
 /// The stress guest for arm64 as a Linux `Image`. It runs `rounds` rounds of all tests but those whose bits are set in
 /// `skip`, no more after `seconds`. Each test does its work `times` times on each processor. The end comes by
 /// semihosting: with code 0, or with 1 after saying what went wrong.

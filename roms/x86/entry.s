@@ -41,11 +41,11 @@ enter:
 
     mov edi, offset page_directories
     mov eax, LARGE_PAGE_FLAGS
-1:  mov [edi], eax
+6:  mov [edi], eax
     mov dword ptr [edi + 4], 0
     add edi, 8
     add eax, 0x200000
-    jnc 1b
+    jnc 6b
     mov edi, offset page_pointers
     mov eax, offset page_directories + PAGE_FLAGS
     mov ecx, 4

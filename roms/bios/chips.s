@@ -1,0 +1,201 @@
+# The chips that every PC has: interrupt controllers, timer, clock, DMA, keyboard controller.
+#
+# Sources: data sheets of Intel 8259A, 8254, 8237A, Motorola MC146818A, and IBM PC/AT Technical Reference (8042).
+
+.section .bios, "ax"
+CODE16
+chips_start:
+    # A20 by port 92h.
+    in al, 0x92
+    or al, 2
+    and al, 0xfe
+    out 0x92, al
+    # 8259: IRQ 0 to 7 at 08h, 8 to 15 at 70h.
+    OUTB 0x20, 0x11
+    OUTB 0xa0, 0x11
+    OUTB 0x21, 0x08
+    OUTB 0xa1, 0x70
+    OUTB 0x21, 0x04
+    OUTB 0xa1, 0x02
+    OUTB 0x21, 0x01
+    OUTB 0xa1, 0x01
+    OUTB 0x21, 0xb8                             # timer, keyboard, cascade, floppy
+    OUTB 0xa1, 0xff
+    # 8254: channel 0 at 18.2 Hz, channel 1 as a PC has it.
+    OUTB 0x43, 0x34
+    xor al, al
+    out 0x40, al
+    out 0x40, al
+    OUTB 0x43, 0x54
+    OUTB 0x41, 18
+    # 8237: masters cleared, channel 4 cascades.
+    xor al, al
+    out 0x0d, al
+    out 0xda, al
+    OUTB 0xd6, 0xc0
+    OUTB 0xd4, 0
+    # Clock: 32 kHz divider, 24 hours, BCD, no interrupts.
+    mov ax, 0x260a
+    call cmos_write
+    mov ax, 0x020b
+    call cmos_write
+    mov al, 0x0c
+    call cmos_read
+    ret
+
+# AL: index, and then the byte there.
+cmos_read:
+    out 0x70, al
+    in al, 0x71
+    ret
+
+# AL: index, AH: value.
+cmos_write:
+    out 0x70, al
+    xchg al, ah
+    out 0x71, al
+    xchg al, ah
+    ret
+
+# AX: the word at index AL.
+cmos_read_word:
+    push bx
+    mov bl, al
+    inc al
+    call cmos_read
+    mov bh, al
+    mov al, bl
+    call cmos_read
+    mov ah, bh
+    pop bx
+    ret
+
+# Keyboard and its controller: self-test, translation, interrupt on.
+keyboard_start:
+    in al, 0x64
+    cmp al, 0xff
+    je 6f                                       # there is none
+    mov cx, 64                                  # take what lies there
+2:  in al, 0x64
+    test al, 1
+    jz 3f
+    in al, 0x60
+    loop 2b
+3:  mov al, 0xaa
+    call controller_command
+    call controller_take
+    mov al, 0xab
+    call controller_command
+    call controller_take
+    mov al, 0xae
+    call controller_command
+    mov al, 0xff                                # reset
+    call keyboard_send
+    call controller_take                        # AAh: the self-test passed
+    mov al, 0xf4
+    call keyboard_send
+    mov al, 0x60
+    call controller_command
+    mov al, 0x61                                # translation, system flag, interrupt 1, mouse off
+    call controller_data
+6:  ret
+
+controller_wait:
+    push cx
+    xor cx, cx
+2:  in al, 0x64
+    test al, 2
+    loopnz 2b
+    pop cx
+    ret
+
+# AL: command to the controller.
+controller_command:
+    push ax
+    call controller_wait
+    pop ax
+    out 0x64, al
+    ret
+
+# AL: data to the controller or the keyboard.
+controller_data:
+    push ax
+    call controller_wait
+    pop ax
+    out 0x60, al
+    ret
+
+# AL: byte to the keyboard, whose answer comes back in AL.
+keyboard_send:
+    call controller_data
+# AL: the next byte from the controller, with patience; carry if none came.
+controller_take:
+    push cx
+    mov cx, 0xffff
+2:  in al, 0x64
+    test al, 1
+    jnz 3f
+    in al, 0x61                                 # about a microsecond
+    loop 2b
+    stc
+    pop cx
+    ret
+3:  in al, 0x60
+    clc
+    pop cx
+    ret
+
+# Waits CX:DX microseconds by the refresh bit of port 61h, which turns each 15 us.
+wait_microseconds:
+    pushad
+    movzx eax, cx
+    shl eax, 16
+    mov ax, dx
+    xor edx, edx
+    mov ebx, 15
+    div ebx
+    mov ecx, eax
+    inc ecx
+    in al, 0x61
+    and al, 0x10
+    mov ah, al
+    mov ebx, 100000                             # each turn, at most: some boards have no refresh bit
+2:  in al, 0x61
+    and al, 0x10
+    cmp al, ah
+    jne 3f
+    dec ebx
+    jnz 2b
+    jmp 4f
+3:  mov ah, al
+    mov ebx, 100000
+    dec ecx
+    jnz 2b
+4:  popad
+    ret
+
+CODE32
+# The local APIC, if CPUID says that there is one, passes the 8259's interrupts on.
+# Source: SDM volume 3, 11.4 (local APIC), 11.5.1 (local vector table).
+apic_start:
+    pushfd
+    pop eax
+    mov ecx, eax
+    xor eax, 1 << 21                            # a processor that can change ID has CPUID
+    push eax
+    popfd
+    pushfd
+    pop eax
+    xor eax, ecx
+    test eax, 1 << 21
+    jz 2f
+    mov eax, 1
+    cpuid
+    test edx, 1 << 9
+    jz 2f
+    mov edi, 0xfee00000
+    mov dword ptr [edi + 0xf0], 0x1ff
+    mov dword ptr [edi + 0x350], 0x700          # LINT0: ExtINT
+    mov dword ptr [edi + 0x360], 0x400          # LINT1: NMI
+2:  ret
+CODE16

@@ -1,0 +1,4 @@
+.section .bios, "ax"
+CODE16
+kernel_boot:
+    ret

@@ -1,0 +1,4 @@
+.section .bios, "ax"
+CODE32
+tables_start:
+    ret
