@@ -110,12 +110,12 @@ fn accented(letter: &Glyph, mark: u8) -> Glyph {
 fn strokes_of(strokes: u16) -> Glyph {
     let mut glyph = [0_u8; 16];
     let [up, right, down, left] = [12, 8, 4, 0].map(|shift| strokes >> shift & 15);
-    for row in 0..16 {
+    for (row, bits_of_row) in glyph.iter_mut().enumerate() {
         // Vertical strokes end where the horizontal ones that they meet lie.
         let reach = if right.max(left) == 2 { [9, 6] } else { [8, 7] };
         for (kind, here) in [(up, row <= reach[0]), (down, row >= reach[1])] {
             if here {
-                glyph[row] |= [0, 0x18, 0x66][usize::from(kind)];
+                *bits_of_row |= [0, 0x18, 0x66][usize::from(kind)];
             }
         }
         for (kind, bits) in [(left, 0xf8), (right, 0x1f)] {
@@ -131,7 +131,7 @@ fn strokes_of(strokes: u16) -> Glyph {
                 } else {
                     bits
                 };
-                glyph[row] |= near
+                *bits_of_row |= near
                     | if up.max(down) == 2 {
                         if bits == 0xf8 { 0x04 & near } else { 0x20 & near }
                     } else {
