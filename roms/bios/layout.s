@@ -120,7 +120,8 @@
 .equ CD_TOTAL, 0xa1
 .equ DRIVES, 0xa2                               # entries in use
 .equ WAIT_COUNT, 0xa4                           # INT 15h, AH=83h
-.equ VIRTIO_MEMORY, 0xa8
+.equ AHCI_FUNCTION, 0xa8                        # the next function to look at, while drives are searched
+.equ AHCI_PORT, 0xac
 
 # Drive entries, DRIVE_SIZE bytes each. Hard disks and discs share the table.
 .equ DRIVE_TABLE, 0x100

@@ -79,9 +79,10 @@ post_cold:
     FLAT tables_start
     push EBDA
     pop ds
-    call memory_map
     call roms_start
     call disks_start
+    FLAT memory_round
+    call memory_map
     call floppies_start
     jmp boot
 

@@ -24,8 +24,7 @@ smbios_anchor_name:
 CODE32
 tables_start:
     call acpi_load
-    call smbios_load
-    jmp memory_round
+    jmp smbios_load
 
 acpi_load:
     mov esi, offset table_loader_name + ROM
