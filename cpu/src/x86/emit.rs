@@ -438,6 +438,8 @@ pub trait Place {
 
     /// Its linear address, if it has one.
     fn address<E: X86>(at: Self::At<E>) -> Option<E::Val<W64>>;
+    /// The operand at a linear address, for a place in memory.
+    fn from_address<E: X86>(at: E::Val<W64>) -> Self::At<E>;
 
     /// Finds the operand and checks what is wanted of it.
     ///
@@ -519,6 +521,8 @@ impl Place for Reg {
         None
     }
     #[inline(always)]
+    fn from_address<E: X86>(_: E::Val<W64>) {}
+    #[inline(always)]
     fn at<E: X86, W: Int>(_: &mut E, _: Insn, _: Want) -> Result<(), E::Abort> {
         Ok(())
     }
@@ -548,6 +552,10 @@ impl Place for Mem {
     #[inline(always)]
     fn address<E: X86>(at: E::Val<W64>) -> Option<E::Val<W64>> {
         Some(at)
+    }
+    #[inline(always)]
+    fn from_address<E: X86>(at: E::Val<W64>) -> E::Val<W64> {
+        at
     }
     #[inline(always)]
     fn at<E: X86, W: Int>(e: &mut E, i: Insn, want: Want) -> Emit<E, W64> {

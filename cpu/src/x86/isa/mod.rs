@@ -2,7 +2,9 @@
 
 pub mod alu;
 pub mod atomic;
+pub mod bits;
 pub mod branch;
+pub mod decimal;
 pub mod flag;
 pub mod moves;
 pub mod muldiv;
@@ -22,7 +24,7 @@ use std::sync::OnceLock;
 pub fn chapters<E: X86>() -> Vec<(&'static str, Vec<Row<E>>)> {
     macro_rules! chapters { ($($m:ident)*) => { vec![$((stringify!($m), $m::rows())),*] } }
     chapters! {
-        alu atomic branch flag moves muldiv shift stack
+        alu atomic bits branch decimal flag moves muldiv shift stack
     }
 }
 
