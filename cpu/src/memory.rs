@@ -52,6 +52,18 @@ impl<A: Arch> Core<A> {
         }
     }
 
+    /// The RAM offset of a place that is accessed as bytes; `None` if it is not RAM that does what is wanted. Whoever
+    /// writes there calls [`Core::stored`] first. Not for guarded modes.
+    ///
+    /// # Errors
+    /// When the access faults.
+    pub fn ram_place(&mut self, at: u64, k: Access, want: Want) -> Result<Option<u64>, Raised> {
+        Ok(match self.place(at, 1, k, want)? {
+            Place::Ram(ram) => Some(ram),
+            Place::Device(_) | Place::Nowhere => None,
+        })
+    }
+
     /// The slow path of a load of 1 to 16 bytes.
     ///
     /// # Errors

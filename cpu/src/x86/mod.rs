@@ -14,6 +14,7 @@ pub mod insn;
 pub mod isa;
 pub mod mode;
 pub mod state;
+pub mod string;
 pub mod table;
 pub mod walk;
 

@@ -203,7 +203,7 @@ fn crc32c(_: &mut Core<X64>, crc: u64, data: u64, bytes: u64) -> Result<u64, Rai
         while i < 256 {
             let (mut x, mut bit) = (i as u32, 0);
             while bit < 8 {
-                x = x >> 1 ^ (x & 1) * POLYNOMIAL;
+                x = (x >> 1) ^ ((x & 1) * POLYNOMIAL);
                 bit += 1;
             }
             table[i] = x;

@@ -10,6 +10,7 @@ pub mod moves;
 pub mod muldiv;
 pub mod shift;
 pub mod stack;
+pub mod string;
 
 use super::X64;
 use super::decode::Table;
@@ -24,7 +25,7 @@ use std::sync::OnceLock;
 pub fn chapters<E: X86>() -> Vec<(&'static str, Vec<Row<E>>)> {
     macro_rules! chapters { ($($m:ident)*) => { vec![$((stringify!($m), $m::rows())),*] } }
     chapters! {
-        alu atomic bits branch decimal flag moves muldiv shift stack
+        alu atomic bits branch decimal flag moves muldiv shift stack string
     }
 }
 

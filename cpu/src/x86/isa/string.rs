@@ -1,0 +1,125 @@
+//! String instructions: MOVS, STOS, LODS, CMPS, SCAS, and their repeated forms.
+
+use crate::emit::{Exec, Flow};
+use crate::op::FlagOp;
+use crate::width::{Int, W1, W16, W32, W64};
+use crate::x86::emit::{Want, X86, plain};
+use crate::x86::insn::{Insn, Rep, seg};
+use crate::x86::mode;
+use crate::x86::state;
+use crate::x86::string::{Op, REPEAT, What};
+
+crate::x86_rows! {
+    "MOVS" "A4" "Yb,Xb" "" => [b movs];
+    "MOVS" "A5" "Yv,Xv" "" => [v movs];
+    "CMPS" "A6" "Xb,Yb" "" => [b cmps];
+    "CMPS" "A7" "Xv,Yv" "" => [v cmps];
+    "STOS" "AA" "Yb,AL" "" => [b stos];
+    "STOS" "AB" "Yv,rAX" "" => [v stos];
+    "LODS" "AC" "AL,Xb" "" => [b lods];
+    "LODS" "AD" "rAX,Xv" "" => [v lods];
+    "SCAS" "AE" "AL,Yb" "" => [b scas];
+    "SCAS" "AF" "rAX,Yv" "" => [v scas];
+}
+
+const RAX: u8 = 0;
+const RSI: u8 = 6;
+const RDI: u8 = 7;
+
+/// The repeated form, which comes back to itself until it is done.
+#[inline(always)]
+fn repeat<E: X86, W: Int>(e: &mut E, i: Insn, op: Op) -> Exec<E> {
+    let size = W::TY.bytes().trailing_zeros();
+    let what = What { op, size, asize: i.asize(), seg: i.seg, differ: i.rep() == Rep::Repne };
+    let what = e.lit::<W64>(what.pack());
+    let again = e.call(&REPEAT, [what, what, what])?;
+    let again = e.zext::<W64, W1>(again);
+    e.branch(again, 0)
+}
+
+#[inline(always)]
+fn index<E: X86>(e: &mut E, i: Insn, n: u8) -> E::Val<W64> {
+    let v = e.get(state::gpr(n));
+    e.trunc(v, i.asize())
+}
+
+/// Moves an index register by one element.
+#[inline(always)]
+fn advance<E: X86, W: Int>(e: &mut E, i: Insn, n: u8) {
+    let v = e.get(state::gpr(n));
+    let bytes = W::TY.bytes();
+    let v = e.add_lit(v, if e.mode() & mode::DF != 0 { bytes.wrapping_neg() } else { bytes });
+    match i.asize() {
+        1 => {
+            let v = e.zext::<W64, W16>(v);
+            e.set_r::<W16>(n, v);
+        }
+        2 => {
+            let v = e.zext::<W64, W32>(v);
+            e.set_r::<W32>(n, v);
+        }
+        _ => e.set_r::<W64>(n, v),
+    }
+}
+
+fn movs<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+    if i.rep() != Rep::None {
+        return repeat::<E, W>(e, i, Op::Movs);
+    }
+    let (si, di) = (index(e, i, RSI), index(e, i, RDI));
+    let v = e.load_at::<W>(i.seg, si)?;
+    let at = e.linear(seg::ES, di, W::TY.bytes(), Want::Write)?;
+    e.store::<W>(plain(seg::ES), at, v)?;
+    advance::<E, W>(e, i, RSI);
+    advance::<E, W>(e, i, RDI);
+    Ok(Flow::Next)
+}
+
+fn stos<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+    if i.rep() != Rep::None {
+        return repeat::<E, W>(e, i, Op::Stos);
+    }
+    let di = index(e, i, RDI);
+    let v = e.r::<W>(RAX);
+    e.store_at::<W>(seg::ES, di, v)?;
+    advance::<E, W>(e, i, RDI);
+    Ok(Flow::Next)
+}
+
+fn lods<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+    if i.rep() != Rep::None {
+        return repeat::<E, W>(e, i, Op::Lods);
+    }
+    let si = index(e, i, RSI);
+    let v = e.load_at::<W>(i.seg, si)?;
+    e.set_r::<W>(RAX, v);
+    advance::<E, W>(e, i, RSI);
+    Ok(Flow::Next)
+}
+
+fn cmps<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+    if i.rep() != Rep::None {
+        return repeat::<E, W>(e, i, Op::Cmps);
+    }
+    let (si, di) = (index(e, i, RSI), index(e, i, RDI));
+    let a = e.load_at::<W>(i.seg, si)?;
+    let b = e.load_at::<W>(seg::ES, di)?;
+    advance::<E, W>(e, i, RSI);
+    advance::<E, W>(e, i, RDI);
+    let none = e.lit::<W1>(false);
+    e.set_flags::<W>(FlagOp::SubX, a, b, none);
+    Ok(Flow::Next)
+}
+
+fn scas<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+    if i.rep() != Rep::None {
+        return repeat::<E, W>(e, i, Op::Scas);
+    }
+    let di = index(e, i, RDI);
+    let b = e.load_at::<W>(seg::ES, di)?;
+    let a = e.r::<W>(RAX);
+    advance::<E, W>(e, i, RDI);
+    let none = e.lit::<W1>(false);
+    e.set_flags::<W>(FlagOp::SubX, a, b, none);
+    Ok(Flow::Next)
+}

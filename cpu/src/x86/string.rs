@@ -1,0 +1,278 @@
+//! Repeated string instructions: as many elements at a time as lie in one page of RAM, up to a bound, after which the
+//! instruction is run again, so that interrupts find it. The registers tell how far it got, also when it faults.
+
+use super::X64;
+use super::emit::{Want, X86, plain};
+use super::insn::seg;
+use super::mode;
+use super::state;
+use crate::core::{self, Arch, Core, Raised};
+use crate::emit::{Effects, Emitter, Helper};
+use crate::op::FlagOp;
+
+/// Elements of one run.
+const MOST: u64 = 0x1_0000;
+/// Elements of one run that are done one by one.
+const MOST_SINGLE: u64 = 0x1000;
+
+const RAX: u8 = 0;
+const RCX: u8 = 1;
+const RSI: u8 = 6;
+const RDI: u8 = 7;
+
+/// A string instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// MOVS
+    Movs,
+    /// STOS
+    Stos,
+    /// LODS
+    Lods,
+    /// CMPS
+    Cmps,
+    /// SCAS
+    Scas,
+}
+
+/// What [`REPEAT`] takes: a packed [`What`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct What {
+    /// The instruction.
+    pub op: Op,
+    /// Log2 of an element's size in bytes.
+    pub size: u32,
+    /// Log2 of the address size in bytes.
+    pub asize: u32,
+    /// The segment of the source.
+    pub seg: u8,
+    /// CMPS and SCAS go on while the elements differ.
+    pub differ: bool,
+}
+
+impl What {
+    /// In 64 bits.
+    pub const fn pack(self) -> u64 {
+        self.op as u64
+            | (self.size as u64) << 4
+            | (self.asize as u64) << 6
+            | (self.seg as u64) << 8
+            | (self.differ as u64) << 12
+    }
+
+    const fn unpack(x: u64) -> Self {
+        Self {
+            op: match x & 15 {
+                0 => Op::Movs,
+                1 => Op::Stos,
+                2 => Op::Lods,
+                3 => Op::Cmps,
+                _ => Op::Scas,
+            },
+            size: x as u32 >> 4 & 3,
+            asize: x as u32 >> 6 & 3,
+            seg: (x >> 8) as u8 & 7,
+            differ: x >> 12 & 1 != 0,
+        }
+    }
+}
+
+/// A repeated string instruction: a packed [`What`]; 1 if it is to be run again, else 0.
+pub static REPEAT: Helper<X64> = Helper { name: "rep", effects: Effects::FAULTS, run: repeat };
+
+fn repeat(core: &mut Core<X64>, what: u64, _: u64, _: u64) -> Result<u64, Raised> {
+    let what = What::unpack(what);
+    let step = core.mode & mode::STEP != 0;
+    let mut room = if step { 1 } else { MOST };
+    let mut singles = MOST_SINGLE;
+    loop {
+        let left = register(core, RCX, what.asize);
+        if left == 0 {
+            return Ok(0);
+        }
+        if room == 0 || singles == 0 {
+            return Ok(1);
+        }
+        let done = run(core, what, left.min(room))?;
+        room -= done;
+        if done == 1 {
+            singles -= 1;
+        }
+        advance(core, what, done);
+        let rest = left - done;
+        set_register(core, RCX, what.asize, rest);
+        if matches!(what.op, Op::Cmps | Op::Scas) {
+            let equal = core.flag(super::flags::ZF);
+            if equal == what.differ {
+                return Ok(0);
+            }
+        }
+    }
+}
+
+/// A register of an address size.
+pub fn register(core: &mut Core<X64>, n: u8, asize: u32) -> u64 {
+    let v = core.reg(state::gpr(n));
+    core.trunc(v, asize)
+}
+
+/// Sets a register of an address size.
+pub fn set_register(core: &mut Core<X64>, n: u8, asize: u32, v: u64) {
+    match asize {
+        1 => core.set(state::gpr(n).cast::<crate::width::W16>(), v as u16),
+        2 => core.set(state::gpr(n), v as u32 as u64),
+        _ => core.set(state::gpr(n), v),
+    }
+}
+
+/// Moves the index registers by some elements.
+fn advance(core: &mut Core<X64>, what: What, elements: u64) {
+    let bytes = elements << what.size;
+    let by = if core.mode & mode::DF != 0 { bytes.wrapping_neg() } else { bytes };
+    let (source, destination) = match what.op {
+        Op::Movs | Op::Cmps => (true, true),
+        Op::Lods => (true, false),
+        Op::Stos | Op::Scas => (false, true),
+    };
+    for (n, moves) in [(RSI, source), (RDI, destination)] {
+        if moves {
+            let v = register(core, n, what.asize).wrapping_add(by);
+            set_register(core, n, what.asize, v);
+        }
+    }
+}
+
+/// Does up to `most` elements and says how many, without moving registers.
+fn run(core: &mut Core<X64>, what: What, most: u64) -> Result<u64, Raised> {
+    let many = most > 1
+        && matches!(what.op, Op::Movs | Op::Stos)
+        && core.mode & mode::DF == 0
+        && !X64::guarded(core.mode)
+        && !X64::strict(core.mode);
+    if many {
+        let done = if what.op == Op::Movs { copy(core, what, most)? } else { fill(core, what, most)? };
+        if done > 0 {
+            return Ok(done);
+        }
+    }
+    single(core, what)?;
+    Ok(1)
+}
+
+/// A run of elements in one page: its linear address, and their number, which may be zero.
+fn stretch(
+    core: &mut Core<X64>,
+    what: What,
+    (s, offset): (u8, u64),
+    want: Want,
+    most: u64,
+) -> Result<(u64, u64), Raised> {
+    let at = core.linear(s, offset, 1 << what.size, want)?;
+    let mut bytes = 0x1000 - (at & 0xFFF);
+    if what.asize < 3 {
+        let end = if what.asize == 1 { 0x1_0000 } else { 1 << 32 };
+        bytes = bytes.min(end - offset);
+    }
+    let m = core.mode;
+    if !mode::is_64(m) && (m & mode::FLAT == 0 || s >= seg::FS) {
+        let high = core.reg(if want == Want::Write { state::write_high(s) } else { state::high(s) });
+        bytes = bytes.min(high.saturating_sub(offset));
+    }
+    Ok((at, (bytes >> what.size).min(most)))
+}
+
+/// MOVS of many elements; 0 if they are to be done one by one.
+fn copy(core: &mut Core<X64>, what: What, most: u64) -> Result<u64, Raised> {
+    let (si, di) = (register(core, RSI, what.asize), register(core, RDI, what.asize));
+    let (from, n) = stretch(core, what, (what.seg, si), Want::Read, most)?;
+    let (to, n) = stretch(core, what, (seg::ES, di), Want::Write, n)?;
+    if n < 2 {
+        return Ok(0);
+    }
+    let Some(from) = core.ram_place(from, plain(what.seg), core::Want::Read)? else { return Ok(0) };
+    let Some(to) = core.ram_place(to, plain(seg::ES), core::Want::Write)? else { return Ok(0) };
+    let mut bytes = n << what.size;
+    if let Some(distance) = to.checked_sub(from)
+        && distance > 0
+        && distance < bytes
+    {
+        // Elements that are read were written before.
+        bytes = distance >> what.size << what.size;
+    }
+    let mut buffer = [0; 0x1000];
+    let Some(buffer) = buffer.get_mut(..bytes as usize) else { return Ok(0) };
+    if core.ram.read_bytes(from, buffer).is_err() {
+        return Ok(0);
+    }
+    core.stored(to, bytes);
+    if core.ram.write_bytes(to, buffer).is_err() {
+        return Ok(0);
+    }
+    Ok(bytes >> what.size)
+}
+
+/// STOS of many elements; 0 if they are to be done one by one.
+fn fill(core: &mut Core<X64>, what: What, most: u64) -> Result<u64, Raised> {
+    let di = register(core, RDI, what.asize);
+    let (to, n) = stretch(core, what, (seg::ES, di), Want::Write, most)?;
+    if n < 2 {
+        return Ok(0);
+    }
+    let Some(to) = core.ram_place(to, plain(seg::ES), core::Want::Write)? else { return Ok(0) };
+    let bytes = n << what.size;
+    let element = core.reg(state::gpr(RAX)).to_le_bytes();
+    let element = &element[..1 << what.size];
+    core.stored(to, bytes);
+    let done = if element.iter().all(|&b| b == element[0]) {
+        core.ram.fill(to, bytes, element[0])
+    } else {
+        let mut buffer = [0; 0x1000];
+        for place in buffer.chunks_exact_mut(element.len()) {
+            place.copy_from_slice(element);
+        }
+        buffer.get(..bytes as usize).map_or(Ok(()), |buffer| core.ram.write_bytes(to, buffer))
+    };
+    Ok(if done.is_ok() { n } else { 0 })
+}
+
+/// One element.
+fn single(core: &mut Core<X64>, what: What) -> Result<(), Raised> {
+    let (size, bytes) = (what.size, 1 << what.size);
+    let (si, di) = (register(core, RSI, what.asize), register(core, RDI, what.asize));
+    let source = |core: &mut Core<X64>| {
+        let at = core.linear(what.seg, si, bytes, Want::Read)?;
+        core.load_zext(plain(what.seg), size, at)
+    };
+    let compare = |core: &mut Core<X64>, a: u64| {
+        let at = core.linear(seg::ES, di, bytes, Want::Read)?;
+        let b = core.load_zext(plain(seg::ES), size, at)?;
+        let f = FlagOp::SubX.apply(a, b, false, 8 << size);
+        core.set(state::FLAGS, f);
+        Ok(())
+    };
+    let acc = core.reg(state::gpr(RAX)) & (u64::MAX >> (64 - (8 << size)));
+    match what.op {
+        Op::Movs => {
+            let v = source(core)?;
+            let at = core.linear(seg::ES, di, bytes, Want::Write)?;
+            core.store_low(plain(seg::ES), size, at, v)
+        }
+        Op::Stos => {
+            let at = core.linear(seg::ES, di, bytes, Want::Write)?;
+            core.store_low(plain(seg::ES), size, at, acc)
+        }
+        Op::Lods => {
+            let v = source(core)?;
+            match size {
+                0 => core.set(state::gpr8(RAX), v as u8),
+                _ => set_register(core, RAX, size, v),
+            }
+            Ok(())
+        }
+        Op::Cmps => {
+            let a = source(core)?;
+            compare(core, a)
+        }
+        Op::Scas => compare(core, acc),
+    }
+}
