@@ -1,6 +1,7 @@
 //! Boards, loaders and engines: everything between guest processors and devices on one side and front ends on the
 //! other. [`machine::Machine::build`] makes a machine of a [`config::Config`]; front ends speak [`control::Control`].
 
+pub mod acpi;
 pub mod arm;
 pub mod board;
 pub mod breakpoints;
@@ -13,6 +14,7 @@ pub mod engine;
 pub mod loader;
 pub mod machine;
 pub mod shared;
+pub mod smbios;
 pub mod target;
 pub mod vcpu;
 pub mod verify;

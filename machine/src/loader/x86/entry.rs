@@ -176,9 +176,9 @@ fn identity(pieces: &mut Vec<Piece>, placer: &mut Placer) -> Result<u64, String>
     const LARGE: u64 = 0x83;
     let at = placer.low(6 * PAGE, PAGE, 0)?;
     let mut words = vec![0u64; 6 * 512];
-    words[0] = at + PAGE | TABLE;
+    words[0] = (at + PAGE) | TABLE;
     for (n, word) in words.iter_mut().skip(512).take(4).enumerate() {
-        *word = at + (2 + n as u64) * PAGE | TABLE;
+        *word = (at + (2 + n as u64) * PAGE) | TABLE;
     }
     for (n, word) in words.iter_mut().skip(1024).enumerate() {
         *word = (n as u64) << 21 | LARGE;

@@ -14,7 +14,7 @@ const MAGIC: u32 = 0x336e_c578;
 pub fn entry(bytes: &[u8]) -> Option<u64> {
     let elf = elf::parse(bytes).ok()?;
     let notes = elf.iter_note_headers(bytes).into_iter().chain(elf.iter_note_sections(bytes, None));
-    let entry = notes
+    notes
         .flatten()
         .filter_map(Result::ok)
         .find(|note| note.n_type == PHYS32_ENTRY && note.name.trim_end_matches('\0') == "Xen")
@@ -22,8 +22,7 @@ pub fn entry(bytes: &[u8]) -> Option<u64> {
             4 => Some(u32::from_le_bytes(note.desc.try_into().ok()?).into()),
             8 => Some(u64::from_le_bytes(note.desc.try_into().ok()?)),
             _ => None,
-        });
-    entry
+        })
 }
 
 /// Loads a kernel with its RAM disk as its first module.
