@@ -8,4 +8,5 @@ super::functions! {
     xor = |l, _, a, b, _, _| (a ^ b) & l.used();
     select = |l, _, a, b, c, _| (a & c | b & !c) & l.used();
     low = |_, _, a, _, _, _| a as u64 as u128;
+    merge = |l, _, a, b, _, _| b & l.used() | a & !l.used();
 }

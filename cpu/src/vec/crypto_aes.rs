@@ -14,7 +14,7 @@ const fn times(mut a: u8, mut b: u8) -> u8 {
 }
 
 /// The S-box: the inverse in GF(2^8), then an affine map (FIPS 197 5.1.1).
-const SBOX: [u8; 256] = {
+pub(super) const SBOX: [u8; 256] = {
     let mut table = [0; 256];
     let mut x = 0;
     while x < 256 {
@@ -36,7 +36,7 @@ const SBOX: [u8; 256] = {
 };
 
 /// The inverse S-box.
-const INVERSE: [u8; 256] = {
+pub(super) const INVERSE: [u8; 256] = {
     let mut table = [0; 256];
     let mut x = 0;
     while x < 256 {
@@ -48,7 +48,7 @@ const INVERSE: [u8; 256] = {
 
 /// Row `r` of the state moves left by `r * step` columns (1 for ShiftRows, 3 for its inverse), then each byte is looked
 /// up.
-fn shift_and_substitute(v: u128, step: usize, table: &[u8; 256]) -> u128 {
+pub(super) fn shift_and_substitute(v: u128, step: usize, table: &[u8; 256]) -> u128 {
     let v = v.to_le_bytes();
     u128::from_le_bytes(std::array::from_fn(|i| {
         let (row, column) = (i % 4, i / 4);
@@ -70,13 +70,13 @@ fn rotate(v: u128, n: u32) -> u128 {
 }
 
 /// MixColumns (FIPS 197 5.1.3): `2a + 3b + c + d` for every byte `a` and those below it.
-fn mix(v: u128) -> u128 {
+pub(super) fn mix(v: u128) -> u128 {
     let next = rotate(v, 1);
     double(v ^ next) ^ next ^ rotate(v, 2) ^ rotate(v, 3)
 }
 
 /// InvMixColumns (FIPS 197 5.3.3): its matrix is that of MixColumns times the one that adds `4 (a + c)`.
-fn unmix(v: u128) -> u128 {
+pub(super) fn unmix(v: u128) -> u128 {
     mix(v ^ double(double(v ^ rotate(v, 2))))
 }
 

@@ -1,23 +1,23 @@
 //! The steps of SHA-1, SHA-256, SHA-512 (FIPS 180-4) and SM3 (GB/T 32905-2016) as the Arm instructions divide them
 //! (DDI 0487 C7, shared pseudocode `SHA*`).
 
-fn choose(x: u32, y: u32, z: u32) -> u32 {
+pub(super) fn choose(x: u32, y: u32, z: u32) -> u32 {
     (y ^ z) & x ^ z
 }
-fn majority(x: u32, y: u32, z: u32) -> u32 {
+pub(super) fn majority(x: u32, y: u32, z: u32) -> u32 {
     x & y | (x | y) & z
 }
-fn parity(x: u32, y: u32, z: u32) -> u32 {
+pub(super) fn parity(x: u32, y: u32, z: u32) -> u32 {
     x ^ y ^ z
 }
 
 /// Element `i` of 32 bits.
-fn w(v: u128, i: u32) -> u32 {
+pub(super) fn w(v: u128, i: u32) -> u32 {
     (v >> (32 * i)) as u32
 }
 
 /// A vector of 32-bit elements.
-fn join(words: [u32; 4]) -> u128 {
+pub(super) fn join(words: [u32; 4]) -> u128 {
     words.iter().rev().fold(0, |r, &x| r << 32 | x as u128)
 }
 
@@ -64,7 +64,7 @@ fn sha256_rounds(mut x: u128, mut y: u128, words: u128) -> (u128, u128) {
     (x, y)
 }
 
-fn sigma256(x: u32, r1: u32, r2: u32, s: u32) -> u32 {
+pub(super) fn sigma256(x: u32, r1: u32, r2: u32, s: u32) -> u32 {
     x.rotate_right(r1) ^ x.rotate_right(r2) ^ x >> s
 }
 

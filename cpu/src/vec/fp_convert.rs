@@ -1,6 +1,7 @@
 //! Floating-point conversion: between formats, and to and from integers and fixed-point numbers.
 
 use super::fp_env::{AHP, by_format, resize, rounding_of, within};
+use super::FpEnv;
 use crate::op::nzcv;
 use crate::softfloat::{
     BF16, Env, F16, F16Alt, F32, F64, Format, Rounding, convert, from_int, to_int, to_int_js,
@@ -37,6 +38,9 @@ pub const TO: u32 = 3;
 pub const TO_ODD: u32 = 1 << 2;
 /// Bit of [`super::VecOp::FCvt`]'s constant: the 16-bit results are bfloat16.
 pub const TO_BF16: u32 = 1 << 3;
+/// Where [`super::VecOp::FCvt`]'s constant holds one plus one of [`super::fp_env::rounding`], or zero for what the
+/// environment says.
+pub const ROUNDING: u32 = 4;
 
 /// `$body` with `$I` as the integer type of an element.
 macro_rules! by_int {
@@ -128,11 +132,13 @@ super::functions! {
         let f = if imm & TO_BF16 != 0 {
             convert::<F32, BF16>
         } else {
-            conversion(l.log2, to, env.control & AHP != 0)
+            conversion(l.log2, to, env.control & (AHP | FpEnv::X86) == AHP)
         };
         resize((l.count(), l.bits(), 8 << to), a, env, |x, e| {
             if imm & TO_ODD != 0 {
                 e.rounding = Rounding::Odd;
+            } else if imm >> ROUNDING != 0 {
+                e.rounding = rounding_of((imm >> ROUNDING) - 1, e);
             }
             f(x, e)
         })

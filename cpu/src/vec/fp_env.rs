@@ -1,7 +1,7 @@
 //! From [`FpEnv`] to software floating point and back, once per operation; and loops over elements inside it.
 //!
-//! The layout is Arm's: FPCR and FPSR (DDI 0487 C5.2.8, C5.2.10). Trapped exceptions are left out on purpose: the trap
-//! enables of FPCR are read-as-zero.
+//! The layout is Arm's: FPCR and FPSR (DDI 0487 C5.2.8, C5.2.10); or x86's MXCSR (SDM vol. 1, 10.2.3). Trapped
+//! exceptions are not this module's: Arm's trap enables read as zero, and x86's semantics look at the status.
 
 use super::{FpEnv, Lanes};
 use crate::softfloat::{Env, Rounding};
@@ -21,7 +21,7 @@ pub mod rounding {
     pub const ZERO: u32 = 3;
     /// To the nearest, a tie away from zero.
     pub const AWAY: u32 = 4;
-    /// As FPCR.RMode says.
+    /// As FPCR.RMode or MXCSR.RC says.
     pub const CURRENT: u32 = 7;
     /// Where the constant holds a rounding.
     pub const MASK: u32 = 7;
@@ -43,6 +43,12 @@ pub(super) fn rounding_of(imm: u32, env: &Env) -> Rounding {
 /// Runs `f` in the environment that `env` describes and accumulates the flags it raises.
 #[inline(always)]
 pub(super) fn within<R>(env: &mut FpEnv, f: impl FnOnce(&mut Env) -> R) -> R {
+    if env.control & FpEnv::X86 != 0 {
+        let mut soft = Env::from_mxcsr(env.control);
+        let r = f(&mut soft);
+        env.status |= soft.flags.to_x86();
+        return r;
+    }
     let mut soft = Env::from_fpcr(env.control);
     let r = f(&mut soft);
     env.status |= soft.flags.to_fpsr();

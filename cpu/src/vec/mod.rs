@@ -24,6 +24,11 @@ mod reduce;
 mod saturate;
 mod shift;
 mod widen;
+mod x86_arith;
+mod x86_crypto;
+mod x86_fp;
+mod x86_permute;
+mod x86_string;
 
 #[cfg(test)]
 mod tests;
@@ -31,14 +36,15 @@ mod tests;
 /// The constants of floating-point operations.
 pub mod fp {
     pub use super::fp_arith::{EXACT, RANGE64};
-    pub use super::fp_convert::{Fixed, TO, TO_BF16, TO_ODD};
+    pub use super::fp_convert::{Fixed, ROUNDING, TO, TO_BF16, TO_ODD};
     pub use super::fp_env::rounding;
+    pub use super::x86_fp::sign;
 }
 
 pub use lanes::{Lanes, Part};
 
-/// The floating-point control and status that vector operations read and accumulate into, in the guest's own layout
-/// (Arm: FPCR and FPSR).
+/// The floating-point control and status that vector operations read and accumulate into, in the guest's own layout:
+/// Arm's FPCR and FPSR, or with [`FpEnv::X86`] in the control x86's MXCSR, whose exception flags are the status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FpEnv {
     /// control: rounding, flushing, default NaN
@@ -48,7 +54,10 @@ pub struct FpEnv {
 }
 
 impl FpEnv {
-    /// The cumulative saturation bit, FPSR.QC.
+    /// Bit of the control, reserved in FPCR and MXCSR: the layout and the rules are x86's.
+    pub const X86: u32 = 1 << 31;
+
+    /// The cumulative saturation bit, FPSR.QC; x86 has none and never looks at it.
     pub const QC: u32 = 1 << 27;
 
     /// Records that an element saturated.
@@ -130,6 +139,8 @@ vec_ops! {
     Select = bits::select;
     /// the low 64 bits, zeros above
     Low = bits::low;
+    /// b's part of the arrangement, a's bits elsewhere (MOVSS, MOVSD, the upper elements of scalar results)
+    Merge = bits::merge;
 
     // ---- arith.rs ----
     /// per element a + b
@@ -373,7 +384,97 @@ vec_ops! {
     /// SM3TT2B with element imm of c
     Sm3Tt2b = crypto_sha::sm3_tt2b;
 
-    // ---- fp_arith.rs: elements are binary16, binary32 or binary64 by their size; NaNs, rounding, flushing by Arm ----
+    // ---- x86_arith.rs: as one SSE or AVX instruction does it ----
+    /// per element of up to 32 bits the high half of a × b, signed
+    MulHighS = x86_arith::mul_high_s;
+    /// per element of up to 32 bits the high half of a × b, unsigned
+    MulHighU = x86_arith::mul_high_u;
+    /// per element of up to 32 bits the high half of 2ab, signed, rounded, wrapping (PMULHRSW)
+    MulHighRound = x86_arith::mul_high_round;
+    /// a × b of the even elements, signed, in twice the size (PMULDQ)
+    MulEvenS = x86_arith::mul_even_s;
+    /// a × b of the even elements, unsigned, in twice the size (PMULUDQ)
+    MulEvenU = x86_arith::mul_even_u;
+    /// sums of the products of neighbours, signed, in twice the size (PMADDWD)
+    MulAddPairs = x86_arith::mul_add_pairs;
+    /// sums of the products of neighbours, unsigned of a and signed of b, saturated to twice the size (PMADDUBSW)
+    MulAddPairsUS = x86_arith::mul_add_pairs_us;
+    /// per 64 bits the sum of the differences of bytes (PSADBW)
+    SumDiffU = x86_arith::sum_diff_u;
+    /// per 16-bit element the sum of the differences of four bytes of a, from there on, and of b; imm says where
+    /// (MPSADBW)
+    SumDiffBlocks = x86_arith::sum_diff_blocks;
+    /// the least 16-bit element of a, and its number in bits 18:16 (PHMINPOSUW)
+    MinPosition = x86_arith::min_position;
+    /// per element a, negated, or zero, as the sign of b says (PSIGN)
+    Sign = x86_arith::sign;
+    /// per element a << the low 64 bits of b (PSLL)
+    ShlAll = x86_arith::shl_all;
+    /// per element a >> the low 64 bits of b, zeros coming in (PSRL)
+    ShrAllU = x86_arith::shr_all_u;
+    /// per element a >> the low 64 bits of b, signs coming in (PSRA)
+    ShrAllS = x86_arith::shr_all_s;
+    /// per element a << b, unsigned counts (VPSLLV)
+    ShlBy = x86_arith::shl_by;
+    /// per element a >> b, unsigned counts, zeros coming in (VPSRLV)
+    ShrByU = x86_arith::shr_by_u;
+    /// per element a >> b, unsigned counts, signs coming in (VPSRAV)
+    ShrByS = x86_arith::shr_by_s;
+
+    // ---- x86_permute.rs ----
+    /// the lower half of the elements from a, the upper half from b, each by a field of imm (SHUFPS, SHUFPD, PSHUFD)
+    Shuffle = x86_permute::shuffle;
+    /// the four elements of the low half of a by fields of imm (PSHUFLW)
+    ShuffleLow = x86_permute::shuffle_low;
+    /// the four elements of the high half of a by fields of imm (PSHUFHW)
+    ShuffleHigh = x86_permute::shuffle_high;
+    /// bytes of a by the low bits of b's, zero where b's bit 7 is set (PSHUFB)
+    ShuffleBytes = x86_permute::shuffle_bytes;
+    /// elements of a by indices in b: 32-bit ones by its low two bits, 64-bit ones by bit 1 (VPERMILPS, VPERMILPD)
+    ShuffleBy = x86_permute::shuffle_by;
+    /// elements of a and then b by the low bits of c's (VPERMD)
+    Permute2 = x86_permute::permute2;
+    /// elements of twice the size of a, then of b, with signed saturation to signed ones (PACKSS)
+    PackS = x86_permute::pack_s;
+    /// elements of twice the size of a, then of b, with signed saturation to unsigned ones (PACKUS)
+    PackU = x86_permute::pack_u;
+    /// elements of a from the low end, sign extended to 2^imm bytes (PMOVSX)
+    WidenS = x86_permute::widen_s;
+    /// elements of a from the low end, zero extended to 2^imm bytes (PMOVZX)
+    WidenU = x86_permute::widen_u;
+    /// the elements' highest bits as a number (PMOVMSKB, MOVMSKPS, MOVMSKPD)
+    MoveMask = x86_permute::move_mask;
+    /// per element b where the highest bit of c is set, else a (PBLENDVB, BLENDVPS, BLENDVPD)
+    Blend = x86_permute::blend;
+
+    // ---- x86_crypto.rs, x86_string.rs ----
+    /// AESENC; AESENCLAST with imm 1: state a, round key b
+    AesRound = x86_crypto::aes_round;
+    /// AESDEC; AESDECLAST with imm 1: state a, round key b
+    AesUnround = x86_crypto::aes_unround;
+    /// AESKEYGENASSIST with imm
+    AesKeyAssist = x86_crypto::aes_key_assist;
+    /// the carry-less product of 64-bit elements: of a by bit 0 of imm, of b by bit 4 (PCLMULQDQ)
+    MulPolyHalves = x86_crypto::mul_poly_halves;
+    /// SHA1RNDS4 with imm: state a, words b
+    Sha1Rounds = x86_crypto::sha1_rounds;
+    /// SHA1NEXTE
+    Sha1Next = x86_crypto::sha1_next;
+    /// SHA1MSG1
+    Sha1Message1 = x86_crypto::sha1_message1;
+    /// SHA1MSG2
+    Sha1Message2 = x86_crypto::sha1_message2;
+    /// SHA256RNDS2: C, D, G, H in a, A, B, E, F in b, words and constants in c
+    Sha256Rounds = x86_crypto::sha256_rounds;
+    /// SHA256MSG1
+    Sha256Message1 = x86_crypto::sha256_message1;
+    /// SHA256MSG2
+    Sha256Message2 = x86_crypto::sha256_message2;
+    /// PCMPISTRI and its kin: imm is the instruction's; with bit 8 the lengths are in the first two words of c, without
+    /// they are implicit; the index in lane 0, flags in x86's stored form in lane 1; with bit 9 the mask instead
+    StringCompare = x86_string::compare;
+
+    // ---- fp_arith.rs: elements are binary16, binary32 or binary64 by their size; NaNs, rounding, flushing by the control ----
     /// the elements of the arrangement, zeros above
     FMov = fp_arith::fmov;
     /// |a|, a change of the sign bit
@@ -445,4 +546,20 @@ vec_ops! {
     FRecipStep = fp_estimate::frecip_step, env;
     /// (3 - a × b) / 2, rounded once
     FRsqrtStep = fp_estimate::frsqrt_step, env;
+
+    // ---- x86_fp.rs ----
+    /// all ones where the predicate imm of VCMPPS holds
+    FCmpX = x86_fp::fcmp, env;
+    /// flags of comparing elements 0 as COMISS sets them, in [`crate::x86::flags`] form; with imm 1 any NaN is invalid
+    FComi = x86_fp::fcomi, env;
+    /// a - b in even elements, a + b in odd ones (ADDSUBPS)
+    FAddSub = x86_fp::fadd_sub, env;
+    /// a × b + c, rounded once, with signs changed by [`fp::sign`]; the NaN of a goes first
+    FMulAddX = x86_fp::fmul_add, env;
+    /// the sum of products of the elements that bits 7:4 of imm select, in those of bits 3:0 (DPPS, DPPD)
+    FDot = x86_fp::fdot, env;
+    /// an estimate of 1 / a with 12 bits (RCPPS): 1 / a rounded to them
+    FRecipX = x86_fp::frecip;
+    /// an estimate of 1 / √a with 12 bits (RSQRTPS): rounded to them
+    FRsqrtX = x86_fp::frsqrt;
 }

@@ -87,7 +87,9 @@ impl Arch for X64 {
         walk::translate(core, va, want, unprivileged)
     }
     fn misaligned(core: &mut Core<Self>, va: u64, _: Want) -> Raised {
-        core.raise_now(emit::fault::AC0, va)
+        // Without alignment checking only vector operands insist on it.
+        let strict = core.mode & mode::ALIGN != 0;
+        core.raise_now(if strict { emit::fault::AC0 } else { emit::fault::GP0 }, va)
     }
     fn unanswered(core: &mut Core<Self>, va: u64, _: Want) -> Raised {
         core.raise_now(emit::fault::GP0, va)

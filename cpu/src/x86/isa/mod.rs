@@ -9,6 +9,14 @@ pub mod flag;
 pub mod moves;
 pub mod muldiv;
 pub mod shift;
+pub mod sse_control;
+pub mod sse_convert;
+pub mod sse_crypto;
+pub mod sse_forms;
+pub mod sse_fp;
+pub mod sse_integer;
+pub mod sse_move;
+pub mod sse_shuffle;
 pub mod stack;
 pub mod string;
 
@@ -26,6 +34,7 @@ pub fn chapters<E: X86>() -> Vec<(&'static str, Vec<Row<E>>)> {
     macro_rules! chapters { ($($m:ident)*) => { vec![$((stringify!($m), $m::rows())),*] } }
     chapters! {
         alu atomic bits branch decimal flag moves muldiv shift stack string
+        sse_control sse_convert sse_crypto sse_fp sse_integer sse_move sse_shuffle
     }
 }
 

@@ -1,0 +1,129 @@
+//! AES, PCLMULQDQ, SHA, string comparison and PTEST (SSE4.1, SSE4.2, AVX).
+
+use super::sse_forms::{Enc, Op, binary, halves, load, read, ready, source, unary};
+use crate::emit::{Exec, Flow};
+use crate::op::Cmp;
+use crate::vec::{Lanes, VecOp};
+use crate::vop;
+use crate::width::{W32, W64, W128};
+use crate::x86::emit::X86;
+use crate::x86::insn::Insn;
+use crate::x86::{flags, state};
+
+crate::simd_rows! {
+    l01 "AESIMC" "66" "0F38" "DB" "Vdq" "Wdq" "" AES => unary<vop!(AesUnmix 0)>;
+    l0 "AESENC" "66" "0F38" "DC" "Vdq" "Wdq" "" AES => binary<vop!(AesRound 0 0)>;
+    l0 "AESENCLAST" "66" "0F38" "DD" "Vdq" "Wdq" "" AES => binary<vop!(AesRound 0 1)>;
+    l0 "AESDEC" "66" "0F38" "DE" "Vdq" "Wdq" "" AES => binary<vop!(AesUnround 0 0)>;
+    l0 "AESDECLAST" "66" "0F38" "DF" "Vdq" "Wdq" "" AES => binary<vop!(AesUnround 0 1)>;
+    l01 "AESKEYGENASSIST" "66" "0F3A" "DF" "Vdq" "Wdq,Ib" "" AES => unary<vop!(WithImm AesKeyAssist 0)>;
+    l0 "PCLMULQDQ" "66" "0F3A" "44" "Vdq" "Wdq,Ib" "" PCLMUL => binary<vop!(WithImm MulPolyHalves 3)>;
+    sse "SHA1NEXTE" "NP" "0F38" "C8" "Vdq" "Wdq" "" SHA => binary<vop!(Sha1Next 2)>;
+    sse "SHA1MSG1" "NP" "0F38" "C9" "Vdq" "Wdq" "" SHA => binary<vop!(Sha1Message1 2)>;
+    sse "SHA1MSG2" "NP" "0F38" "CA" "Vdq" "Wdq" "" SHA => binary<vop!(Sha1Message2 2)>;
+    sse "SHA256RNDS2" "NP" "0F38" "CB" "Vdq" "Wdq" "" SHA => sha256rnds2;
+    sse "SHA256MSG1" "NP" "0F38" "CC" "Vdq" "Wdq" "" SHA => binary<vop!(Sha256Message1 2)>;
+    sse "SHA256MSG2" "NP" "0F38" "CD" "Vdq" "Wdq" "" SHA => binary<vop!(Sha256Message2 2)>;
+    sse "SHA1RNDS4" "NP" "0F3A" "CC" "Vdq" "Wdq,Ib" "" SHA => binary<vop!(WithImm Sha1Rounds 2)>;
+    l01 "PCMPESTRM" "66" "0F3A" "60" "Vdq" "Wdq,Ib" "" SSE42 => string_mask<vop!(Low 0 256)>;
+    l01 "PCMPESTRI" "66" "0F3A" "61" "Vdq" "Wdq,Ib" "" SSE42 => string_index<vop!(Low 0 256)>;
+    l01 "PCMPISTRM" "66" "0F3A" "62" "Vdq" "Wdq,Ib" "" SSE42 => string_mask<vop!(Low 0 0)>;
+    l01 "PCMPISTRI" "66" "0F3A" "63" "Vdq" "Wdq,Ib" "" SSE42 => string_index<vop!(Low 0 0)>;
+    fp1 "PTEST" "66" "0F38" "17" "Vx" "Wx" "" SSE41 => ptest<vop!(MoveMask 0)>;
+}
+
+/// SHA256RNDS2, whose words are in XMM0.
+fn sha256rnds2<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
+    ready::<E, X>(e, i, false)?;
+    let b = source::<E, X>(e, i)?[0];
+    let (a, words) = (e.get(state::xmm(i.reg)), e.get(state::xmm(0)));
+    let r = e.vec(VecOp::Sha256Rounds, Lanes::full(2), 0, a, b, words);
+    e.put(state::xmm(i.reg), r);
+    Ok(Flow::Next)
+}
+
+/// The operands of a string comparison, its lengths, and its constant; memory need not be aligned.
+fn string<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Result<([super::sse_forms::V<E>; 3], u32), E::Abort> {
+    ready::<E, X>(e, i, true)?;
+    const AX: u8 = 0;
+    const DX: u8 = 2;
+    let b = if i.is_mem() { load(e, i, 1, false)?[0] } else { e.get(state::xmm(i.rm)) };
+    let a = e.get(state::xmm(i.reg));
+    let explicit = O::IMM != 0;
+    let lengths = if explicit {
+        let wide = i.w();
+        let [la, lb] = [AX, DX].map(|n| length(e, n, wide));
+        let lengths = e.to_vec::<W32>(la);
+        e.set_lane::<W32>(lengths, 1, lb)
+    } else {
+        a
+    };
+    Ok(([a, b, lengths], i.imm8() as u32 | O::IMM))
+}
+
+/// A length from a general register: 32 bits, or 64 with REX.W, where anything large is as good as 32.
+fn length<E: X86>(e: &mut E, n: u8, wide: bool) -> E::Val<W32> {
+    let x = e.get(state::gpr(n));
+    let low = e.zext::<W64, W32>(x);
+    if !wide {
+        return low;
+    }
+    let back = e.sext::<W32, W64>(low);
+    let fits = e.cmp::<W64>(Cmp::Eq, back, x);
+    let many = e.lit::<W32>(32);
+    e.select::<W32>(fits, low, many)
+}
+
+/// PCMPESTRI, PCMPISTRI.
+fn string_index<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+    const CX: u8 = 1;
+    let ([a, b, c], imm) = string::<E, X, O>(e, i)?;
+    let r = e.vec(VecOp::StringCompare, Lanes::full(0), imm, a, b, c);
+    let index = e.lane::<W32>(r, 0);
+    let index = e.zext::<W32, W64>(index);
+    let flags = e.lane::<W32>(r, 1);
+    e.put(state::gpr(CX), index);
+    e.put(state::FLAGS, flags);
+    Ok(Flow::Next)
+}
+
+/// PCMPESTRM, PCMPISTRM.
+fn string_mask<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+    let ([a, b, c], imm) = string::<E, X, O>(e, i)?;
+    let r = e.vec(VecOp::StringCompare, Lanes::full(0), imm, a, b, c);
+    let mask = e.vec(VecOp::StringCompare, Lanes::full(0), imm | 1 << 9, a, b, c);
+    let flags = e.lane::<W32>(r, 1);
+    super::sse_forms::write_low::<E, X>(e, 0, mask);
+    e.put(state::FLAGS, flags);
+    Ok(Flow::Next)
+}
+
+/// Whether a vector is zero.
+fn is_zero<E: X86>(e: &mut E, v: super::sse_forms::V<E>) -> E::Val<crate::width::W1> {
+    let (low, high) = (e.lane::<W64>(v, 0), e.lane::<W64>(v, 1));
+    let any = e.or(low, high);
+    let zero = e.lit::<W64>(0);
+    e.cmp(Cmp::Eq, any, zero)
+}
+
+/// PTEST: ZF if a and b have no bit in common, CF if b has none that a lacks. VTESTPS and VTESTPD look at signs only.
+pub(super) fn ptest<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+    ready::<E, X>(e, i, true)?;
+    let l = Lanes::full(3);
+    let b = source::<E, X>(e, i)?;
+    let a = read::<E, X>(e, i, i.reg);
+    let mut both = [0, 1].map(|h| e.v2(VecOp::And, l, a[h], b[h]));
+    let mut lack = [0, 1].map(|h| e.v2(VecOp::AndNot, l, b[h], a[h]));
+    if O::LANES.log2 > 0 {
+        let signs = e.lit::<W128>(O::LANES.build(|_| 1 << (O::LANES.bits() - 1)));
+        both = both.map(|v| e.v2(VecOp::And, l, v, signs));
+        lack = lack.map(|v| e.v2(VecOp::And, l, v, signs));
+    }
+    let [both, lack] = [both, lack].map(|v| if halves::<X>(i) == 2 { e.v2(VecOp::Or, l, v[0], v[1]) } else { v[0] });
+    let z = is_zero(e, both);
+    let c = is_zero(e, lack);
+    let (z, c) = (e.as_flag(z, flags::ZF), e.as_flag(c, flags::CF));
+    let f = e.or(z, c);
+    e.put(state::FLAGS, f);
+    Ok(Flow::Next)
+}
