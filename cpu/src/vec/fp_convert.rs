@@ -1,7 +1,7 @@
 //! Floating-point conversion: between formats, and to and from integers and fixed-point numbers.
 
-use super::fp_env::{AHP, by_format, resize, rounding_of, within};
 use super::FpEnv;
+use super::fp_env::{AHP, by_format, resize, rounding_of, within};
 use crate::op::nzcv;
 use crate::softfloat::{
     BF16, Env, F16, F16Alt, F32, F64, Format, Rounding, convert, from_int, to_int, to_int_js,

@@ -49,7 +49,7 @@ super::functions! {
     mul_high_s = |l, _, a, b, _, _| l.map2(a, b, |x, y| ((s(l, x) * s(l, y)) >> l.bits()) as u64);
     mul_high_u = |l, _, a, b, _, _| l.map2(a, b, |x, y| ((x as u128 * y as u128) >> l.bits()) as u64);
     mul_high_round = |l, _, a, b, _, _| l.map2(a, b, |x, y| {
-        (((s(l, x) * s(l, y) >> (l.bits() - 2)) + 1) >> 1) as u64
+        ((((s(l, x) * s(l, y)) >> (l.bits() - 2)) + 1) >> 1) as u64
     });
     mul_even_s = |l, _, a, b, _, _| doubled(l, |l| even(l, a, b, |x, y| l.signed(x).wrapping_mul(l.signed(y)) as u64));
     mul_even_u = |l, _, a, b, _, _| doubled(l, |l| even(l, a, b, u64::wrapping_mul));

@@ -83,7 +83,7 @@ fn fma<F: Format>(signs: u32, i: u32, [x, y, z]: [u64; 3], e: &mut Env) -> u64 {
 
 /// `x` rounded to 12 significant bits, to nearest; what is below the normal numbers becomes zero.
 fn twelve(x: u64) -> u64 {
-    let x = x + (1 << 11) & !0xFFF;
+    let x = (x + (1 << 11)) & !0xFFF;
     if x & F32::INFINITY == 0 { x & F32::SIGN } else { x }
 }
 

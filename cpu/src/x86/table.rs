@@ -191,9 +191,10 @@ impl Pattern {
             match token {
                 "NP" => self.prefix = Prefix::None,
                 "NR" => self.prefix = Prefix::NoRep,
-                "66" => self.prefix = Prefix::P66,
-                "F2" if bytes == 0 => self.prefix = Prefix::F2,
-                "F3" if bytes == 0 => self.prefix = Prefix::F3,
+                // Behind an escape or VEX these are opcodes.
+                "66" if self.map == 0 && bytes == 0 => self.prefix = Prefix::P66,
+                "F2" if self.map == 0 && bytes == 0 => self.prefix = Prefix::F2,
+                "F3" if self.map == 0 && bytes == 0 => self.prefix = Prefix::F3,
                 "W0" => self.w = Some(false),
                 "W1" => self.w = Some(true),
                 "/r" => self.modrm = true,

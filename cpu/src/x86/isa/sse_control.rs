@@ -11,8 +11,8 @@ use crate::x86::insn::Insn;
 use crate::x86::{X64, context, mode, state};
 
 crate::simd_rows! {
-    l01 "LDMXCSR" "NP" "0F" "AE /2" "Md" "Md" "" SSE => ldmxcsr;
-    l01 "STMXCSR" "NP" "0F" "AE /3" "Md" "Md" "" SSE => stmxcsr;
+    l01 "LDMXCSR" "NP" "0F" "AE /2" "" "Md" "" SSE => ldmxcsr;
+    l01 "STMXCSR" "NP" "0F" "AE /3" "" "Md" "" SSE => stmxcsr;
     sse "LFENCE" "NP" "0F" "AE E8+i" "" "" "" SSE2 => lfence;
     sse "MFENCE" "NP" "0F" "AE F0+i" "" "" "" SSE2 => mfence;
     sse "SFENCE" "NP" "0F" "AE F8+i" "" "" "" SSE => sfence;
@@ -82,16 +82,19 @@ fn stmxcsr<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 fn lfence<E: X86, X: Enc>(e: &mut E, _: Insn) -> Exec<E> {
+    debug_assert!(!X::VEX);
     e.fence(Fence::Load);
     Ok(Flow::Next)
 }
 
 fn mfence<E: X86, X: Enc>(e: &mut E, _: Insn) -> Exec<E> {
+    debug_assert!(!X::VEX);
     e.fence(Fence::Full);
     Ok(Flow::Next)
 }
 
 fn sfence<E: X86, X: Enc>(e: &mut E, _: Insn) -> Exec<E> {
+    debug_assert!(!X::VEX);
     e.fence(Fence::Store);
     Ok(Flow::Next)
 }

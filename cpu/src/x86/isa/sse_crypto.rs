@@ -119,7 +119,8 @@ pub(super) fn ptest<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
         both = both.map(|v| e.v2(VecOp::And, l, v, signs));
         lack = lack.map(|v| e.v2(VecOp::And, l, v, signs));
     }
-    let [both, lack] = [both, lack].map(|v| if halves::<X>(i) == 2 { e.v2(VecOp::Or, l, v[0], v[1]) } else { v[0] });
+    let [both, lack] =
+        [both, lack].map(|v| if halves::<X>(i) == 2 { e.v2(VecOp::Or, l, v[0], v[1]) } else { v[0] });
     let z = is_zero(e, both);
     let c = is_zero(e, lack);
     let (z, c) = (e.as_flag(z, flags::ZF), e.as_flag(c, flags::CF));

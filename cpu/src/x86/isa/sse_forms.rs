@@ -274,13 +274,7 @@ pub fn load<E: X86>(e: &mut E, i: Insn, halves: usize, aligned: bool) -> Result<
 /// # Errors
 /// With the access's faults.
 #[inline(always)]
-pub fn store<E: X86>(
-    e: &mut E,
-    i: Insn,
-    halves: usize,
-    aligned: bool,
-    v: [V<E>; 2],
-) -> Result<(), E::Abort> {
+pub fn store<E: X86>(e: &mut E, i: Insn, halves: usize, aligned: bool, v: [V<E>; 2]) -> Result<(), E::Abort> {
     let size = 16 * halves as u64;
     let at = address(e, i, size, Want::Write)?;
     let k = access(e, i, at, size, aligned)?;
@@ -389,6 +383,7 @@ macro_rules! simd_rows {
     ($($class:ident $name:literal $pp:tt $map:tt $op:literal $d:literal $s:literal $attr:literal $feature:ident
         => $f:ident $(<$($t:ty),*>)?;)*) => {
         /// The rows of this chapter.
+        #[allow(clippy::vec_init_then_push, reason = "a line of rows makes up to three")]
         pub fn rows<E: $crate::x86::emit::X86>() -> Vec<$crate::x86::table::Row<E>> {
             let mut rows = Vec::new();
             $( $crate::simd_rows!(@$class rows $name $pp $map $op $d $s $attr $feature $f [$($($t),*)?]); )*

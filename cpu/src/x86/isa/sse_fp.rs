@@ -1,8 +1,8 @@
 //! Floating-point arithmetic, logic and comparison of SSE to SSE4.1 and AVX.
 
 use super::sse_forms::{
-    Enc, Op, V, binary, each, first, fp, halves, read, ready, scalar_sd, scalar_ss, small, source, unary, write,
-    write_low,
+    Enc, Op, V, binary, each, first, fp, halves, read, ready, scalar_sd, scalar_ss, small, source, unary,
+    write, write_low,
 };
 use crate::emit::{Emit, Exec, Flow};
 use crate::vec::fp::{EXACT, rounding};
@@ -111,7 +111,8 @@ fn cmp_packed<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     let a = read::<E, X>(e, i, first::<X>(i));
     let imm = predicate::<X>(i);
     let low = fp(e, VecOp::FCmpX, O::LANES, imm, [a[0], b[0], b[0]])?;
-    let high = if halves::<X>(i) == 2 { fp(e, VecOp::FCmpX, O::LANES, imm, [a[1], b[1], b[1]])? } else { low };
+    let high =
+        if halves::<X>(i) == 2 { fp(e, VecOp::FCmpX, O::LANES, imm, [a[1], b[1], b[1]])? } else { low };
     write::<E, X>(e, i, i.reg, [low, high]);
     Ok(Flow::Next)
 }

@@ -269,4 +269,3 @@ fn maskmovdqu<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
     e.call(&MASKED_BYTES, [at, value, mask])?;
     Ok(Flow::Next)
 }
-

@@ -138,9 +138,8 @@ fn blend_xmm0<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let b = source::<E, X>(e, i)?[0];
     let (a, mask) = (e.get(state::xmm(i.reg)), e.get(state::xmm(0)));
-    // The same table operation as its kin with four operands; its third value is what `Op` has no place for.
-    let swapped = mask_op::<E, O>(e, a, b, mask);
-    e.put(state::xmm(i.reg), swapped);
+    let r = mask_op::<E, O>(e, a, b, mask);
+    e.put(state::xmm(i.reg), r);
     Ok(Flow::Next)
 }
 
