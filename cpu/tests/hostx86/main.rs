@@ -19,10 +19,10 @@ use program::{FLAGS, MEMORY, MEMORY_SIZE, RECORD, XSAVE};
 /// Rows that leave the user program, or whose operands the harness has no place for.
 const LEFT_OUT: &[&str] = &[
     "LDMXCSR", "STMXCSR", "FLDCW", "FLDENV", "FRSTOR", "FXRSTOR", "FXSAVE", "XSAVE", "XRSTOR", "FWAIT",
-    "MASKMOV", "GATHER", "FSAVE", "FNSAVE", "FNSTENV", "RCP", "RSQRT", "MONITOR", "MWAIT",
+    "MASKMOV", "GATHER", "FSAVE", "FNSAVE", "FNSTENV", "RCP", "RSQRT", "MONITOR", "MWAIT", "LEA",
 ];
 /// Chapters of integers with nothing but arithmetic inside.
-const INTEGER: &[&str] = &["alu", "shift", "bits", "bmi", "muldiv", "mul", "mov", "bcd", "cmov", "setcc"];
+const INTEGER: &[&str] = &["alu", "atomic", "bits", "bmi", "flag", "moves", "muldiv", "shift"];
 
 /// What of EFLAGS is defined after an instruction.
 fn defined_flags(name: &str) -> u32 {
@@ -82,6 +82,13 @@ fn hex(bytes: &[u8]) -> String {
 fn check(core: &mut Core<X64>, row: &Row<Core<X64>>, count: usize, verbose: bool) -> (usize, Option<String>) {
     let (mut compared, mut wrong) = (0, None);
     for insn in encode::forms(row) {
+        // Shifts of 16 bits by more are undefined.
+        let undefined = matches!(row.name, "SHLD" | "SHRD") && insn.first() == Some(&0x66);
+        // A 32-bit register that CMPXCHG leaves alone keeps its upper half on AMD's processors.
+        let differs = insn == [0x0F, 0xB1, 0xCA];
+        if undefined || differs {
+            continue;
+        }
         let records = inputs::records(count, 0x1234_5678_9ABC_DEF1 ^ (row.pattern.opcode as u64) << 20);
         let host = program::run(&insn, &records);
         let ours = guest::run(core, &insn, &records);
