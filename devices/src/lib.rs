@@ -8,6 +8,7 @@ pub mod block;
 pub mod bus;
 pub mod cfi_flash;
 pub mod char;
+pub mod display;
 pub mod fw_cfg;
 pub mod gpio;
 pub mod input;

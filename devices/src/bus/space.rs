@@ -27,6 +27,17 @@ struct Mapping {
     limiter: Arc<Limiter>,
 }
 
+/// A piece of a device's registers, and where machines have it: for [`AddressSpace::add_registers`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// First register offset.
+    pub reg: u64,
+    /// Port or guest-physical address.
+    pub at: u64,
+    /// Bytes.
+    pub len: u64,
+}
+
 /// I/O ports there are. A wide access that begins at the last of them reaches beyond, where nothing answers.
 pub const PORTS: u64 = 0x1_0000;
 

@@ -8,6 +8,7 @@
 use crate::bus::device::{BusError, BusResult, Device, Initiator, Io, Size};
 use crate::bus::irq::Wire;
 use crate::bus::snapshot::{self, StateError, require};
+use crate::bus::space::Piece;
 use serde::{Deserialize, Serialize};
 
 /// Register offsets of the pieces, with the ports or the address that they are mapped at.
@@ -35,16 +36,6 @@ impl State {
     fn power_on() -> State {
         State { latch: 0, irq: 0, memory: vec![0; MEMORY_LEN as usize] }
     }
-}
-
-/// Registers of the device: a piece, where QEMU has it, and its length.
-pub struct Piece {
-    /// First register.
-    pub reg: u64,
-    /// Port or guest-physical address.
-    pub at: u64,
-    /// Bytes.
-    pub len: u64,
 }
 
 /// The device.
