@@ -18,13 +18,19 @@ use std::path::Path;
 use std::{env, error::Error, fs};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    for source in ["demo", "stress", "text.rs", "rustc.rs", "x86", "bios"] {
+    for source in ["demo", "stress", "text.rs", "rustc.rs", "x86", "bios", "bootsector"] {
         println!("cargo::rerun-if-changed={source}");
     }
     let out = env::var("OUT_DIR")?;
     rustc::compile("x86/main.rs", "x86/link.ld", &Path::new(&out).join("demo-x86.elf"), false)?;
     fs::write(Path::new(&out).join("font.s"), font::assembly())?;
     rustc::compile("bios/main.rs", "bios/link.ld", &Path::new(&out).join("bios.bin"), true)?;
+    rustc::compile(
+        "bootsector/main.rs",
+        "bootsector/link.ld",
+        &Path::new(&out).join("bootsector.img"),
+        true,
+    )?;
     let image = demo::assemble()?;
     fs::write(Path::new(&out).join("demo-arm64.elf"), demo::image::elf(&image))?;
     fs::write(Path::new(&out).join("demo-arm64.Image"), image)?;

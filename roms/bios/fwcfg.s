@@ -1,11 +1,17 @@
 # The fw_cfg device, by its I/O ports: keys, and files by name.
 #
-# Source: QEMU docs/specs/fw_cfg. Selector at 510h, data at 511h; what a key holds is little-endian, the file
-# directory big-endian.
+# Source: QEMU docs/specs/fw_cfg. Selector at 510h, data at 511h, DMA at 514h; what a key holds is little-endian, the
+# file directory big-endian.
 
 .equ FW_SELECT, 0x510
 .equ FW_DATA, 0x511
+.equ FW_DMA, 0x514
+.equ DMA_READ, 2
+.equ DMA_SKIP, 4
+.equ DMA_SELECT, 8
+.equ DMA_WRITE, 16
 .equ FW_SIGNATURE, 0x00
+.equ FW_ID, 0x01
 .equ FW_NOGRAPHIC, 0x04
 .equ FW_KERNEL_ADDRESS, 0x07
 .equ FW_KERNEL_SIZE, 0x08
@@ -62,9 +68,7 @@ fw_word:
 2:  shl eax, 8
     call fw_byte
     loop 2b
-    xchg al, ah                                 # a 386 has no BSWAP
-    rol eax, 16
-    xchg al, ah
+    TURN_EAX
     pop ecx
     ret
 
@@ -145,4 +149,49 @@ fw_find:
 8:  pop edi
     pop edx
     pop ecx
+    ret
+
+# EAX: key, EDI: where to, ECX: bytes. By DMA if the device has that.
+fw_fetch:
+    jecxz 3f
+    push eax
+    mov eax, FW_ID
+    call fw_key_word
+    test al, 2
+    pop eax
+    jnz 2f
+    call fw_select
+    jmp fw_read
+2:  shl eax, 16
+    or eax, DMA_SELECT | DMA_READ
+    jmp fw_dma
+3:  ret
+
+# A DMA operation: EAX: control, ECX: length, EDI: data. What the device reads and writes is big-endian.
+fw_dma:
+    push edx
+    push esi
+    mov esi, DMA_BLOCK
+    TURN_EAX
+    mov [esi], eax
+    mov eax, ecx
+    TURN_EAX
+    mov [esi + 4], eax
+    mov dword ptr [esi + 8], 0
+    mov eax, edi
+    TURN_EAX
+    mov [esi + 12], eax
+    mov edx, FW_DMA
+    xor eax, eax
+    out dx, eax
+    mov eax, esi
+    TURN_EAX
+    add edx, 4
+    out dx, eax
+2:  cmp dword ptr [esi], 0
+    je 3f
+    cmp dword ptr [esi], 0x01000000             # an error
+    jne 2b
+3:  pop esi
+    pop edx
     ret

@@ -149,6 +149,7 @@
 .equ POST_STACK, 0x7000
 .equ POST_BUSES, 0x8000                         # for each bus, the device and function of the bridge to it
 .equ POST_FILES, 0x9000                         # table-loader: 64 bytes for each file
+.equ DMA_BLOCK, 0x9800                           # fw_cfg: 16 bytes, and 8 of data
 .equ POST_SCRIPT, 0x10000                       # table-loader: the script
 
 # The frame that ENTER builds, from BP.
@@ -180,36 +181,6 @@
 .equ SEL_DATA16, 0x20                           # base 0, 64 KiB
 .equ SEL_ALIAS32, 0x28                          # the ROM below 4 GiB
 .equ SEL_ENTRY32, 0x30                          # code, base 0, 4 GiB
-
-# Real-mode code, and flat code. In 16-bit code the assembler makes calls and returns that push and pop 32 bits, which
-# real services could not share with indirect calls; these are of the mode's own size.
-.macro CODE16
-    .code16
-    .set FLAT_CODE, 0
-.endm
-
-.macro CODE32
-    .code32
-    .set FLAT_CODE, 1
-.endm
-
-.macro ret
-    .byte 0xc3
-.endm
-
-.macro call target
-    .byte 0xe8
-    .if FLAT_CODE
-    .long \target - . - 4
-    .else
-    .word \target - . - 2
-    .endif
-.endm
-
-# Calls the routine at BX or EBX.
-.macro CALL_BX
-    .byte 0xff, 0xd3
-.endm
 
 # Builds a frame, and makes \segment the data segment. AX is left as it was.
 .macro ENTER segment
@@ -246,21 +217,6 @@
 
 .macro NO_CARRY
     and byte ptr [bp + R_FLAGS], 0xfe
-.endm
-
-# A far return; the assembler's own would pop 32 bits.
-.macro RETURN_FAR
-    .byte 0xcb
-.endm
-
-.macro JUMP_FAR segment, target
-    .byte 0xea
-    .word \target, \segment
-.endm
-
-.macro OUTB port, value
-    mov al, \value
-    out \port, al
 .endm
 
 # Calls a routine of 32-bit code. BX is lost; EAX goes in and comes back, the others too.

@@ -23,7 +23,7 @@ macro_rules! assemble {
 }
 
 assemble! {
-    "layout.s" "flat.s" "post.s" "chips.s" "memory.s" "fwcfg.s" "print.s"
+    "macros.s" "layout.s" "flat.s" "post.s" "chips.s" "memory.s" "fwcfg.s" "print.s"
     "vga_modes.s" "video.s" "vga_set.s" "vga_text.s" "vga_graphics.s" "vbe.s"
     "keyboard.s" "serial.s" "time.s" "system.s"
     "pci.s" "pcibios.s" "tables.s" "disk.s" "ata.s" "ahci.s" "virtio.s" "cdrom.s" "floppy.s"

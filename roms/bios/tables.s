@@ -216,42 +216,18 @@ table_report:
     call fw_find
     test eax, eax
     jz 9f
-    # Select, skip to the offset, write: control words with the key in the upper half.
-    mov edi, POST_FILES + FILE_ENTRY * FILE_MAX
-    mov [edi + 32], edx
-    mov dword ptr [edi + 36], 0
+    # The data of the write: the address, from 64 bits.
+    mov edi, DMA_BLOCK + 16
+    mov [edi], edx
+    mov dword ptr [edi + 4], 0
     shl eax, 16
-    or eax, 8 | 4                               # select, skip
+    or eax, DMA_SELECT | DMA_SKIP
     mov ecx, [esi + 112]
     call fw_dma
-    mov eax, 0x10                               # write
+    mov eax, DMA_WRITE
     movzx ecx, byte ptr [esi + 120]
     jmp fw_dma
 9:  ret
-
-# A DMA operation with control EAX and length ECX, at EDI and with data at EDI + 32.
-fw_dma:
-    bswap eax
-    bswap ecx
-    mov [edi], eax
-    mov [edi + 4], ecx
-    mov dword ptr [edi + 8], 0
-    lea eax, [edi + 32]
-    bswap eax
-    mov [edi + 12], eax
-    mov edx, 0x514
-    xor eax, eax
-    out dx, eax
-    mov eax, edi
-    bswap eax
-    mov edx, 0x518
-    out dx, eax
-    mov ecx, 1000000
-2:  mov eax, [edi]
-    test eax, 0xfeffffff
-    jz 3f
-    loop 2b
-3:  ret
 
 # The SMBIOS structures go to the end of RAM, the anchor to this segment, where programs look for it.
 smbios_load:

@@ -21,6 +21,15 @@ pub const X86_DEMO: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/demo-x86.e
 /// The BIOS: a ROM that ends at 4 GiB, and whose last 64 KiB are also segment F000h.
 pub const BIOS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bios.bin"));
 
+/// A boot sector and the program that it loads: they try the BIOS's services, report on COM1, and write 10h to the
+/// debug-exit port F4h if all is well, else 1. It is an image without partitions, for a diskette or a disk, padded to
+/// the size of a 1.44 MB diskette.
+pub fn boot_test() -> Vec<u8> {
+    let mut image = include_bytes!(concat!(env!("OUT_DIR"), "/bootsector.img")).to_vec();
+    image.resize(1_474_560, 0);
+    image
+}
+
 /// The stress guest for arm64 as a Linux `Image`. It runs `rounds` rounds of all tests but those whose bits are set in
 /// `skip`, no more after `seconds`. Each test does its work `times` times on each processor. The end comes by
 /// semihosting: with code 0, or with 1 after saying what went wrong.
