@@ -145,33 +145,48 @@ controller_take:
     pop cx
     ret
 
-# Waits CX:DX microseconds by the refresh bit of port 61h, which turns each 15 us.
+# Waits CX:DX microseconds by the counts of the 8254's channel 0, or not for ever if that stands still.
 wait_microseconds:
     pushad
     movzx eax, cx
     shl eax, 16
     mov ax, dx
-    xor edx, edx
-    mov ebx, 15
-    div ebx
-    mov ecx, eax
-    inc ecx
-    in al, 0x61
-    and al, 0x10
+    mov ecx, 1193182
+    mul ecx
+    mov ecx, 1000000
+    cmp edx, ecx
+    jae 5f
+    div ecx
+    mov ecx, eax                                # counts to wait
+    call timer_count
+    mov bx, ax
+    mov edx, 1000000                            # looks without a change
+2:  call timer_count
+    mov si, bx
+    sub si, ax                                  # it counts down
+    mov bx, ax
+    movzx esi, si
+    test esi, esi
+    jnz 3f
+    dec edx
+    jnz 4f
+    jmp 5f
+3:  mov edx, 1000000
+4:  sub ecx, esi
+    ja 2b
+5:  popad
+    ret
+
+# AX: the count of channel 0.
+timer_count:
+    pushf
+    cli
+    OUTB 0x43, 0
+    in al, 0x40
     mov ah, al
-    mov ebx, 100000                             # each turn, at most: some boards have no refresh bit
-2:  in al, 0x61
-    and al, 0x10
-    cmp al, ah
-    jne 3f
-    dec ebx
-    jnz 2b
-    jmp 4f
-3:  mov ah, al
-    mov ebx, 100000
-    dec ecx
-    jnz 2b
-4:  popad
+    in al, 0x40
+    xchg al, ah
+    popf
     ret
 
 CODE32

@@ -45,10 +45,17 @@ video_set_mode:
 3:  call mode_registers
     call mode_palette
     call mode_variables
+    mov al, cs:[si + M_HEIGHT]
+    call font_of_height
+    push ds
+    push 0
+    pop ds
+    mov [0x43 * 4], bx                          # the font of graphics modes
+    mov word ptr [0x43 * 4 + 2], ROM_SEG
+    pop ds
     cmp byte ptr cs:[si + M_KIND], TEXT
     jne 4f
     push si
-    mov al, cs:[si + M_HEIGHT]
     call font_load
     pop si
 4:  test byte ptr [VIDEO_CONTROL], 0x80

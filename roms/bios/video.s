@@ -435,8 +435,8 @@ font_information:
 3:  mov [bp + R_BP], ax
     ret
 
-# Loads the ROM's font of height AL into plane 2, and makes it the font of graphics modes.
-font_load:
+# BX: the ROM's font of height AL.
+font_of_height:
     mov bx, offset font16
     cmp al, 16
     je 2f
@@ -444,7 +444,12 @@ font_load:
     cmp al, 14
     je 2f
     mov bx, offset font8
-2:  mov si, bx
+2:  ret
+
+# Loads the ROM's font of height AL into plane 2.
+font_load:
+    call font_of_height
+    mov si, bx
     push ds
     push ROM_SEG
     pop ds

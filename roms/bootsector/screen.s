@@ -1,5 +1,7 @@
 # INT 10h.
 
+.equ BDA_SEGMENT, 0x40
+
 .section .program, "ax"
 CODE16
 check_text:
@@ -284,6 +286,5 @@ check_vbe:
     jne failed
     jmp passed
 
-.equ BDA_SEGMENT, 0x40
 program_end:
     .word 0x4c59
