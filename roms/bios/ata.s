@@ -320,7 +320,7 @@ ata_count:
     sub dx, 2
     ret
 
-# The packet for reading one block at REQUEST_LBA, at PACKET.
+# The packet for reading CX blocks at REQUEST_LBA, at PACKET.
 packet_read:
     mov word ptr [PACKET], 0x0028               # READ (10)
     mov eax, [REQUEST_LBA]
@@ -328,29 +328,37 @@ packet_read:
     rol eax, 16
     xchg al, ah
     mov [PACKET + 2], eax
-    mov dword ptr [PACKET + 6], 0x00010000
+    mov dword ptr [PACKET + 6], 0
+    mov [PACKET + 8], cl
     mov word ptr [PACKET + 10], 0
     ret
 
-# Blocks of 2048 bytes, one command for each; a command that fails because the medium changed is tried again.
+# Blocks of 2048 bytes, as many at a time as a segment holds whatever the offset is; a command that fails because the
+# medium changed is tried again.
+.equ BLOCKS_AT_ONCE, 31
 atapi_read:
     cmp byte ptr [REQUEST_WRITE], 0
     mov ah, 3
     jne 9f
 2:  mov cx, [REQUEST_COUNT]
-    cmp cx, [REQUEST_DONE]
+    sub cx, [REQUEST_DONE]
     mov ah, 0
     je 9f
-    mov bl, 5
+    cmp cx, BLOCKS_AT_ONCE
+    jbe 6f
+    mov cx, BLOCKS_AT_ONCE
+6:  mov bl, 5
 3:  call packet_read
     call atapi_packet
     jnc 4f
     dec bl
     jnz 3b
     ret
-4:  add dword ptr [REQUEST_BUFFER], 2048
-    inc word ptr [REQUEST_DONE]
-    inc dword ptr [REQUEST_LBA]
+4:  movzx ecx, cx
+    add [REQUEST_DONE], cx
+    add [REQUEST_LBA], ecx
+    shl ecx, 11
+    add [REQUEST_BUFFER], ecx
     jmp 2b
 9:  ret
 
@@ -370,9 +378,9 @@ atapi_packet:
     sub dx, 5
     OUTB dx, 0                                  # no DMA
     add dx, 3
-    OUTB dx, 0                                  # bytes at a time: 2048
+    OUTB dx, 0                                  # bytes at a time: as many as there may be
     inc dx
-    OUTB dx, 8
+    OUTB dx, BLOCKS_AT_ONCE * 8
     add dx, 2
     OUTB dx, ATA_PACKET
     sub dx, 7

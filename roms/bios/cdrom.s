@@ -176,7 +176,8 @@ cd_emulated:
     cmp ah, 0x42
     je 7f
     cmp ah, 1
-    jbe 2f
+    jb 2f
+    je disk_status
     cmp ah, 0x0c
     je 2f
     cmp ah, 0x0d
@@ -196,12 +197,18 @@ cd_emulated:
     mov al, ch
     and ah, 3
     movzx edx, byte ptr [CD_HEADS]
+    mov bl, [bp + R_DH]
+    cmp bl, dl
+    jae disk_invalid
     imul eax, edx
-    movzx edx, byte ptr [bp + R_DH]
+    movzx edx, bl
     add eax, edx
     movzx edx, byte ptr [CD_SECTORS]
     imul eax, edx
     and ecx, 0x3f
+    jz disk_invalid
+    cmp cl, dl
+    ja disk_invalid
     add eax, ecx
     dec eax
     movzx cx, byte ptr [bp + R_AL]

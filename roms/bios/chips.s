@@ -213,4 +213,101 @@ apic_start:
     mov dword ptr [edi + 0x350], 0x700          # LINT0: ExtINT
     mov dword ptr [edi + 0x360], 0x400          # LINT1: NMI
 2:  ret
+
+# Memory types, if there are registers for them: RAM is written back; A0000h to BFFFFh and what is from where PCI's
+# memory begins to 4 GiB is not cached.
+# Source: SDM volume 3, 12.11 (MTRRs).
+mtrr_start:
+    pushfd
+    pop eax
+    mov ecx, eax
+    xor eax, 1 << 21
+    push eax
+    popfd
+    pushfd
+    pop eax
+    xor eax, ecx
+    test eax, 1 << 21
+    jz 9f
+    mov eax, 1
+    cpuid
+    and edx, 0x1020                             # MSRs and MTRRs
+    cmp edx, 0x1020
+    jne 9f
+    mov ecx, 0x2ff                              # off meanwhile
+    xor eax, eax
+    xor edx, edx
+    wrmsr
+    mov esi, offset mtrr_fixed + ROM
+2:  movzx ecx, word ptr [esi]
+    jecxz 3f
+    movzx eax, byte ptr [esi + 2]
+    imul eax, eax, 0x01010101
+    mov edx, eax
+    wrmsr
+    add esi, 3
+    jmp 2b
+3:  mov ecx, 0xfe                               # how many variable ranges
+    rdmsr
+    test al, al
+    jz 4f
+    # The width of physical addresses says how long a mask is.
+    mov eax, 0x80000000
+    cpuid
+    mov ebx, 36
+    cmp eax, 0x80000008
+    jb 5f
+    mov eax, 0x80000008
+    cpuid
+    movzx ebx, al
+5:  mov ecx, ebx
+    sub ecx, 32
+    mov edx, 1
+    shl edx, cl
+    dec edx                                     # the mask's upper half
+    push edx
+    mov eax, 0xc0000000
+    cmp [EBDA_LINEAR + LOW_RAM], eax
+    jbe 6f
+    mov eax, 0xe0000000
+6:  push eax
+    xor edx, edx
+    mov ecx, 0x200
+    wrmsr
+    pop eax
+    pop edx
+    or eax, 0x800
+    mov ecx, 0x201
+    wrmsr
+4:  mov ecx, 0x2ff
+    mov eax, 0xc06                              # on, fixed ones too; else write-back
+    xor edx, edx
+    wrmsr
+9:  ret
+
+# Fixed-range registers, and the type that all of their parts get.
+mtrr_fixed:
+    .word 0x250
+    .byte 6
+    .word 0x258
+    .byte 6
+    .word 0x259
+    .byte 0
+    .word 0x268
+    .byte 5
+    .word 0x269
+    .byte 5
+    .word 0x26a
+    .byte 5
+    .word 0x26b
+    .byte 5
+    .word 0x26c
+    .byte 5
+    .word 0x26d
+    .byte 5
+    .word 0x26e
+    .byte 5
+    .word 0x26f
+    .byte 5
+    .word 0
 CODE16

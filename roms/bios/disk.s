@@ -41,6 +41,7 @@ int13:
     call disk_find
     jc 9f
     DISPATCH disk_services, 0x4a, 9f
+disk_done:
     test byte ptr [bp + R_FLAGS], 1
     mov al, 0
     jz 4f
@@ -56,7 +57,7 @@ int13:
 6:  call cd_service
     jmp 5b
 7:  call cd_emulated
-    jmp 5b
+    jmp disk_done
 8:  call floppy_service
     jmp 5b
 

@@ -164,7 +164,12 @@ pub fn assembly() -> String {
         ("font14", glyphs.iter().map(|glyph| glyph[1..15].to_vec()).collect()),
         ("font8", glyphs.iter().map(rows8).collect()),
     ];
-    for (name, glyphs) in fonts {
+    // The first half of the 8x8 font is also where programs for CGA look for it.
+    let half: Vec<_> = fonts[2].1[..128].to_vec();
+    for (name, glyphs) in fonts.into_iter().chain([("font8_fixed", half)]) {
+        if name == "font8_fixed" {
+            text += ".section .bios.font8, \"a\"\n";
+        }
         text += &format!("{name}:\n");
         for glyph in glyphs {
             let bytes: Vec<String> = glyph.iter().map(|byte| format!("{byte:#04x}")).collect();

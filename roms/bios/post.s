@@ -53,6 +53,7 @@ post_cold:
     mov word ptr [0], 4                         # KiB of EBDA
     call memory_size
     FLAT fw_start
+    FLAT mtrr_start
     push BDA
     pop ds
     mov word ptr [EBDA_SEGMENT], EBDA

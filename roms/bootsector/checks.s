@@ -130,8 +130,11 @@ check_write:
     call chs
     mov ax, 0x0301
     int 0x13
-    jc failed
-    mov eax, SCRATCH_SECTOR
+    jnc 3f
+    cmp ah, 3                                   # the drive that a disc emulates cannot be written
+    jne failed
+    jmp passed
+3:  mov eax, SCRATCH_SECTOR
     mov bx, BUFFER + 1024
     call chs
     mov ax, 0x0201
