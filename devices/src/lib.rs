@@ -15,5 +15,6 @@ pub mod input;
 pub mod intc;
 pub mod misc;
 pub mod pci;
+pub mod storage;
 pub mod time;
 pub mod virtio;
