@@ -62,6 +62,9 @@ mod spec {
     pub const DMA: u64 = 16;
     pub const DMA_LOW: u64 = 20;
     pub const END: u64 = 24;
+    /// As I/O ports: a little-endian selector, and data in bytes behind its first byte.
+    pub const PORT_SELECTOR: u64 = 0x100;
+    pub const PORT_DATA: u64 = 0x101;
 
     /// What reading the DMA register shows.
     pub const DMA_SIGNATURE: [u8; 8] = *b"QEMU CFG";
@@ -143,6 +146,13 @@ pub struct FwCfg {
 impl FwCfg {
     /// Bytes of its register file.
     pub const LEN: u64 = END;
+
+    /// Register offset of the DMA address register, which is 8 bytes long; x86 has it at port 514h.
+    pub const DMA: u64 = DMA;
+    /// Register offset of selector and data as x86 has them at port 510h.
+    pub const PORTS: u64 = PORT_SELECTOR;
+    /// Bytes of them.
+    pub const PORTS_LEN: u64 = 2;
 
     /// A device with no files, that reads and writes descriptors through `dma`.
     pub fn new(dma: Dma) -> FwCfg {
@@ -317,6 +327,8 @@ impl Io for FwCfg {
     fn read(&mut self, reg: u64, size: Size, _: Initiator) -> BusResult<u64> {
         match reg {
             0..DATA_END => Ok(self.read_data(size)),
+            PORT_DATA if size == Size::B1 => Ok(self.read_data(size)),
+            PORT_SELECTOR | PORT_DATA => Err(BusError::BadSize),
             DMA..END => {
                 let mut bytes = [0; 8];
                 let from = DMA_SIGNATURE.get((reg - DMA) as usize..).unwrap_or_default();
@@ -330,6 +342,10 @@ impl Io for FwCfg {
     fn write(&mut self, reg: u64, size: Size, value: u64, _: Initiator) -> BusResult<()> {
         match (reg, size) {
             (0..DATA_END, _) => {}
+            (PORT_SELECTOR, Size::B2) => self.select(value as u16),
+            // Data cannot be written; a byte of the selector has no meaning.
+            (PORT_SELECTOR | PORT_DATA, Size::B1) => {}
+            (PORT_SELECTOR | PORT_DATA, _) => return Err(BusError::BadSize),
             (SELECTOR, Size::B2) => self.select((value as u16).swap_bytes()),
             (DMA, Size::B4) => self.state.dma_high = (value as u32).swap_bytes(),
             (DMA_LOW, Size::B4) => {

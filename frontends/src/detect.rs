@@ -1,6 +1,6 @@
 //! What a file is, told from its first bytes: for `lyrebird run FILE`.
 //!
-//! Sources: Linux `Documentation/arch/arm64/booting.rst` (Image header), the ELF and PE specifications, RFC 1952
+//! Sources: Linux `Documentation/arch/arm64/booting.rst` (Image header) and `Documentation/arch/x86/boot.rst` (HdrS), the ELF and PE specifications, RFC 1952
 //! (gzip), the qcow2 specification, the UEFI platform initialization specification (firmware volumes).
 
 use std::fs::File;
@@ -10,12 +10,13 @@ use std::path::Path;
 use lyrebird_machine::config::ImageFormat;
 
 use crate::exit::{ExitClass, Failure};
+use crate::options::Personality;
 
 /// What to do with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Something `-kernel` loads.
-    Kernel,
+    /// Something `-kernel` loads, for this guest.
+    Kernel(Personality),
     /// Flat firmware.
     Firmware,
     /// A disk image.
@@ -52,16 +53,19 @@ fn classify(head: &[u8]) -> Result<Kind, String> {
     if at(0, b"\x7fELF") {
         let machine = if at(5, b"\x02") { half(18).map(u16::swap_bytes) } else { half(18) };
         return match machine {
-            Some(183) if at(4, b"\x02") => Ok(Kind::Kernel),
-            Some(n) => Err(format!("is an ELF file for {}; AArch64 is what can be run", elf_machine(n))),
+            Some(183) if at(4, b"\x02") => Ok(Kind::Kernel(Personality::Aarch64)),
+            Some(3 | 62) => Ok(Kind::Kernel(Personality::X86_64)),
+            Some(n) => {
+                Err(format!("is an ELF file for {}; AArch64 and x86 are what can be run", elf_machine(n)))
+            }
             None => Err("is a truncated ELF file".into()),
         };
     }
     if at(0x38, b"ARM\x64") || (at(0, b"MZ") && at(4, b"zimg")) {
-        return Ok(Kind::Kernel);
+        return Ok(Kind::Kernel(Personality::Aarch64));
     }
     if at(0x202, b"HdrS") {
-        return Err("is an x86 Linux kernel; x86 guests cannot be run yet".into());
+        return Ok(Kind::Kernel(Personality::X86_64));
     }
     if at(0x24, &[0x18, 0x28, 0x6f, 0x01]) {
         return Err("is a 32-bit Arm kernel (zImage); only AArch64 can be run yet".into());
@@ -70,7 +74,8 @@ fn classify(head: &[u8]) -> Result<Kind, String> {
         return Err("is an EFI or Windows program; it needs firmware: put it on a disk and add -bios".into());
     }
     if at(0, b"\x1f\x8b") {
-        return Ok(Kind::Kernel);
+        // What is packed shows when it is loaded; packed kernels are Arm's.
+        return Ok(Kind::Kernel(Personality::Aarch64));
     }
     if at(0, b"QFI\xfb") {
         return Ok(Kind::Disk(ImageFormat::Qcow2));
@@ -141,11 +146,14 @@ mod tests {
     #[test]
     fn signatures() {
         let raw = Kind::Disk(ImageFormat::Raw);
+        let (arm, x86) = (Kind::Kernel(Personality::Aarch64), Kind::Kernel(Personality::X86_64));
         let cases: &[(usize, &[u8], Kind)] = &[
-            (0x38, b"ARM\x64", Kind::Kernel),
-            (0, b"MZ\0\0zimg", Kind::Kernel),
-            (0, b"\x1f\x8b\x08", Kind::Kernel),
-            (0, b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xb7\0", Kind::Kernel),
+            (0x38, b"ARM\x64", arm),
+            (0, b"MZ\0\0zimg", arm),
+            (0, b"\x1f\x8b\x08", arm),
+            (0, b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xb7\0", arm),
+            (0, b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0", x86),
+            (0x202, b"HdrS", x86),
             (0, b"QFI\xfb", Kind::Disk(ImageFormat::Qcow2)),
             (510, &[0x55, 0xaa], raw),
             (0x438, &[0x53, 0xef], raw),
@@ -160,9 +168,8 @@ mod tests {
     #[test]
     fn strangers_are_named() {
         let cases: &[(usize, &[u8], &str)] = &[
-            (0, b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0", "x86-64"),
             (0, b"\x7fELF\x01\x02\x01\0\0\0\0\0\0\0\0\0\0\x02\0\x08", "MIPS"),
-            (0x202, b"HdrS", "x86 Linux kernel"),
+            (0, b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xf3\0", "RISC-V"),
             (0, b"KDMV", "VMDK"),
             (0, b"070701", "-initrd"),
             (0x100, b"?", "nothing that is known"),

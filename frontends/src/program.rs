@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use clap::{CommandFactory, Parser};
-use lyrebird_machine::config::{CPU_MODELS, ENGINES};
+use lyrebird_machine::config::ENGINES;
 
 use crate::cli::args::{Cli, Command};
 use crate::cli::prepass::rewrite;
 use crate::exit::{ExitClass, Failure};
-use crate::options::{Outcome, interpret};
+use crate::options::{Outcome, Personality, interpret};
 use crate::run::{Build, run};
 use crate::{doctor, term};
 
@@ -48,11 +48,13 @@ fn dispatch(words: Vec<OsString>, build: Build<'_>) -> Result<u8, Failure> {
         }
     };
     match cli.command {
-        Command::Run(args) => machine(interpret(&args, true)?, build),
-        Command::QemuAarch64(args) => machine(interpret(&args, false)?, build),
+        Command::Run(args) => machine(interpret(&args, None)?, build),
+        Command::QemuAarch64(args) => machine(interpret(&args, Some(Personality::Aarch64))?, build),
+        Command::QemuX86_64(args) => machine(interpret(&args, Some(Personality::X86_64))?, build),
+        Command::QemuI386(args) => machine(interpret(&args, Some(Personality::I386))?, build),
         Command::Demo(mut args) => {
             let _keep = demo(&mut args)?;
-            machine(interpret(&args, true)?, build)
+            machine(interpret(&args, Some(Personality::Aarch64))?, build)
         }
         Command::Replay { file } => replay(&file),
         Command::Doctor => {
@@ -68,13 +70,16 @@ fn dispatch(words: Vec<OsString>, build: Build<'_>) -> Result<u8, Failure> {
         }
         Command::Man { dir } => man(dir.as_deref()),
         Command::Version => {
-            let names = |list: Vec<&str>| list.join(" ");
-            say(&format!(
-                "lyrebird {}\nguests:  AArch64\nboards:  virt\nengines: {}\nCPUs:    {}\n",
-                env!("CARGO_PKG_VERSION"),
-                names(ENGINES.iter().map(|e| e.0).collect()),
-                names(CPU_MODELS.iter().map(|m| m.0).collect()),
-            ))?;
+            let engines: Vec<&str> = ENGINES.iter().map(|e| e.0).collect();
+            let mut text =
+                format!("lyrebird {}\nengines: {}\n", env!("CARGO_PKG_VERSION"), engines.join(" "));
+            for p in Personality::ALL {
+                let boards: Vec<&str> = p.boards().iter().map(|b| b.name).collect();
+                let cpus: Vec<&str> = p.cpus().iter().map(|m| m.0).collect();
+                let guest = p.guest();
+                text += &format!("{guest}: boards {}; CPUs {}\n", boards.join(" "), cpus.join(" "));
+            }
+            say(&text)?;
             Ok(0)
         }
     }

@@ -85,6 +85,8 @@ impl Default for Config {
 pub enum Board {
     /// The Arm `virt` board.
     Virt(VirtBoard),
+    /// The x86 `microvm` board.
+    Microvm(MicrovmBoard),
 }
 
 impl Default for Board {
@@ -105,6 +107,27 @@ pub struct VirtBoard {
 impl Default for VirtBoard {
     fn default() -> Self {
         Self { gic: GicVersion::V2, dump_dtb: None }
+    }
+}
+
+/// Properties of the x86 `microvm` board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MicrovmBoard {
+    /// `pic`: the 8259s.
+    pub pic: bool,
+    /// `pit`: the 8254.
+    pub pit: bool,
+    /// `rtc`: the clock with its CMOS memory.
+    pub rtc: bool,
+    /// `isa-serial`: the serial port.
+    pub isa_serial: bool,
+    /// `auto-kernel-cmdline`: a kernel's command line says where devices are.
+    pub auto_kernel_cmdline: bool,
+}
+
+impl Default for MicrovmBoard {
+    fn default() -> Self {
+        Self { pic: true, pit: true, rtc: true, isa_serial: true, auto_kernel_cmdline: true }
     }
 }
 
@@ -153,6 +176,12 @@ pub const CPU_FEATURES: &[(&str, &str)] = &[
     ("lse", "large system extensions: atomics (on with max)"),
     ("rndr", "random number registers (on with max)"),
     ("aarch64", "64-bit state; off is refused until AArch32 exists"),
+];
+
+/// The processor models of x86 boards: name and a line about it.
+pub const X86_CPU_MODELS: &[(&str, &str)] = &[
+    ("max", "everything that is implemented (default)"),
+    ("max32", "the same without long mode (default of qemu-system-i386)"),
 ];
 
 /// How many processors and how they are grouped.
@@ -483,6 +512,13 @@ mod tests {
     fn the_models_are_those_that_processors_have() {
         let offered: Vec<&str> = CPU_MODELS.iter().map(|m| m.0).collect();
         let there: Vec<&str> = lyrebird_cpu::arm::model::MODELS.iter().map(|m| m.name).collect();
+        assert_eq!(offered, there);
+    }
+
+    #[test]
+    fn the_x86_models_are_those_that_processors_have() {
+        let offered: Vec<&str> = X86_CPU_MODELS.iter().map(|m| m.0).collect();
+        let there: Vec<&str> = crate::x86::model::MODELS.iter().map(|m| m.name).collect();
         assert_eq!(offered, there);
     }
 

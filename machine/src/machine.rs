@@ -1,5 +1,6 @@
 //! A built machine: its threads, its supervisor, and the [`Control`] interface to it.
 
+use crate::board::pc::microvm;
 use crate::board::{BootPlan, Built, Site, virt};
 use crate::chardev::Chardevs;
 use crate::config::{Board, BuildError, Config};
@@ -47,8 +48,9 @@ impl Machine {
     /// # Errors
     /// When the configuration cannot be satisfied, see [`BuildError`].
     pub fn build(config: Config, chardevs: &dyn Chardevs) -> Result<Self, BuildError> {
-        match &config.board {
-            Board::Virt(_) => Self::on(config, chardevs, virt::build),
+        match config.board.clone() {
+            Board::Virt(board) => Self::on(config, chardevs, |site| virt::build(site, &board)),
+            Board::Microvm(board) => Self::on(config, chardevs, |site| microvm::build(site, &board)),
         }
     }
 
@@ -158,6 +160,7 @@ impl<T: Target> Inner<T> {
         });
         let groups = T::groups(&board.model);
         let inner = Self { trace, config, shared, board, clock, vcpus, groups, code };
+        inner.board.actions.reset(&inner.config);
         inner.load(&plan)?;
         Ok(inner)
     }
@@ -224,7 +227,7 @@ impl<T: Target> Inner<T> {
         for socket in sockets.chain(self.board.loose.iter().cloned()) {
             socket.reset();
         }
-        self.board.actions.reset();
+        self.board.actions.reset(&self.config);
         self.load(&plan)?;
         self.code.stored_anywhere();
         // What has ended, or was stopped by what is gone, is as good as new.

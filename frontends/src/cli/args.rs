@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-/// The name under which QEMU's command line is understood, as a subcommand and as a link to the program.
-pub const QEMU_AARCH64: &str = "qemu-system-aarch64";
+/// The names under which QEMU's command line is understood, as subcommands and as links to the program.
+pub const QEMU: [&str; 3] = ["qemu-system-aarch64", "qemu-system-x86_64", "qemu-system-i386"];
 
 /// A full-system emulator.
 #[derive(Parser, Debug)]
@@ -36,8 +36,14 @@ pub enum Command {
     #[command(args_override_self = true, display_name = "lyrebird")]
     Run(Box<MachineArgs>),
     /// Understand the command line of QEMU's program of this name (also through a link of this name)
-    #[command(name = QEMU_AARCH64, args_override_self = true, display_name = "lyrebird")]
+    #[command(name = QEMU[0], args_override_self = true, display_name = "lyrebird")]
     QemuAarch64(Box<MachineArgs>),
+    /// The same for x86-64 guests
+    #[command(name = QEMU[1], args_override_self = true, display_name = "lyrebird")]
+    QemuX86_64(Box<MachineArgs>),
+    /// The same for 32-bit x86 guests
+    #[command(name = QEMU[2], args_override_self = true, display_name = "lyrebird")]
+    QemuI386(Box<MachineArgs>),
     /// Run the demo guest that is built in
     #[command(args_override_self = true, display_name = "lyrebird")]
     Demo(Box<MachineArgs>),
@@ -70,7 +76,7 @@ pub struct MachineArgs {
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
 
-    /// Board and its properties: virt[,gic-version=2|3|max]; 'help' lists them
+    /// Board and its properties: virt[,gic-version=2|3|max], microvm; 'help' lists them
     #[arg(short = 'M', long, value_name = "TYPE[,PROP=VALUE]", help_heading = "Machine")]
     pub machine: Vec<String>,
     /// Processor model and switches: max[,pauth=off]; 'help' lists them

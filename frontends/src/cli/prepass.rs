@@ -8,7 +8,7 @@ use std::path::Path;
 
 use clap::{Arg, ArgAction, Command as ClapCommand, CommandFactory};
 
-use super::args::{Cli, QEMU_AARCH64};
+use super::args::{Cli, QEMU};
 use crate::exit::Failure;
 use crate::suggest::hint;
 
@@ -29,8 +29,9 @@ pub fn rewrite(words: impl IntoIterator<Item = OsString>) -> Result<Vec<OsString
     let mut words = words.into_iter();
     let program = words.next().unwrap_or_else(|| "lyrebird".into());
     let mut rest: Vec<OsString> = words.collect();
-    if Path::new(&program).file_name().is_some_and(|n| n == QEMU_AARCH64) {
-        rest.insert(0, QEMU_AARCH64.into());
+    let called = QEMU.into_iter().find(|name| Path::new(&program).file_name().is_some_and(|n| n == *name));
+    if let Some(name) = called {
+        rest.insert(0, name.into());
     } else if let Some(first) = rest.first().and_then(|w| w.to_str()) {
         // `lyrebird -M virt ...`: a machine described without subcommand is run.
         let own = ["-h", "-help", "--help", "-V", "-version", "--version"];
@@ -203,7 +204,7 @@ mod tests {
     #[test]
     fn a_link_of_qemus_name_speaks_its_language() {
         let out = run(&["/usr/bin/qemu-system-aarch64", "-M", "virt", "-S", "-d", "int"]).expect("rewrites");
-        assert_eq!(out, ["lyrebird", QEMU_AARCH64, "--machine=virt", "-S", "-d=int"].map(String::from));
+        assert_eq!(out, ["lyrebird", QEMU[0], "--machine=virt", "-S", "-d=int"].map(String::from));
     }
 
     #[test]

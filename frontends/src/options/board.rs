@@ -1,102 +1,78 @@
 //! `-machine -cpu -smp -m -accel`.
 
-use std::path::PathBuf;
+use lyrebird_machine::config::{ENGINES, Smp};
 
-use lyrebird_machine::config::{Board, CPU_FEATURES, CPU_MODELS, ENGINES, GicVersion, Smp, VirtBoard};
-
-use super::{Invocation, Stop, name_list};
+use super::personality::Personality;
+use super::{Invocation, Stop, boards, name_list};
 use crate::cli::args::MachineArgs;
 use crate::cli::keyval::{KeyVals, one_of};
 use crate::cli::number::parse_size;
 use crate::exit::{ExitClass, Failure};
 use crate::suggest::hint;
 
-const BOARDS: &[(&str, &str)] = &[("virt", "the Arm virt board, compatible with QEMU's (default)")];
-const BOARD_PROPERTIES: &[(&str, &str)] = &[
-    ("gic-version", "interrupt controller: 2 (default), 3 or max"),
-    ("dumpdtb", "write the device tree to this file and end"),
-    ("accel", "the engine, as -accel"),
-    ("virtualization", "EL2: off is the only value"),
-    ("secure", "EL3: off is the only value"),
-    ("mte", "memory tagging: off is the only value"),
-    ("highmem", "accepted: there are no devices above 4 GiB"),
-    ("its", "accepted: there is no interrupt translation service"),
-    ("acpi", "accepted: tables are a device tree"),
-    ("graphics", "accepted: there is no display"),
-    ("usb", "accepted with the value off: there is no USB"),
-];
-
 /// `-machine`; several of them add up.
 pub fn machine(args: &MachineArgs, out: &mut Invocation) -> Result<(), Stop> {
-    let mut virt = VirtBoard::default();
+    let offers = out.personality.boards();
+    let mut chosen = &offers[0];
+    let mut board = out.personality.board();
+    out.config.accel.engine = out.personality.engine();
     for text in &args.machine {
         if text == "help" || text == "?" {
-            return Err(Stop::Help(name_list("Boards (-machine)", BOARDS.iter().copied())));
-        }
-        if text.split(',').any(|item| item == "help") {
-            return Err(Stop::Help(name_list("Properties of virt", BOARD_PROPERTIES.iter().copied())));
+            let rows = offers.iter().map(|b| (b.name, b.about));
+            return Err(Stop::Help(name_list("Boards (-machine)", rows)));
         }
         // A first item with `=` is a property, not the board's name.
         let mut kv = KeyVals::parse("machine", text, Some("type"))?;
-        if let Some(name) = kv.take("type")
-            && name != "virt"
-            && !is_versioned_virt(&name)
-        {
-            let names = BOARDS.iter().map(|b| b.0);
-            return Err(Failure::usage(format!(
-                "-machine {name}: no such board{}\nvalid here: virt; 'lyrebird run -machine help' describes them",
-                hint(&name, names)
-            ))
-            .into());
+        if let Some(name) = kv.take("type").filter(|name| name != "help") {
+            chosen = offers.iter().find(|b| b.is(&name)).ok_or_else(|| {
+                let names: Vec<&str> = offers.iter().map(|b| b.name).collect();
+                Failure::usage(format!(
+                    "-machine {name}: no such board{}\nvalid here: {}; 'lyrebird run -machine help' describes them",
+                    hint(&name, names.iter().copied()),
+                    names.join(", ")
+                ))
+            })?;
         }
-        let versions = [("2", GicVersion::V2), ("3", GicVersion::V3), ("max", GicVersion::Max)];
-        virt.gic = kv.take_enum("gic-version", &versions)?.unwrap_or(virt.gic);
-        virt.dump_dtb = kv.take("dumpdtb").map(PathBuf::from).or(virt.dump_dtb);
+        if text.split(',').any(|item| item == "help") {
+            let title = format!("Properties of {}", chosen.name);
+            let rows = chosen.properties.iter().chain(boards::COMMON);
+            return Err(Stop::Help(name_list(&title, rows.copied())));
+        }
+        (chosen.read)(&mut kv, &mut board)?;
         if let Some(names) = kv.take("accel") {
             engine(&names, "machine accel=", out)?;
         }
-        for key in ["virtualization", "secure", "mte", "usb"] {
-            if kv.take_bool(key)? == Some(true) {
-                return Err(Failure::new(
-                    ExitClass::Impossible,
-                    format!("-machine {key}=on: not available; leave it out or say {key}=off"),
-                )
-                .into());
-            }
-        }
-        for key in ["highmem", "its", "graphics", "acpi"] {
-            kv.take_or_auto(key)?;
-        }
+        boards::off_only(&mut kv, "usb")?;
+        kv.take_or_auto("graphics")?;
         kv.finish()?;
     }
-    out.config.board = Board::Virt(virt);
+    out.config.board = board;
     Ok(())
-}
-
-/// `virt-10.0` and the like: QEMU's versioned names of the board.
-fn is_versioned_virt(name: &str) -> bool {
-    name.strip_prefix("virt-").is_some_and(|v| {
-        v.split_once('.').is_some_and(|(major, minor)| {
-            [major, minor].iter().all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-        })
-    })
 }
 
 /// `-cpu`.
 pub fn cpu(args: &MachineArgs, out: &mut Invocation) -> Result<(), Stop> {
+    let (models, switches) = (out.personality.cpus(), out.personality.switches());
+    out.config.cpu.model = out.personality.cpu().to_owned();
     let Some(text) = &args.cpu else { return Ok(()) };
     if text == "help" || text == "?" || text.split(',').any(|item| item == "help") {
-        let models = name_list("Processor models (-cpu)", CPU_MODELS.iter().copied());
-        let switches = name_list("Switches (-cpu MODEL,switch=on|off)", CPU_FEATURES.iter().copied());
-        return Err(Stop::Help(models + "\n" + &switches));
+        let mut help = name_list("Processor models (-cpu)", models.iter().copied());
+        if !switches.is_empty() {
+            help += "\n";
+            help += &name_list("Switches (-cpu MODEL,switch=on|off)", switches.iter().copied());
+        }
+        return Err(Stop::Help(help));
     }
     let mut kv = KeyVals::parse("cpu", text, Some("model"))?;
     let model = kv.take("model").ok_or_else(|| kv.missing("model"))?;
-    let names: Vec<&str> = CPU_MODELS.iter().map(|m| m.0).collect();
+    let names: Vec<&str> = models.iter().map(|m| m.0).collect();
     if model == "host" {
         return Err(Failure::new(
             ExitClass::Impossible,
-            "-cpu host: the host is no Arm processor; use -cpu max or one of: ".to_owned() + &one_of(&names),
+            format!(
+                "-cpu host: guests do not run on the host's processor itself; use one of: {}",
+                one_of(&names)
+            ),
         )
         .into());
     }
@@ -110,7 +86,7 @@ pub fn cpu(args: &MachineArgs, out: &mut Invocation) -> Result<(), Stop> {
     }
     let mut features = Vec::new();
     for (key, value) in kv.take_rest() {
-        let known = CPU_FEATURES.iter().map(|f| f.0);
+        let known = switches.iter().map(|f| f.0);
         if !known.clone().any(|name| name == key) {
             return Err(Failure::usage(format!(
                 "-cpu {model}: unknown switch '{key}'{}\nvalid here: {}",
@@ -217,7 +193,7 @@ pub fn memory(args: &MachineArgs, out: &mut Invocation) -> Result<(), Stop> {
 /// `-accel` and `-enable-kvm`: the first usable engine of a list wins, as in QEMU.
 pub fn accel(args: &MachineArgs, out: &mut Invocation) -> Result<(), Stop> {
     if args.enable_kvm {
-        return Err(no_kvm("-enable-kvm", &[]).into());
+        return Err(no_kvm("-enable-kvm", &[], out.personality).into());
     }
     let mut refused: Option<Failure> = None;
     for text in &args.accel {
@@ -278,13 +254,14 @@ fn engine(names: &str, before: &str, out: &mut Invocation) -> Result<(), Stop> {
         }
     }
     debug_assert!(only_kvm);
-    Err(no_kvm(&format!("-{before}{names}"), &["jit", "interp"]).into())
+    Err(no_kvm(&format!("-{before}{names}"), &["jit", "interp"], out.personality).into())
 }
 
-fn no_kvm(option: &str, instead: &[&str]) -> Failure {
+fn no_kvm(option: &str, instead: &[&str], personality: Personality) -> Failure {
     let advice = if instead.is_empty() { "leave it out" } else { "use -accel jit" };
-    Failure::new(
-        ExitClass::Impossible,
-        format!("{option}: an AArch64 guest cannot use the hardware of an x86-64 host; {advice}"),
-    )
+    let why = match personality {
+        Personality::Aarch64 => "an AArch64 guest cannot use the hardware of an x86-64 host",
+        Personality::X86_64 | Personality::I386 => "guests do not run on the host's processor itself yet",
+    };
+    Failure::new(ExitClass::Impossible, format!("{option}: {why}; {advice}"))
 }

@@ -33,7 +33,7 @@ fn place(file: &Path, look: bool, out: &mut Invocation) -> Result<(), Stop> {
     }
     let boot = &mut out.config.boot;
     let (slot, name) = match detect(file)? {
-        Kind::Kernel => (&mut boot.kernel, "-kernel"),
+        Kind::Kernel(_) => (&mut boot.kernel, "-kernel"),
         Kind::Firmware => (&mut boot.bios, "-bios"),
         Kind::Disk(format) => {
             let mut drive = plain("disk0", file.to_owned());
@@ -74,9 +74,9 @@ pub fn check(out: &Invocation) -> Result<(), Failure> {
             "-bios and -drive if=pflash are for the same flash; give one",
         ));
     }
-    let Board::Virt(board) = &config.board;
+    let only_dumps = matches!(&config.board, Board::Virt(virt) if virt.dump_dtb.is_some());
     let something = boot.kernel.is_some() || boot.bios.is_some() || flash;
-    if !something && board.dump_dtb.is_none() && !out.waits() {
+    if !something && !only_dumps && !out.waits() {
         let advice = if config.drives.is_empty() {
             "give a file, -kernel or -bios; 'lyrebird run -help' has examples"
         } else {

@@ -1,12 +1,14 @@
 //! What the options mean: from clap's words to a machine's [`Config`] and to what the front ends need themselves.
 
 pub mod board;
+pub mod boards;
 pub mod boot;
 pub mod consoles;
 pub mod debug;
 pub mod device;
 pub mod fw_cfg;
 pub mod media;
+pub mod personality;
 
 use lyrebird_machine::config::{Config, GdbListen};
 
@@ -14,10 +16,13 @@ use crate::cli::args::MachineArgs;
 use crate::exit::Failure;
 
 pub use consoles::{Address, ChardevKind, ChardevSpec};
+pub use personality::Personality;
 
 /// A command line understood.
 #[derive(Debug, Default)]
 pub struct Invocation {
+    /// The guest it is for.
+    pub personality: Personality,
     /// The machine.
     pub config: Config,
     /// Back ends to open, ids unique.
@@ -61,17 +66,19 @@ impl From<Failure> for Stop {
     }
 }
 
-/// Gives meaning to `args`. With `detect`, the file is looked into; without, it is a disk image, as QEMU has it.
-pub fn interpret(args: &MachineArgs, detect: bool) -> Result<Outcome, Failure> {
-    match read(args, detect) {
+/// Gives meaning to `args` of QEMU's program for a guest, where a lone file is a disk image. Without a `personality`, the
+/// file is looked into, and says which guest it is for unless the board does.
+pub fn interpret(args: &MachineArgs, personality: Option<Personality>) -> Result<Outcome, Failure> {
+    match read(args, personality) {
         Ok(invocation) => Ok(Outcome::Run(Box::new(invocation))),
         Err(Stop::Help(text)) => Ok(Outcome::Help(text)),
         Err(Stop::Failure(failure)) => Err(failure),
     }
 }
 
-fn read(args: &MachineArgs, detect: bool) -> Result<Invocation, Stop> {
-    let mut out = Invocation::default();
+fn read(args: &MachineArgs, personality: Option<Personality>) -> Result<Invocation, Stop> {
+    let guest = personality.unwrap_or_else(|| Personality::of_run(args));
+    let mut out = Invocation { personality: guest, ..Invocation::default() };
     out.config.name = args.name.clone();
     out.config.no_reboot = args.no_reboot;
     out.config.no_shutdown = args.no_shutdown;
@@ -90,7 +97,7 @@ fn read(args: &MachineArgs, detect: bool) -> Result<Invocation, Stop> {
     device::globals(args, &mut out)?;
     fw_cfg::read(args, &mut out)?;
     consoles::read(args, &mut out)?;
-    boot::read(args, detect, &mut out)?;
+    boot::read(args, personality.is_none(), &mut out)?;
     media::read(args, &mut out)?;
     device::check(args, &out)?;
     boot::check(&out)?;

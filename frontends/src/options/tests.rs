@@ -21,8 +21,10 @@ fn outcome(line: &str) -> Result<Outcome, Failure> {
     let words = rewrite(words.into_iter().map(Into::into))?;
     let cli = Cli::try_parse_from(words).map_err(|e| Failure::usage(e.to_string()))?;
     match cli.command {
-        Command::Run(args) => interpret(&args, true),
-        Command::QemuAarch64(args) => interpret(&args, false),
+        Command::Run(args) => interpret(&args, None),
+        Command::QemuAarch64(args) => interpret(&args, Some(Personality::Aarch64)),
+        Command::QemuX86_64(args) => interpret(&args, Some(Personality::X86_64)),
+        Command::QemuI386(args) => interpret(&args, Some(Personality::I386)),
         other => panic!("{other:?} is no machine"),
     }
 }
@@ -266,4 +268,27 @@ fn fw_cfg_files_and_global_properties() {
     assert!(config.virtio_legacy);
     let parts = "driver=virtio-mmio,property=force-legacy,value=off";
     assert!(!run(&format!("{QEMU} -kernel k -global {parts}")).config.virtio_legacy);
+}
+
+#[test]
+fn an_x86_line() {
+    let got = run(
+        "qemu-system-x86_64 -M microvm,pit=off,acpi=off -m 256 -kernel bzImage -append console=ttyS0 -nographic",
+    );
+    let board = MicrovmBoard { pit: false, ..MicrovmBoard::default() };
+    assert_eq!(got.config.board, Board::Microvm(board));
+    assert_eq!(got.config.cpu.model, "max");
+    let old = run("qemu-system-i386 -kernel a.elf -display none");
+    assert_eq!(old.config.cpu.model, "max32");
+    assert_eq!(run("run -M microvm -kernel nowhere").personality, Personality::X86_64);
+    for (line, says) in [
+        ("qemu-system-x86_64 -M virt -kernel a", "valid here: microvm"),
+        ("qemu-system-x86_64 -cpu cortex-a53 -kernel a", "valid here: max"),
+        ("qemu-system-x86_64 -M microvm,gic-version=3 -kernel a", "gic-version"),
+        ("qemu-system-x86_64 -M microvm,acpi=on -kernel a", "acpi=on: not available"),
+        ("qemu-system-x86_64 -enable-kvm -kernel a", "host's processor"),
+    ] {
+        let text = fails(line).to_string();
+        assert!(text.contains(says), "{line}: {text}");
+    }
 }

@@ -2,6 +2,7 @@
 
 mod given_dtb;
 mod parts;
+pub mod pc;
 pub mod virt;
 mod virt_dtb;
 mod virt_flash;
@@ -70,8 +71,9 @@ pub trait Actions<T: Target>: Send + Sync {
     /// # Errors
     /// When a file cannot be used or does not fit.
     fn boot(&self, config: &Config) -> Result<BootPlan<T>, BuildError>;
-    /// Puts what is no device on the board into its power-on state; devices are reset by themselves.
-    fn reset(&self) {}
+    /// Puts what is no device on the board into the state that guests start in, at power-on and at each reset; devices are
+    /// reset before.
+    fn reset(&self, _config: &Config) {}
     /// Presses the power button.
     fn press_power_button(&self);
     /// The state of the interrupt controllers, for `info irq`.

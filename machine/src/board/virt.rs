@@ -11,7 +11,7 @@ use super::{Actions, BootPlan, Built, Site};
 use crate::arm::platform::{Timers, VirtPlatform};
 use crate::arm::{self, Entry};
 use crate::bus::PhysicalBus;
-use crate::config::{Board as BoardConfig, BuildError, Config, FileRole, GicVersion, VirtBoard};
+use crate::config::{BuildError, Config, FileRole, GicVersion, VirtBoard};
 use crate::loader::{self, Content, Files, Piece};
 use lyrebird_cpu::arm::{Arm64, Platform, Timer, exclusive};
 use lyrebird_devices::bus::device::share;
@@ -76,6 +76,7 @@ pub fn affinity(cpu: usize) -> u64 {
 
 /// What stays of the board besides its devices.
 struct Virt {
+    properties: VirtBoard,
     gic: Arc<dyn Intc>,
     platform: Arc<VirtPlatform>,
     versions: Arc<exclusive::Versions>,
@@ -91,10 +92,10 @@ impl Actions<Arm64> for Virt {
     }
 
     fn boot(&self, config: &Config) -> Result<BootPlan<Arm64>, BuildError> {
-        boot(config, &mut self.files.lock())
+        boot(config, &self.properties, &mut self.files.lock())
     }
 
-    fn reset(&self) {
+    fn reset(&self, _: &Config) {
         for cpu in 0..self.platform.timers.len() {
             for which in [Timer::Physical, Timer::Virtual, Timer::Monitors] {
                 self.platform.timer(cpu, which, 0, 0);
@@ -111,19 +112,13 @@ impl Actions<Arm64> for Virt {
     }
 }
 
-/// The board's own properties.
-fn properties(config: &Config) -> &VirtBoard {
-    let BoardConfig::Virt(virt) = &config.board;
-    virt
-}
-
 /// Builds the board.
 ///
 /// # Errors
 /// When an option cannot be satisfied or a file cannot be used.
-pub fn build(site: &Site<'_, Arm64>) -> Result<Built<Arm64>, BuildError> {
+pub fn build(site: &Site<'_, Arm64>, board: &VirtBoard) -> Result<Built<Arm64>, BuildError> {
     let Site { config, chardevs, shared, clock } = *site;
-    let gicv3 = properties(config).gic != GicVersion::V2;
+    let gicv3 = board.gic != GicVersion::V2;
     let cpus = config.smp.cpus as usize;
     if !gicv3 && cpus > 8 {
         return Err(option(
@@ -227,7 +222,14 @@ pub fn build(site: &Site<'_, Arm64>) -> Result<Built<Arm64>, BuildError> {
         bus: Arc::new(bus),
         model: arm::Model { cpu: arm::model::of(&config.cpu)?, gicv3 },
         loose: vec![button.clone()],
-        actions: Box::new(Virt { gic, platform, versions: Arc::default(), files: Mutex::new(files), button }),
+        actions: Box::new(Virt {
+            properties: board.clone(),
+            gic,
+            platform,
+            versions: Arc::default(),
+            files: Mutex::new(files),
+            button,
+        }),
         disks,
         ram,
     })
@@ -237,8 +239,7 @@ pub fn build(site: &Site<'_, Arm64>) -> Result<Built<Arm64>, BuildError> {
 ///
 /// # Errors
 /// When a file cannot be used or does not fit.
-fn boot(config: &Config, files: &mut Files) -> Result<BootPlan<Arm64>, BuildError> {
-    let virt = properties(config);
+fn boot(config: &Config, virt: &VirtBoard, files: &mut Files) -> Result<BootPlan<Arm64>, BuildError> {
     let mut facts = Facts {
         cpus: config.smp.cpus as usize,
         ram: config.ram,

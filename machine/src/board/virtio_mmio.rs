@@ -32,6 +32,11 @@ pub(super) struct Transports<'a> {
     pub(super) board: &'a str,
 }
 
+/// How many transports the devices of a configuration take.
+pub(super) fn count(config: &Config) -> u32 {
+    config.devices.iter().filter(|d| !matches!(d, DeviceConfig::VirtPort { .. })).count() as u32
+}
+
 /// Fills the virtio-mmio transports: the first device gets the last one, as with QEMU.
 ///
 /// # Errors

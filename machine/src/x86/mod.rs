@@ -15,9 +15,14 @@ use lyrebird_cpu::core::{Attention, Core};
 use lyrebird_cpu::tlb::BankKey;
 use lyrebird_cpu::trace::Disassemble;
 use lyrebird_cpu::x86::flags::eflags;
-use lyrebird_cpu::x86::{X64, mode, state};
+use lyrebird_cpu::x86::{Platform, X64, mode, state};
 use lyrebird_jit::disasm;
 use std::sync::Arc;
+
+/// A processor that asks `platform`; are there others?
+pub fn processor(platform: Arc<dyn Platform>, smp: bool) -> X64 {
+    X64 { platform, smp }
+}
 
 impl Target for X64 {
     type Model = Model;

@@ -1,0 +1,117 @@
+//! The boards that `-machine` offers, with their properties.
+
+use std::path::PathBuf;
+
+use lyrebird_machine::config::{Board, GicVersion};
+
+use crate::cli::keyval::KeyVals;
+use crate::exit::{ExitClass, Failure};
+
+/// A board.
+pub struct Offer {
+    /// Its name.
+    pub name: &'static str,
+    /// A line about it.
+    pub about: &'static str,
+    /// Its own properties.
+    pub properties: &'static [(&'static str, &'static str)],
+    /// Whether QEMU has versioned names of it: `virt-10.0`.
+    versioned: bool,
+    /// Reads its properties into the board.
+    pub read: fn(&mut KeyVals, &mut Board) -> Result<(), Failure>,
+}
+
+impl Offer {
+    /// Whether it is called so.
+    pub fn is(&self, name: &str) -> bool {
+        let version = || name.strip_prefix(self.name)?.strip_prefix('-')?.split_once('.');
+        let digits = |n: &str| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
+        name == self.name || self.versioned && version().is_some_and(|(a, b)| digits(a) && digits(b))
+    }
+}
+
+/// Properties that every board has.
+pub const COMMON: &[(&str, &str)] = &[
+    ("accel", "the engine, as -accel"),
+    ("graphics", "accepted: there is no display"),
+    ("usb", "accepted with the value off: there is no USB"),
+];
+
+/// The boards of AArch64 guests, the default first.
+pub const ARM: &[Offer] = &[Offer {
+    name: "virt",
+    about: "the Arm virt board, compatible with QEMU's (default)",
+    properties: &[
+        ("gic-version", "interrupt controller: 2 (default), 3 or max"),
+        ("dumpdtb", "write the device tree to this file and end"),
+        ("virtualization", "EL2: off is the only value"),
+        ("secure", "EL3: off is the only value"),
+        ("mte", "memory tagging: off is the only value"),
+        ("highmem", "accepted: there are no devices above 4 GiB"),
+        ("its", "accepted: there is no interrupt translation service"),
+        ("acpi", "accepted: tables are a device tree"),
+    ],
+    versioned: true,
+    read: virt,
+}];
+
+fn virt(kv: &mut KeyVals, board: &mut Board) -> Result<(), Failure> {
+    let Board::Virt(virt) = board else { return Ok(()) };
+    let versions = [("2", GicVersion::V2), ("3", GicVersion::V3), ("max", GicVersion::Max)];
+    virt.gic = kv.take_enum("gic-version", &versions)?.unwrap_or(virt.gic);
+    virt.dump_dtb = kv.take("dumpdtb").map(PathBuf::from).or(virt.dump_dtb.take());
+    for key in ["virtualization", "secure", "mte"] {
+        off_only(kv, key)?;
+    }
+    for key in ["highmem", "its", "acpi"] {
+        kv.take_or_auto(key)?;
+    }
+    Ok(())
+}
+
+/// The boards of x86 guests, the default first.
+pub const X86: &[Offer] = &[Offer {
+    name: "microvm",
+    about: "x86 without PCI: virtio-mmio, a serial port, the chips of a PC (default)",
+    properties: &[
+        ("pic", "8259 interrupt controllers (on)"),
+        ("pit", "8254 timer (on)"),
+        ("rtc", "clock with CMOS memory (on)"),
+        ("isa-serial", "serial port (on)"),
+        ("auto-kernel-cmdline", "tell the kernel of virtio devices on its command line (on)"),
+        ("acpi", "off is the only value: tables are those of the MultiProcessor Specification"),
+        ("ioapic2", "off is the only value"),
+        ("x-option-roms", "accepted: there are none"),
+    ],
+    versioned: false,
+    read: microvm,
+}];
+
+fn microvm(kv: &mut KeyVals, board: &mut Board) -> Result<(), Failure> {
+    let Board::Microvm(microvm) = board else { return Ok(()) };
+    for (key, place) in [
+        ("pic", &mut microvm.pic),
+        ("pit", &mut microvm.pit),
+        ("rtc", &mut microvm.rtc),
+        ("isa-serial", &mut microvm.isa_serial),
+        ("auto-kernel-cmdline", &mut microvm.auto_kernel_cmdline),
+    ] {
+        *place = kv.take_bool(key)?.unwrap_or(*place);
+    }
+    for key in ["acpi", "ioapic2", "pcie"] {
+        off_only(kv, key)?;
+    }
+    kv.take_or_auto("x-option-roms")?;
+    Ok(())
+}
+
+/// Takes a property whose only value is `off`.
+pub fn off_only(kv: &mut KeyVals, key: &'static str) -> Result<(), Failure> {
+    if kv.take_bool(key)? == Some(true) {
+        return Err(Failure::new(
+            ExitClass::Impossible,
+            format!("-machine {key}=on: not available; leave it out or say {key}=off"),
+        ));
+    }
+    Ok(())
+}

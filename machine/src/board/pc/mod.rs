@@ -1,0 +1,6 @@
+//! PCs: boards for x86 processors.
+
+mod fabric;
+mod memory;
+pub mod microvm;
+mod mptable;
