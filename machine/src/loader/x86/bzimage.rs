@@ -164,7 +164,7 @@ impl Header {
         wanted.into_iter().flatten().find(|at| *at >= HIGH && fits(*at)).map(|at| (at, need)).ok_or_else(
             || {
                 let mib = (HIGH + need).div_ceil(1 << 20);
-                format!("it needs {mib} MiB of RAM; use -m {}", (mib + 64).next_power_of_two())
+                format!("it needs {mib} MiB of RAM; use -m {}", (mib + 32).next_power_of_two())
             },
         )
     }
@@ -319,7 +319,7 @@ pub fn for_firmware(
     }
     if header.high && !request.map.holds(kernel_addr, kernel_addr + kernel.len() as u64) {
         let mib = (kernel_addr + kernel.len() as u64).div_ceil(1 << 20);
-        return Err(format!("it needs {mib} MiB of RAM; use -m {}", (mib + 64).next_power_of_two()));
+        return Err(format!("it needs {mib} MiB of RAM; use -m {}", (mib + 32).next_power_of_two()));
     }
     poke(&mut setup, TYPE_OF_LOADER, &[LOADER]);
     poke(&mut setup, VID_MODE, &video_mode(request.append).to_le_bytes());
