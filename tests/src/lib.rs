@@ -2,5 +2,6 @@
 
 pub mod fuzz;
 pub mod guest;
+pub mod moo;
 pub mod restart;
 pub mod vectors;

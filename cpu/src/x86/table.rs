@@ -361,3 +361,20 @@ macro_rules! x86_rows {
         }
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_a_prefix_elsewhere_is_an_opcode_behind_an_escape() {
+        let p = Pattern::parse("0F 66", "Pq,Qq", "");
+        assert_eq!((p.map, p.opcode, p.prefix), (1, 0x66, Prefix::Any));
+        let p = Pattern::parse("VEX.LZ.F3.0F38 F2", "Gy,By,Ey", "");
+        assert_eq!((p.map, p.opcode, p.prefix, p.vex), (2, 0xF2, Prefix::F3, true));
+        let p = Pattern::parse("D8 F2", "", "");
+        assert_eq!((p.map, p.opcode, p.exact), (0, 0xD8, Some((0xF2, 0xFF))));
+        let p = Pattern::parse("F3 0F 38 F6", "Gy,Ey", "");
+        assert_eq!((p.map, p.opcode, p.prefix), (2, 0xF6, Prefix::F3));
+    }
+}

@@ -58,3 +58,19 @@ pub fn undefined<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
 pub fn too_long<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
     e.raise(fault::GP0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_rows_are_in_the_notation() {
+        let table = interp_table();
+        for row in table.rows() {
+            let p = &row.pattern;
+            let registers = row.operands.split(',').any(|o| matches!(o, "Zb" | "Zv"));
+            assert_eq!(p.plus_r, registers, "{} {}", row.name, row.opcode);
+        }
+        assert!(table.rows().len() > 200);
+    }
+}
