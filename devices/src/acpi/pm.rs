@@ -165,12 +165,13 @@ impl Pm {
 
     /// Writes byte `at` of the GPE0 block.
     pub fn set_gpe(&mut self, at: usize, value: u8) {
-        match at.checked_sub(self.gpe_bytes) {
-            None => self.state.gpe_status.iter_mut().nth(at).into_iter().for_each(|b| *b &= !value),
-            Some(at) if at < self.gpe_bytes => {
-                self.state.gpe_enable.iter_mut().nth(at).into_iter().for_each(|b| *b = value);
+        let own = self.gpe_bytes;
+        let (status, enable) = (&mut self.state.gpe_status, &mut self.state.gpe_enable);
+        match at.checked_sub(own) {
+            None => status.get_mut(at).into_iter().for_each(|bits| *bits &= !value),
+            Some(at) => {
+                enable.get_mut(..own).and_then(|b| b.get_mut(at)).into_iter().for_each(|b| *b = value)
             }
-            Some(_) => {}
         }
         self.update();
     }

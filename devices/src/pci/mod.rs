@@ -11,6 +11,7 @@
 //! Left out on purpose: bridges and buses behind them, expansion ROM code of our own, power states other than D0,
 //! hot plug, error reporting.
 
+pub mod adapter;
 pub mod bar;
 pub mod bus;
 pub mod config;
@@ -25,6 +26,7 @@ mod pam;
 pub mod piix3;
 pub mod pirq;
 pub mod q35;
+pub mod testdev;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
