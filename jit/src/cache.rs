@@ -370,10 +370,10 @@ impl<A: Guest> Cache<A> {
     /// Where the lifted instructions start, and how many from there on belong to their block. Blocks are disjoint.
     fn counts(&self) -> Vec<(u16, u16)> {
         let mut counts = Vec::with_capacity(self.lift.places.len());
+        let mut places = self.lift.places.iter();
         for b in &self.lift.ir.blocks {
-            let inside = |p: &&(u32, u32)| (b.at..b.at + b.len).contains(&p.0);
-            let starts = self.lift.places.iter().filter(inside).zip((1..=b.count as u16).rev());
-            counts.extend(starts.map(|(&(at, _), left)| (at as u16, left)));
+            let left = (1..=b.count as u16).rev();
+            counts.extend(left.zip(&mut places).map(|(left, &(at, _))| (at as u16, left)));
         }
         counts
     }

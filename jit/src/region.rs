@@ -49,8 +49,11 @@ pub fn build<A: Guest>(
         if lift.ir.block_at(start).is_some() || (!first_block && (full || elsewhere(start as u64))) {
             continue;
         }
-        let inside = |b: &Block| (b.at as i64) < start && start < (b.at + b.len) as i64;
-        if !limits.overlap && lift.ir.blocks.iter().any(inside) {
+        let inside = |blocks: &[Block], at: i64| {
+            let inside = |b: &Block| (b.at as i64) < at && at < (b.at + b.len) as i64;
+            !limits.overlap && blocks.iter().any(inside)
+        };
+        if inside(&lift.ir.blocks, start) {
             continue;
         }
         let first = lift.ir.code.len() as u32;
@@ -61,10 +64,9 @@ pub fn build<A: Guest>(
             let read = ram.read_bytes(page + at as u64, &mut bytes[..here]).is_ok();
             // What goes on in the next page is interpreted.
             let Some((recorder, insn)) = read.then(|| A::recorder(&bytes[..here], cx)).flatten() else {
-                if at == entry as i64 & 0xFFF {
-                    return None;
+                if count > 0 {
+                    lift.fall_through(at);
                 }
-                lift.fall_through(at);
                 break;
             };
             let len = insn.len() as usize;
@@ -75,10 +77,18 @@ pub fn build<A: Guest>(
             if ended {
                 break;
             }
-            if at >= 0x1000 || left == 0 || lift.ir.block_at(at).is_some() {
+            let known = lift.ir.block_at(at).is_some() || inside(&lift.ir.blocks, at);
+            if at >= 0x1000 || left == 0 || known {
                 lift.fall_through(at);
                 break;
             }
+        }
+        if count == 0 {
+            // Nothing to compile here: whoever comes here leaves the region.
+            if first_block {
+                return None;
+            }
+            continue;
         }
         marks |= granules(start as u64, (at - start) as u64);
         let end = lift.ir.code.len() as u32;

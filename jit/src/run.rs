@@ -72,7 +72,11 @@ pub(crate) extern "sysv64" fn store<A: Guest>(core: &mut Core<A>, _: u64) -> u64
 pub(crate) extern "sysv64" fn atomic<A: Guest>(core: &mut Core<A>, _: u64) -> u64 {
     let site = Site::unpack(core.reg(words::SITE) as u32);
     let (at, size) = (core.reg(words::ADDRESS), 1u64 << site.log2);
-    let k = Access { aligned: true, ..access(site.access) };
+    let k = access(site.access);
+    if at & (size - 1) != 0 && !k.aligned && !A::strict(core.mode) {
+        return Why::Interpret as u64;
+    }
+    let k = Access { aligned: true, ..k };
     match core.atomic_check(k, at, size).and_then(|()| core.store_hits_code(at, size, size, k)) {
         Ok(true) => return Why::Interpret as u64,
         Ok(false) => {}

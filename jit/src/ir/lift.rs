@@ -309,6 +309,13 @@ impl<A: Arch> Emitter for Lift<A> {
         if let Some(x) = self.known(a) {
             return self.number(x);
         }
+        if To::TY == Ty::I1 {
+            // A condition is 0 or 1 in whatever holds it.
+            let one = self.number(1);
+            let (bit, zero) = (self.and(a, one), self.number(0));
+            let bit = self.cmp(Cmp::Ne, bit, zero);
+            return Ref(bit.0, PhantomData);
+        }
         self.make(Op::Zext, 0, [a.0, NONE, NONE], 0)
     }
     fn sext<W: Int, To: Int>(&mut self, a: Ref<W>) -> Ref<To> {

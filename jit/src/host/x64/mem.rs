@@ -332,7 +332,7 @@ impl Lower {
         let (bytes, sub) = (inst.ty.bytes(), inst.sub | 1);
         let live = self.live_xmm();
         let probe = self.probe(address, bytes, false, sub, WRITE);
-        let site = self.site(bytes.trailing_zeros(), false, sub);
+        let site = self.site(bytes.trailing_zeros(), false, inst.sub);
         self.colds.push(Cold::Atomic { site, probe, address, live });
     }
 

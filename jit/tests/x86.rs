@@ -1,0 +1,336 @@
+//! The oracle for x86 guests: interpreter and compiled code do the same to a processor, on random programs in 16-, 32- and
+//! 64-bit modes. A mismatch is narrowed to the first instruction after which the two differ.
+
+use lyrebird_cpu::code::CodeMap;
+use lyrebird_cpu::core::{Core, Physical};
+use lyrebird_cpu::emit::Cx;
+use lyrebird_cpu::run::Exit;
+use lyrebird_cpu::x86::decode::Decoded;
+use lyrebird_cpu::x86::table::{Imm, Prefix, Row};
+use lyrebird_cpu::x86::{Platform, X64, insn::seg, isa, mode, state};
+use lyrebird_jit::cache::Options;
+use lyrebird_jit::disasm;
+use lyrebird_jit::engine::{Jit, Shared};
+use lyrebird_ram::GuestRam;
+use std::sync::Arc;
+
+const RAM: u64 = 1 << 20;
+/// Where programs are.
+const CODE: u64 = 0x1_0000;
+const SIZE: u64 = 0x3000;
+/// Where data is.
+const DATA: u64 = 0x4_0000;
+/// Where the stack begins.
+const STACK: u64 = 0x6_0000;
+/// A table of 256 interrupt gates, their one handler, the descriptor table, and the page tables.
+const GATES: u64 = 0x8_0000;
+const HANDLER: u64 = 0x8_2000;
+const DESCRIPTORS: u64 = 0x8_3000;
+const TABLES: u64 = 0x9_0000;
+
+struct Flat(GuestRam);
+
+impl Physical for Flat {
+    fn ram(&self, pa: u64) -> Option<(u64, bool)> {
+        (pa < self.0.len()).then_some((pa, true))
+    }
+}
+
+struct Nothing;
+
+impl Platform for Nothing {
+    fn nanoseconds(&self) -> u64 {
+        12345
+    }
+    fn random(&self) -> u64 {
+        4
+    }
+}
+
+struct Random(u64);
+
+impl Random {
+    fn draw(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11
+    }
+    fn below(&mut self, n: u64) -> u64 {
+        self.draw() % n
+    }
+    fn of<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len() as u64) as usize]
+    }
+}
+
+/// Rows whose effect the two engines may see at different times, or that leave the program.
+fn excluded(row: &Row<Core<X64>>) -> bool {
+    let p = &row.pattern;
+    let words = [
+        "HLT", "IRET", "SYS", "RDTSC", "RDPMC", "RSM", "LMSW", "LGDT", "LIDT", "LLDT", "LTR", "WRMSR", "INT",
+        "ICEBP", "MWAIT", "MONITOR", "JMPF", "CALLF", "RETF", "LOADALL", "XSETBV", "XRSTOR", "FXRSTOR",
+        "CLI", "STI", "POPF", "SWAPGS", "WRFSBASE", "WRGSBASE", "INVD", "WBINVD", "CPUID", "LDMXCSR",
+        "VLDMXCSR", "RET",
+    ];
+    let far =
+        matches!(p.imms[0], Some(Imm::Far)) || row.operands.contains("Mp") || row.operands.contains("Sw");
+    let control = ["Cd", "Dd", "Cy", "Dy", "Rd,C", "Rd,D", "ES", "SS", "DS", "FS", "GS", "CS"];
+    far || words.iter().any(|w| row.name.starts_with(w))
+        || control.iter().any(|w| row.operands.contains(w))
+        || p.map == 0 && p.opcode == 0xFF && p.digit.is_some_and(|d| (2..6).contains(&d))
+}
+
+/// A random instruction of a row.
+fn instruction(r: &mut Random, row: &Row<Core<X64>>, m: u32) -> Vec<u8> {
+    let (p, wide) = (&row.pattern, mode::is_64(m));
+    let mut bytes = Vec::new();
+    if p.prefix == Prefix::P66 && !p.vex
+        || matches!(p.prefix, Prefix::Any | Prefix::NoRep) && r.below(5) == 0 && !p.vex
+    {
+        bytes.push(0x66);
+    }
+    match p.prefix {
+        Prefix::F2 if !p.vex => bytes.push(0xF2),
+        Prefix::F3 if !p.vex => bytes.push(0xF3),
+        Prefix::Any if r.below(12) == 0 && !p.vex => bytes.push(0xF3),
+        _ => {}
+    }
+    if p.lock && !p.vex && r.below(4) == 0 {
+        bytes.push(0xF0);
+    }
+    if r.below(10) == 0 {
+        bytes.push(0x64);
+    }
+    let w = p.w.unwrap_or(r.below(2) == 0);
+    let rex = (w as u8) << 3 | if r.below(3) == 0 { r.below(8) as u8 & 5 } else { 0 };
+    if p.vex {
+        let pp = match p.prefix {
+            Prefix::P66 => 1,
+            Prefix::F3 => 2,
+            Prefix::F2 => 3,
+            _ => 0,
+        };
+        let l = p.l.unwrap_or(r.below(2) == 0) as u8;
+        let v = if row.operands.contains('H') || row.operands.contains('B') { r.below(8) as u8 } else { 0 };
+        bytes.extend([0xC4, 0xE0 | p.map, (w as u8) << 7 | (!v & 15) << 3 | l << 2 | pp]);
+    } else {
+        if wide && (rex & 7 != 0 || w && r.below(2) == 0 || p.w == Some(true)) {
+            bytes.push(0x40 | rex);
+        }
+        bytes.extend([&[][..], &[0x0F], &[0x0F, 0x38], &[0x0F, 0x3A]][p.map as usize]);
+    }
+    bytes.push(p.opcode + if p.plus_r { r.of(&[0, 1, 2, 3, 6, 7]) } else { 0 });
+    if p.modrm {
+        let digit = p.digit.unwrap_or(r.of(&[0, 1, 2, 3, 6, 7]));
+        let register = 0xC0 | digit << 3 | r.of(&[0, 1, 2, 3, 6, 7]);
+        // The base register is RBX, or EBX, or BX, which points to data.
+        let (base, wide_disp) = if mode::code(m) == 1 { (7, 2) } else { (3, 4) };
+        let modrm = match p.exact {
+            Some((value, 0xFF)) => value,
+            Some((value, _)) => value | r.below(8) as u8,
+            None if p.reg || p.anymod || !p.mem && r.below(2) == 0 => register,
+            None => r.of(&[0, 0x40, 0x80]) | digit << 3 | base,
+        };
+        bytes.push(modrm);
+        match modrm >> 6 {
+            1 => bytes.push(r.below(256) as u8),
+            2 => bytes.extend(&(r.below(4096) as u32).to_le_bytes()[..wide_disp]),
+            _ => {}
+        }
+    }
+    let prefix66 = bytes[0] == 0x66 && p.prefix != Prefix::P66;
+    let z = match mode::code(m) {
+        1 => {
+            if prefix66 {
+                4
+            } else {
+                2
+            }
+        }
+        _ => {
+            if prefix66 {
+                2
+            } else {
+                4
+            }
+        }
+    };
+    for imm in p.imms.iter().flatten() {
+        let (len, x) = match imm {
+            Imm::Byte if row.operands.contains("Jb") => (1, r.below(12)),
+            Imm::Byte => (1, r.draw()),
+            Imm::Word => (2, r.below(16)),
+            Imm::Jz => (if wide { 4 } else { z }, r.below(12)),
+            Imm::Z | Imm::Far => (z, r.draw()),
+            Imm::V => (if wide && w { 8 } else { z }, r.draw()),
+            Imm::Moffs => ([0, 2, 4, 8][mode::code(m) as usize], DATA + r.below(4096)),
+        };
+        bytes.extend(&x.to_le_bytes()[..len]);
+    }
+    bytes
+}
+
+/// How a program runs.
+#[derive(Clone, Copy, Debug)]
+enum Bits {
+    Real16,
+    Flat32,
+    Long64,
+}
+
+/// A segment's descriptor: base 0, limit 4 GiB.
+fn descriptor(attributes: u64) -> u64 {
+    0x000F_0000_0000_FFFF | (attributes & 0xFF) << 40 | (attributes >> 12 & 0xF) << 52
+}
+
+/// A processor before a random program of the rows that `pick` admits.
+fn ready(seed: u64, bits: Bits, pick: &dyn Fn(&Row<Core<X64>>) -> bool) -> Core<X64> {
+    let ram = GuestRam::new(RAM).unwrap();
+    let bus = Arc::new(Flat(ram.clone()));
+    let code = Arc::new(CodeMap::new(RAM));
+    let mut c = Core::new(X64 { platform: Arc::new(Nothing), smp: false }, u64::MAX, 0, ram, bus, code);
+    enter(&mut c, bits);
+    let mut r = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let rows: Vec<_> = isa::interp_table().rows().iter().filter(|row| !excluded(row) && pick(row)).collect();
+    let mut at = CODE;
+    while at < CODE + SIZE {
+        let row = rows[r.below(rows.len() as u64) as usize];
+        let bytes = instruction(&mut r, row, c.mode);
+        let cx = Cx { mode: c.mode, features: c.features };
+        let Some(Decoded::Row(..)) = isa::interp_table().decode(&bytes, cx) else { continue };
+        c.ram.write_bytes(at, &bytes).unwrap();
+        at += bytes.len() as u64;
+    }
+    // Jumps back to the start.
+    let back = (CODE as i64 - (at as i64 + 5)) as u32;
+    let jump = [&[0xE9][..], &back.to_le_bytes()].concat();
+    c.ram.write_bytes(at, &jump).unwrap();
+    for n in 0..16 {
+        let x = match r.below(4) {
+            0 => r.below(64),
+            1 => DATA + r.below(4096),
+            2 => (r.below(64) as i64 - 32) as u64,
+            _ => r.draw() << 20 ^ r.draw(),
+        };
+        c.set(state::gpr(n), x);
+        let high = (r.draw() as u128) << 64 ^ (r.draw() as u128) << 90;
+        c.set(state::xmm(n), high ^ r.draw() as u128);
+    }
+    c.set(state::gpr(3), if matches!(bits, Bits::Real16) { 0x400 } else { DATA + 0x100 });
+    c.set(state::RSP, if matches!(bits, Bits::Real16) { 0xF000 } else { STACK });
+    for i in 0..4096 {
+        c.ram.write(DATA + i * 8, r.draw() << 13 ^ r.draw()).unwrap();
+    }
+    c
+}
+
+fn enter(c: &mut Core<X64>, bits: Bits) {
+    c.tlb.select(1, 1);
+    c.mode = match bits {
+        Bits::Real16 => 1 << mode::CODE_LOW | 1 << mode::STACK_LOW,
+        Bits::Flat32 => 2 << mode::CODE_LOW | 2 << mode::STACK_LOW | mode::PE | mode::FLAT | mode::CS_FLAT,
+        Bits::Long64 => {
+            3 << mode::CODE_LOW | 3 << mode::STACK_LOW | mode::PE | mode::LMA | mode::FLAT | mode::CS_FLAT
+        }
+    };
+    if matches!(bits, Bits::Real16) {
+        for s in 0..6 {
+            let base = if s == seg::CS { CODE } else { DATA };
+            c.set(state::base(s), base);
+            c.set(state::high(s), 0xFFFF);
+            c.set(state::write_high(s), 0xFFFF);
+            c.set(state::limit(s), 0xFFFF);
+        }
+    }
+    c.set_pc(CODE);
+}
+
+/// What differs between two processors, without the engines' words.
+fn difference(a: &Core<X64>, b: &Core<X64>) -> Option<String> {
+    let mut text = String::new();
+    for i in 0..state::ENGINE {
+        let (x, y) = (a.file.word(i), b.file.word(i));
+        if x != y {
+            text += &format!("  word {i}: {x:#x} interpreted, {y:#x} compiled\n");
+        }
+    }
+    let (mut x, mut y) = (vec![0; RAM as usize], vec![0; RAM as usize]);
+    a.ram.read_bytes(0, &mut x).unwrap();
+    b.ram.read_bytes(0, &mut y).unwrap();
+    if let Some(at) = x.iter().zip(&y).position(|(x, y)| x != y) {
+        text += &format!("  RAM at {at:#x}: {:#x} interpreted, {:#x} compiled\n", x[at], y[at]);
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+/// Both engines run `steps` instructions of the program.
+fn both(steps: u64, ready: &dyn Fn() -> Core<X64>) -> (Core<X64>, Core<X64>) {
+    let (mut a, mut b) = (ready(), ready());
+    assert_eq!(a.run(steps), Exit::Budget);
+    let options = Options { counting: true, threshold: 1, size: 4 << 20, ..Options::default() };
+    let shared = Shared::new(options, b.features).unwrap();
+    assert_eq!(Jit::new(&shared).run(&mut b, steps), Exit::Budget);
+    (a, b)
+}
+
+fn compare(bits: Bits, pick: &dyn Fn(&Row<Core<X64>>) -> bool) {
+    let number = |name: &str, or| std::env::var(name).ok().and_then(|s| s.parse().ok()).unwrap_or(or);
+    let first: u64 = number("SEED", 1);
+    for seed in first..first + number("SEEDS", 8) {
+        let ready = || ready(seed, bits, pick);
+        let differs = |steps| {
+            let (a, b) = both(steps, &ready);
+            difference(&a, &b)
+        };
+        let most = 4000;
+        if differs(most).is_none() {
+            continue;
+        }
+        let (mut good, mut bad) = (0, most);
+        while bad - good > 1 {
+            let middle = (good + bad) / 2;
+            if differs(middle).is_some() { bad = middle } else { good = middle }
+        }
+        let mut before = ready();
+        let mut trail = String::new();
+        for step in 0..good {
+            if step + 8 > good {
+                let (at, mut bytes) = (before.pc(), [0; 15]);
+                before.ram.read_bytes(at & (RAM - 1), &mut bytes).unwrap();
+                trail += &format!(
+                    "  {at:#x}: {} flags {:#x}\n",
+                    disasm::x86_line(&bytes, at, before.mode),
+                    before.reg(state::FLAGS)
+                );
+            }
+            before.run(1);
+        }
+        let mut bytes = [0; 15];
+        let at = before.pc();
+        before.ram.read_bytes(at & (RAM - 1), &mut bytes).unwrap();
+        let line = disasm::x86_line(&bytes, at, before.mode);
+        let general: Vec<_> = (0..16).map(|n| format!("{:x}", before.reg(state::gpr(n)))).collect();
+        panic!(
+            "{bits:?} seed {seed}\n{trail}  step {bad} at {at:#x}: {line}\n  flags {:#x} general {}\n{}",
+            before.reg(state::FLAGS),
+            general.join(" "),
+            differs(bad).unwrap_or_default()
+        );
+    }
+}
+
+#[test]
+fn everything_in_64_bits() {
+    compare(Bits::Long64, &|_| true);
+}
+
+#[test]
+fn everything_in_32_bits() {
+    compare(Bits::Flat32, &|_| true);
+}
+
+#[test]
+fn everything_in_real_mode() {
+    compare(Bits::Real16, &|_| true);
+}
