@@ -43,16 +43,28 @@ pub mod key {
     pub const KERNEL_DATA: u16 = 0x11;
     /// The initial RAM disk.
     pub const INITRD_DATA: u16 = 0x12;
+    /// Load address of the kernel's command line, 32 bits.
+    pub const CMDLINE_ADDR: u16 = 0x13;
     /// Bytes of the kernel's command line with its final zero, 32 bits.
     pub const CMDLINE_SIZE: u16 = 0x14;
     /// The kernel's command line, with a final zero.
     pub const CMDLINE_DATA: u16 = 0x15;
+    /// Load address of an x86 kernel's setup code, 32 bits.
+    pub const SETUP_ADDR: u16 = 0x16;
+    /// Bytes of an x86 kernel's setup code, 32 bits.
+    pub const SETUP_SIZE: u16 = 0x17;
+    /// An x86 kernel's setup code.
+    pub const SETUP_DATA: u16 = 0x18;
     /// Directory of files; kept by the device.
     pub const FILE_DIR: u16 = 0x19;
     /// Key of the first file.
     pub const FILE_FIRST: u16 = 0x20;
     /// Key bit: the selected item is to be written. Without a meaning today, and ignored.
     pub const WRITE_CHANNEL: u16 = 0x4000;
+    /// PCs: whether the 8254 is at input 2 of the I/O APIC, 32 bits.
+    pub const IRQ0_OVERRIDE: u16 = 0x8002;
+    /// PCs: the HPETs; a count and for each table block, address, shortest period and page protection.
+    pub const HPET: u16 = 0x8004;
 }
 
 /// Registers and the DMA descriptor.

@@ -11,6 +11,7 @@ pub mod config;
 pub mod control;
 mod control_impl;
 pub mod engine;
+pub mod firmware;
 pub mod loader;
 pub mod machine;
 pub mod shared;

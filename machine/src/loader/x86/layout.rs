@@ -98,6 +98,18 @@ impl MemoryMap {
         self.usable().filter(|r| r.base < FOUR_GIB).map(|r| r.end().min(FOUR_GIB)).max().unwrap_or(0)
     }
 
+    /// RAM as QEMU tells firmware of it in `etc/e820`: whole, without the holes and reservations below 1 MiB, which are
+    /// the firmware's to know; then what is reserved above.
+    pub fn ram_ranges(&self) -> Vec<u8> {
+        let mut map = MemoryMap::default();
+        let low = self.usable().filter(|r| r.base < FOUR_GIB).map(Range::end).max().unwrap_or(0);
+        map.add(0, low, RangeKind::Usable);
+        for r in self.0.iter().filter(|r| r.base >= low.max(LEGACY.end)) {
+            map.add(r.base, r.len, r.kind);
+        }
+        map.e820()
+    }
+
     /// The E820 table: base, length and kind of each range, 20 bytes.
     pub(super) fn e820(&self) -> Vec<u8> {
         self.0
