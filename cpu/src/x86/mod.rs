@@ -60,6 +60,8 @@ pub trait Platform: Send + Sync {
     }
     /// The processor comes from INIT: so does its local APIC.
     fn init(&self, _cpu: usize) {}
+    /// FERR#: an x87 exception is pending while CR0.NE is clear.
+    fn fpu_error(&self, _cpu: usize) {}
     /// The processor shuts down after a triple fault: the board resets.
     fn triple_fault(&self, _cpu: usize) {}
 }

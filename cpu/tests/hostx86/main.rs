@@ -42,6 +42,53 @@ fn defined_flags(name: &str) -> u32 {
     }
 }
 
+/// Instructions whose last bit is each processor's own.
+const TRANSCENDENTAL: &[&str] = &["F2XM1", "FYL2X", "FYL2XP1", "FPTAN", "FPATAN", "FSIN", "FCOS", "FSINCOS"];
+
+fn u16_at(r: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes(r[at..at + 2].try_into().expect("two"))
+}
+fn u64_at(r: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(r[at..at + 8].try_into().expect("eight"))
+}
+
+/// Takes bits of the host's status word.
+fn same_status(host: &[u8], ours: &mut [u8], mask: u16) {
+    let (h, o) = (u16_at(host, XSAVE + 2), u16_at(ours, XSAVE + 2));
+    ours[XSAVE + 2..XSAVE + 4].copy_from_slice(&(o & !mask | h & mask).to_le_bytes());
+}
+
+/// Makes alike what may differ in two records: a result's last bits, and what is reported of its rounding.
+fn excuse(name: &str, before: &[u8], host: &[u8], ours: &mut [u8]) {
+    // C1, which AMD's processors keep.
+    if name.starts_with("FCOMI") || name.starts_with("FUCOMI") {
+        same_status(host, ours, 0x200);
+    }
+    if !TRANSCENDENTAL.contains(&name) {
+        return;
+    }
+    same_status(host, ours, 0x230);
+    let field = u16_at(before, XSAVE + 40) & 0x7FFF;
+    // Beyond these the manual leaves the result undefined, or it depends on how π is rounded.
+    let outside = match name {
+        "F2XM1" => field >= 0x3FFF,
+        "FYL2XP1" => field >= 0x3FFD,
+        "FPATAN" | "FYL2X" => false,
+        _ => field >= 0x4000,
+    };
+    for at in (0..8).map(|n| XSAVE + 32 + 16 * n) {
+        let far = u64_at(host, at).abs_diff(u64_at(ours, at));
+        let heads = u16_at(host, at + 8).abs_diff(u16_at(ours, at + 8));
+        if outside || heads == 0 && far <= 2 || heads == 1 && far.wrapping_add(u64::MAX / 2) <= 2 {
+            let value: Vec<u8> = host[at..at + 10].to_vec();
+            ours[at..at + 10].copy_from_slice(&value);
+        }
+    }
+    if outside {
+        same_status(host, ours, 0x3F);
+    }
+}
+
 /// The names of what differs between two records, as far as it is defined.
 fn differences(name: &str, host: &[u8], ours: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
@@ -111,7 +158,11 @@ fn check(core: &mut Core<X64>, row: &Row<Core<X64>>, count: usize, verbose: bool
             host.chunks_exact(RECORD).zip(ours.chunks_exact(RECORD)).zip(records.chunks_exact(RECORD));
         let bad: Vec<_> = pairs
             .enumerate()
-            .map(|(n, ((h, o), before))| (n, differences(row.name, h, o), before))
+            .map(|(n, ((h, o), before))| {
+                let mut o = o.to_vec();
+                excuse(row.name, before, h, &mut o);
+                (n, differences(row.name, h, &o), before)
+            })
             .filter(|(_, d, _)| !d.is_empty())
             .collect();
         if let Some((n, d, before)) = bad.first() {

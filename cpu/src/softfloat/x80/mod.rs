@@ -17,16 +17,19 @@
 //! | [`from_int`], [`to_int`] | FILD; FIST, FISTP, FISTTP |
 //! | [`from_bcd`], [`to_bcd`] | FBLD, FBSTP |
 //! | [`scale()`], [`extract`] | FSCALE, FXTRACT |
-//!
-//! Left out: the transcendental instructions.
+//! | [`exp2_minus_1`], [`y_log2_x`], [`y_log2_x_plus_1`] | F2XM1, FYL2X, FYL2XP1 |
+//! | [`angle`], [`trigonometric`] | FPATAN; FSIN, FCOS, FSINCOS, FPTAN |
+//! | [`constant`] | FLD1, FLDL2T, FLDL2E, FLDPI, FLDLG2, FLDLN2, FLDZ |
 
 mod arith;
 mod bcd;
+mod big;
 mod compare;
 mod convert;
 mod rem;
 mod round;
 mod scale;
+mod transcendental;
 
 pub use arith::{add, div, mul, sqrt, sub};
 pub use bcd::{from_bcd, to_bcd};
@@ -34,6 +37,9 @@ pub use compare::compare;
 pub use convert::{from_format, from_int, round_int, to_format, to_int};
 pub use rem::{Quotient, Remainder, rem};
 pub use scale::{extract, scale};
+pub use transcendental::{
+    Angle, ONE, Trigonometric, angle, constant, exp2_minus_1, trigonometric, y_log2_x, y_log2_x_plus_1,
+};
 
 use super::unpack::{Kind, Num, Unpacked};
 use super::{Flags, Rounding};

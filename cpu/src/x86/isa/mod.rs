@@ -19,6 +19,12 @@ pub mod sse_move;
 pub mod sse_shuffle;
 pub mod stack;
 pub mod string;
+pub mod x87_env;
+pub mod x87_exec;
+pub mod x87_memory;
+pub mod x87_ops;
+pub mod x87_state;
+pub mod xsave;
 
 use super::X64;
 use super::decode::Table;
@@ -34,7 +40,7 @@ pub fn chapters<E: X86>() -> Vec<(&'static str, Vec<Row<E>>)> {
     macro_rules! chapters { ($($m:ident)*) => { vec![$((stringify!($m), $m::rows())),*] } }
     chapters! {
         alu atomic bits branch decimal flag moves muldiv shift stack string
-        sse_control sse_convert sse_crypto sse_fp sse_integer sse_move sse_shuffle
+        sse_control sse_convert sse_crypto sse_fp sse_integer sse_move sse_shuffle x87_ops xsave
     }
 }
 
