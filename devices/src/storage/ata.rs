@@ -109,7 +109,7 @@ impl Disk {
     /// Cylinders of the geometry that the guest chose, or of the disk's own.
     pub(super) fn cylinders(&self) -> u16 {
         let track = u64::from(self.state.heads.max(1)) * u64::from(self.state.sectors.max(1));
-        (self.sectors() / track).clamp(1, 16383) as u16
+        (self.sectors() / track).clamp(2, 16383) as u16
     }
 
     pub(super) fn read(&self, at: u64, into: &mut [u8]) -> io::Result<()> {

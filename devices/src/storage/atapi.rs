@@ -117,7 +117,7 @@ impl Cdrom {
     /// Remembers why, and gives the error register.
     fn refuse(&mut self, sense: Sense) -> u8 {
         self.state.sense = sense;
-        sense.0 << 4 | error::ABRT
+        sense.0 << 4
     }
 
     /// Carries out a command.
@@ -197,7 +197,7 @@ impl Cdrom {
             REQUEST_SENSE => {
                 let (key, code) = std::mem::replace(&mut self.state.sense, NO_SENSE);
                 let mut sense = vec![0; 18];
-                (sense[0], sense[2], sense[7], sense[12]) = (0x70, key, 10, code);
+                (sense[0], sense[2], sense[7], sense[12]) = (0xF0, key, 10, code);
                 (sense, u16::from(p[4]))
             }
             INQUIRY => (inquiry(), word(3)),
@@ -274,7 +274,8 @@ impl Cdrom {
         };
         let mut bytes = vec![0, 0, 1, 1];
         let mut track = |number: u8, block: u64| {
-            bytes.extend([0, 0x14, number, 0]);
+            let control = if number == 0xAA { 0x16 } else { 0x14 };
+            bytes.extend([0, control, number, 0]);
             bytes.extend(place(block));
         };
         match format {

@@ -116,7 +116,7 @@ impl TaskFile {
 
     /// The command failed.
     pub fn fail(&mut self, error: u8) {
-        self.status = status::DRDY | status::DSC | status::ERR;
+        self.status = status::DRDY | status::ERR;
         self.error = error;
     }
 }

@@ -139,7 +139,7 @@ impl Ahci {
     }
 
     fn restart(&mut self) {
-        self.ports.iter_mut().for_each(Port::reset);
+        self.ports.iter_mut().for_each(Port::restart);
         self.interrupts = false;
         self.intx.set(false);
     }
@@ -197,6 +197,7 @@ impl PciDevice for Ahci {
             if let Some(drive) = port.drive() {
                 drive.reset();
             }
+            port.reset();
         }
         self.restart();
         self.index = 0;

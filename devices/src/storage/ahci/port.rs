@@ -141,8 +141,15 @@ impl Port {
         self.r.is & self.r.ie != 0
     }
 
+    /// Power-on state.
     pub(super) fn reset(&mut self) {
         self.r = Registers::new(self.drive.as_ref());
+    }
+
+    /// Reset of the controller (10.4.3), which leaves the addresses alone.
+    pub(super) fn restart(&mut self) {
+        let (list, received) = (self.r.list, self.r.received);
+        self.r = Registers { list, received, ..Registers::new(self.drive.as_ref()) };
     }
 
     pub(super) fn read(&self, reg: u64) -> u32 {

@@ -178,7 +178,7 @@ fn failures_stop_the_list() {
     rig.build(1, false, &ext(0x25, 0, 1), &[(DATA, 512)], &[]);
     rig.set_port(0, 0x38, 3);
     assert_eq!((rig.port(0, 0x38), rig.port(0, 0x10)), (3, 1 | 1 << 30));
-    assert_eq!(rig.port(0, 0x20), 0x1051);
+    assert_eq!(rig.port(0, 0x20), 0x1041);
     rig.set_port(0, 0x18, 0x10);
     assert_eq!(rig.port(0, 0x38), 0);
     rig.set_port(0, 0x10, u32::MAX);
@@ -214,7 +214,7 @@ fn resets() {
     rig.set_port(0, 0x38, 1);
     assert_eq!((rig.port(0, 0x38), rig.port(0, 0x10) & 1, rig.port(0, 0x20)), (0, 1, 0x150));
     rig.put(GHC, AE | HR);
-    assert_eq!((rig.get(GHC), rig.port(0, 0x00)), (AE, 0));
+    assert_eq!((rig.get(GHC), rig.port(0, 0x00), rig.port(0, 0x18)), (AE, LIST as u32, 6));
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn packets_and_messages() {
     rig.set_port(2, 0x10, u32::MAX);
     rig.build(0, false, &[0xA0, 0, 0, 0, 0, 0xA0, 0, 0, 0, 0, 0, 0], &[], &[0xFF; 12]);
     rig.set_port(2, 0x38, 1);
-    assert_eq!((rig.port(2, 0x10), rig.port(2, 0x20)), (1 | 1 << 30, 0x5451));
+    assert_eq!((rig.port(2, 0x10), rig.port(2, 0x20)), (1 | 1 << 30, 0x5041));
     let saved = rig.ahci.lock().save().unwrap();
     rig.ahci.lock().reset();
     assert!(!rig.board.memory.is_assigned(rig.abar));

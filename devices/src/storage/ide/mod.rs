@@ -36,7 +36,7 @@ pub const PORTS: [(u64, u64, u64); 4] = [
 /// Bus master command: go; direction (1: to memory).
 const START: u8 = 1;
 const TO_MEMORY: u8 = 8;
-/// Bus master status: running, failed, the drive interrupted; drives can use DMA.
+/// Bus master status: running, failed, the drive interrupted; what firmware notes about the drives and DMA.
 const ACTIVE: u8 = 1;
 const FAILED: u8 = 2;
 const INTERRUPT: u8 = 4;
@@ -113,9 +113,9 @@ impl Ide {
         let Some(master) = self.masters.get((at >> 3) as usize) else { return 0xFF };
         match at & 7 {
             0 => master.command,
-            2 => master.status | CAPABLE,
+            2 => master.status,
             n @ 4.. => (master.table >> (8 * (n - 4))) as u8,
-            _ => 0,
+            _ => 0xFF,
         }
     }
 
@@ -133,7 +133,10 @@ impl Ide {
                 }
                 self.follow(index);
             }
-            2 => master.status &= !(value & (FAILED | INTERRUPT)),
+            2 => {
+                let kept = master.status & !(value & (FAILED | INTERRUPT)) & !CAPABLE;
+                master.status = kept | value & CAPABLE;
+            }
             n @ 4.. => {
                 let shift = 8 * (n - 4);
                 master.table = (master.table & !(0xFF << shift) | u32::from(value) << shift) & !3;

@@ -149,9 +149,9 @@ fn addresses() {
         rig.put(0x1F0 + reg, value);
     }
     assert_eq!(rig.words(0x1F0, 256)[0], 63);
-    assert_eq!(rig.command(0x20, 999, 2), 0x51);
+    assert_eq!(rig.command(0x20, 999, 2), 0x41);
     assert_eq!(rig.get(0x1F1), 0x10, "beyond the end");
-    assert_eq!(rig.command(0xFF, 0, 0), 0x51);
+    assert_eq!(rig.command(0xFF, 0, 0), 0x41);
     assert_eq!(rig.get(0x1F1), 4);
     rig.command(0xF8, 0, 0);
     assert_eq!((rig.get(0x1F3), rig.get(0x1F4)), (0xE7, 3));
@@ -190,7 +190,7 @@ fn the_bus_master() {
     let rig = rig();
     assert_eq!(rig.command(0xC8, 30, 4), 0x58);
     let status = rig.start(0, &[(0x2_0000, 1024), (0x3_0002, 1022), (0x4_0000, 2)], true);
-    assert_eq!(status, 0x64);
+    assert_eq!(status, 4);
     assert!(rig.irqs[0].level());
     assert_eq!(rig.get(0x1F7), 0x50);
     let byte = |at: u64| rig.board.dma().read::<u8>(at).unwrap();
@@ -199,7 +199,7 @@ fn the_bus_master() {
 
     rig.board.dma().write_bytes(0x2_0000, &[0x77; 512]).unwrap();
     rig.command(0xCA, 50, 1);
-    assert_eq!(rig.start(0, &[(0x2_0000, 512)], false), 0x64);
+    assert_eq!(rig.start(0, &[(0x2_0000, 512)], false), 4);
     assert_eq!(rig.disk.bytes.lock()[50 * 512..51 * 512], [0x77; 512]);
 
     rig.command(0xC8, 0, 4);
@@ -232,11 +232,11 @@ fn packets() {
     assert_eq!((rig.get(0x177), rig.get(0x172)), (0x50, 3));
 
     rig.packet(1, 0, [0xA8, 0, 0, 0, 0, 98, 0, 0, 0, 2, 0, 0]);
-    assert_eq!(rig.start(1, &[(0x5_0000, 4096)], true), 0x64);
+    assert_eq!(rig.start(1, &[(0x5_0000, 4096)], true), 4);
     assert_eq!(rig.board.dma().read::<u8>(0x5_0FFF), Ok(399u16 as u8));
 
-    assert_eq!(rig.packet(0, 0xFFFE, [0x28, 0, 0, 0, 0, 99, 0, 0, 2, 0, 0, 0]), 0x51);
-    assert_eq!(rig.get(0x171), 0x54);
+    assert_eq!(rig.packet(0, 0xFFFE, [0x28, 0, 0, 0, 0, 99, 0, 0, 2, 0, 0, 0]), 0x41);
+    assert_eq!(rig.get(0x171), 0x50);
     rig.packet(0, 18, [3, 0, 0, 0, 18, 0, 0, 0, 0, 0, 0, 0]);
     let sense = rig.words(0x170, 9);
     assert_eq!((sense[2], sense[12]), (5, 0x21));
@@ -259,11 +259,11 @@ fn discs_are_changed() {
     };
     assert_eq!(rig.packet(0, 0, ready), 0x50);
     change(None);
-    assert_eq!((rig.packet(0, 0, ready), rig.get(0x171)), (0x51, 0x24));
+    assert_eq!((rig.packet(0, 0, ready), rig.get(0x171)), (0x41, 0x20));
     change(Some(RamDisk::new(8)));
     rig.packet(0, 8, [0x4A, 1, 0, 0, 0x10, 0, 0, 0, 8, 0, 0, 0]);
     assert_eq!(rig.words(0x170, 4)[4..6], [2, 2]);
-    assert_eq!((rig.packet(0, 0, ready), rig.get(0x171)), (0x51, 0x64), "unit attention");
+    assert_eq!((rig.packet(0, 0, ready), rig.get(0x171)), (0x41, 0x60), "unit attention");
     assert_eq!(rig.packet(0, 0, ready), 0x50);
 }
 
