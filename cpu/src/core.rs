@@ -174,7 +174,7 @@ pub trait Arch: Sized + Send + 'static {
     ///
     /// # Errors
     /// When the access faults.
-    fn translate(core: &mut Core<Self>, va: u64, want: Want, unprivileged: bool) -> Result<Mapping, Raised>;
+    fn translate(core: &mut Core<Self>, va: u64, want: Want, k: Access) -> Result<Mapping, Raised>;
     /// Leaves an alignment fault in `raised`.
     fn misaligned(core: &mut Core<Self>, va: u64, want: Want) -> Raised;
     /// Leaves the fault of an access that nothing answered in `raised`.
@@ -215,6 +215,9 @@ pub trait Arch: Sized + Send + 'static {
     ) -> Result<(), Raised>;
     /// Does what other processors asked for by mail; engines call it wherever they wait for another processor.
     fn mail(core: &mut Core<Self>);
+    /// A page of RAM, at this offset, has become code, and this processor's own stores to it are noticed. Where the
+    /// architecture notices the stores of others without being told, their write tags are withdrawn before this returns.
+    fn marked(_core: &mut Core<Self>, _ram: u64) {}
     /// The registers, as lines of text.
     fn describe(core: &Core<Self>) -> String;
     /// The virtual counter, in guest ticks.

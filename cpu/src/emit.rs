@@ -34,7 +34,8 @@ pub struct Access {
     pub acquire: bool,
     /// Earlier accesses stay before it (store-release).
     pub release: bool,
-    /// Permissions are those of the unprivileged level (LDTR, STTR).
+    /// Permissions are not those of the current level: those of the unprivileged one (Arm's LDTR, STTR), or of the
+    /// system (x86's descriptor tables).
     pub unprivileged: bool,
     /// A store-exclusive: its faults are a store's, even where a load would fault, too.
     pub exclusive: bool,

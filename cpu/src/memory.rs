@@ -37,7 +37,7 @@ impl<A: Arch> Core<A> {
         {
             return Ok(Place::Ram(e.ram & PAGE_MASK | at & !PAGE_MASK));
         }
-        let m = A::translate(self, at, want, k.unprivileged)?;
+        let m = A::translate(self, at, want, k)?;
         if misaligned && m.device {
             return Err(A::misaligned(self, at, want));
         }
@@ -134,6 +134,14 @@ impl<A: Arch> Core<A> {
         }
     }
 
+    /// Ends a run that is being recorded behind the instruction in progress.
+    pub(crate) fn end_recorded_run(&mut self) {
+        if self.journal.as_ref().is_some_and(|j| !journal::lock(&j.tape).replaying()) {
+            self.attention.set(Attention::STOP);
+            (self.code_hit, self.run_end) = (true, 0);
+        }
+    }
+
     /// One access to a device, through the journal's tape if there is one. A recorded access ends the run, since what
     /// it starts may change RAM.
     fn ask_device(&mut self, pa: u64, size: u32, write: Option<u64>) -> Result<u64, NoAnswer> {
@@ -165,8 +173,8 @@ impl<A: Arch> Core<A> {
                 return Err(A::misaligned(self, at, Want::Write));
             }
             // Both pages are checked before either is written.
-            A::translate(self, at, Want::Write, k.unprivileged)?;
-            A::translate(self, at.wrapping_add(room), Want::Write, k.unprivileged)?;
+            A::translate(self, at, Want::Write, k)?;
+            A::translate(self, at.wrapping_add(room), Want::Write, k)?;
             if A::guarded(self.mode) {
                 A::access(self, at, size, [false, true], k.unprivileged)?;
             }
@@ -205,7 +213,7 @@ impl<A: Arch> Core<A> {
             return Err(A::misaligned(self, at, Want::Write));
         }
         let room = 0x1000 - (at & 0xFFF);
-        let first = A::translate(self, at, Want::Write, k.unprivileged)?;
+        let first = A::translate(self, at, Want::Write, k)?;
         let hits = |core: &Self, m: &Mapping, at: u64, len: u64| {
             core.bus.ram(m.pa).is_some_and(|(ram, _)| core.code.hits_code(ram | at & !PAGE_MASK, len))
         };
@@ -213,7 +221,7 @@ impl<A: Arch> Core<A> {
             return Ok(hits(self, &first, at, size));
         }
         let over = at.wrapping_add(room);
-        let second = A::translate(self, over, Want::Write, k.unprivileged)?;
+        let second = A::translate(self, over, Want::Write, k)?;
         Ok(hits(self, &first, at, room) || hits(self, &second, over, size - room))
     }
 
@@ -236,9 +244,9 @@ impl<A: Arch> Core<A> {
             return Err(A::misaligned(self, at, if k.exclusive { Want::Write } else { Want::Read }));
         }
         if !k.exclusive {
-            A::translate(self, at, Want::Read, k.unprivileged)?;
+            A::translate(self, at, Want::Read, k)?;
         }
-        A::translate(self, at, Want::Write, k.unprivileged)?;
+        A::translate(self, at, Want::Write, k)?;
         if A::guarded(self.mode) {
             A::access(self, at, size, [!k.exclusive, true], k.unprivileged)?;
         }

@@ -9,7 +9,7 @@
 
 use crate::code::granules;
 use crate::core::{Arch, Attention, Core, Handler, Insn, Places, Raised, Want};
-use crate::emit::{Cx, Exec, Flow};
+use crate::emit::{Access, Cx, Exec, Flow};
 use crate::tlb::PAGE_MASK;
 use crate::trace::DebugItems;
 use std::collections::HashMap;
@@ -116,7 +116,7 @@ impl<A: Arch> Core<A> {
         if pc & (A::ALIGN - 1) != 0 {
             return Err(A::misaligned(self, pc, Want::Exec));
         }
-        let m = A::translate(self, pc, Want::Exec, false)?;
+        let m = A::translate(self, pc, Want::Exec, Access::PLAIN)?;
         match self.bus.ram(m.pa) {
             Some((ram, _)) => Ok(ram | pc & !PAGE_MASK),
             None => Err(A::unanswered(self, pc, Want::Exec)),
@@ -204,6 +204,7 @@ impl<A: Arch> Core<A> {
         // The mark comes before the look, see `code`.
         if self.code.mark(at, granules(at, if A::ALIGN > 1 { A::ALIGN } else { most })) {
             self.tlb.watch(ram);
+            A::marked(self, ram);
         }
         let mut bytes = [0; LONGEST as usize];
         let bytes = &mut bytes[..most as usize];
@@ -277,9 +278,13 @@ impl<A: Arch> Core<A> {
             if self.requests() != 0 {
                 // The page's version is looked at below.
                 self.attention.clear(Attention::CODE);
+                let waited = self.halted;
                 let taken = A::interrupt(self);
                 if !taken && self.attention.bits() & Attention::STOP != 0 {
                     return Exit::Attention;
+                }
+                if self.halted && !waited {
+                    return Exit::Halted;
                 }
                 if BRANCH && taken {
                     return Exit::Budget;

@@ -259,6 +259,21 @@ impl Tlb {
         }
     }
 
+    /// Forgets whatever serves the `1 << size` bytes around `va`, in all banks.
+    pub fn flush_region(&mut self, va: u64, size: u32) {
+        for (i, bank) in self.banks.iter_mut().enumerate() {
+            let entries = &mut self.entries[i * ENTRIES..][..ENTRIES];
+            for place in bank.used.clone().iter() {
+                let Entry { read, write, .. } = entries[place];
+                let page = if read == NEVER { write } else { read };
+                if page >> size == va >> size {
+                    entries[place] = Entry::EMPTY;
+                    bank.used.put(place, false);
+                }
+            }
+        }
+    }
+
     /// Withholds the write tags of every entry that maps the RAM page at `ram`, so that stores to it are noticed.
     pub fn watch(&mut self, ram: u64) {
         for (i, bank) in self.banks.iter().enumerate() {

@@ -180,6 +180,18 @@ pub const CPU_FEATURES: &[(&str, &str)] = &[
 
 /// The processor models of x86 boards: name and a line about it.
 pub const X86_CPU_MODELS: &[(&str, &str)] = &[
+    ("8086", "16 bits, real mode"),
+    ("80286", "16-bit protected mode"),
+    ("80386", "32 bits, paging"),
+    ("486", "with an FPU"),
+    ("pentium", "CPUID, time stamp counter"),
+    ("pentium2", "PAE, MMX, SYSENTER"),
+    ("pentium3", "SSE"),
+    ("core2duo", "64 bits, SSSE3"),
+    ("qemu64", "64 bits, SSE3"),
+    ("Nehalem", "x86-64-v2"),
+    ("Haswell", "x86-64-v3"),
+    ("Skylake-Client", "SMAP, XSAVEC"),
     ("max", "everything that is implemented (default)"),
     ("max32", "the same without long mode (default of qemu-system-i386)"),
 ];
@@ -518,7 +530,7 @@ mod tests {
     #[test]
     fn the_x86_models_are_those_that_processors_have() {
         let offered: Vec<&str> = X86_CPU_MODELS.iter().map(|m| m.0).collect();
-        let there: Vec<&str> = crate::x86::model::MODELS.iter().map(|m| m.name).collect();
+        let there: Vec<&str> = lyrebird_cpu::x86::model::MODELS.iter().map(|m| m.name).collect();
         assert_eq!(offered, there);
     }
 

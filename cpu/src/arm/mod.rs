@@ -24,7 +24,7 @@ pub mod sysreg;
 pub mod walk;
 
 use crate::core::{Arch, Core, Handler, Mapping, Raised, Want};
-use crate::emit::Cx;
+use crate::emit::{Access, Cx};
 use crate::slot::Slot;
 use crate::width::{W32, W64};
 use std::sync::Arc;
@@ -143,8 +143,8 @@ impl Arch for Arm64 {
     const FP_CONTROL: Slot<W32> = state::FPCR;
     const FP_STATUS: Slot<W32> = state::FPSR;
 
-    fn translate(core: &mut Core<Self>, va: u64, want: Want, unprivileged: bool) -> Result<Mapping, Raised> {
-        walk::translate(core, va, want, unprivileged)
+    fn translate(core: &mut Core<Self>, va: u64, want: Want, k: Access) -> Result<Mapping, Raised> {
+        walk::translate(core, va, want, k.unprivileged)
     }
     fn misaligned(core: &mut Core<Self>, va: u64, want: Want) -> Raised {
         exception::misaligned(core, va, want)

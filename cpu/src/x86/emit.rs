@@ -147,9 +147,9 @@ pub trait X86: Emitter<Arch = X64> {
         }
         let low = self.get(state::low(s));
         let high = self.get(if want == Want::Write { state::write_high(s) } else { state::high(s) });
-        let last = self.add_lit(offset, size - 1);
+        let end = self.add_lit(offset, size);
         let below = self.cmp::<W64>(Cmp::Ltu, offset, low);
-        let above = self.cmp::<W64>(Cmp::Ltu, high, last);
+        let above = self.cmp::<W64>(Cmp::Ltu, high, end);
         let outside = self.or::<W1>(below, above);
         self.raise_if(outside, if s == seg::SS { fault::SS0 } else { fault::GP0 })?;
         let base = self.get(state::base(s));

@@ -4,22 +4,39 @@
 //! pointer is its offset in CS, which is the same wherever CS is flat.
 
 pub mod context;
+pub mod control;
+pub mod cpuid;
+pub mod debug;
 pub mod decode;
+pub mod describe;
 pub mod eflags;
 pub mod emit;
 pub mod exception;
+pub mod far;
+pub mod fast;
 pub mod features;
 pub mod flags;
+pub mod gate;
 pub mod insn;
+pub mod iret;
 pub mod isa;
+pub mod maintenance;
 pub mod mode;
+pub mod model;
+pub mod msr;
+pub mod port;
+pub mod segment;
 pub mod state;
 pub mod string;
+pub mod system;
 pub mod table;
+pub mod task;
+#[cfg(test)]
+mod tests;
 pub mod walk;
 
 use crate::core::{Arch, Core, Handler, Mapping, Raised, Want};
-use crate::emit::Cx;
+use crate::emit::{Access, Cx};
 use crate::slot::Slot;
 use crate::width::{W32, W64};
 use std::sync::Arc;
@@ -64,6 +81,18 @@ pub trait Platform: Send + Sync {
     fn fpu_error(&self, _cpu: usize) {}
     /// The processor shuts down after a triple fault: the board resets.
     fn triple_fault(&self, _cpu: usize) {}
+    /// Whether address line 20 reaches the bus. After a change that no port access of this processor made, the board
+    /// mails [`maintenance::Forget::All`].
+    fn a20(&self) -> bool {
+        true
+    }
+    /// Sends maintenance to all other processors and waits until all have done it. While waiting it calls `meanwhile`,
+    /// which handles the sender's own mail.
+    fn broadcast(&self, _from: usize, _what: maintenance::Forget, _meanwhile: &mut dyn FnMut()) {}
+    /// What was sent to a processor since it last looked.
+    fn mail(&self, _cpu: usize) -> Vec<maintenance::Forget> {
+        Vec::new()
+    }
 }
 
 /// The x86 architecture: what a processor has besides its register file.
@@ -72,6 +101,40 @@ pub struct X64 {
     pub platform: Arc<dyn Platform>,
     /// There are other processors.
     pub smp: bool,
+    /// How many processors there are.
+    pub cpus: u32,
+    /// What the processor says of itself.
+    pub cpuid: cpuid::Cpuid,
+    /// Address line 20 reaches the bus.
+    pub a20: bool,
+    /// The address space that the supervisor's TLB banks hold non-global entries of.
+    pub pcid: u32,
+    /// Names of fetch translations.
+    pub spaces: context::Spaces,
+    /// Where large pages were used.
+    pub large: walk::Large,
+    /// The instruction in progress is stepped: a debug trap follows it.
+    pub trap: bool,
+    /// It began with EFLAGS.RF set.
+    pub resumed: bool,
+}
+
+impl X64 {
+    /// An architecture state on a board with so many processors. [`model::reset`] follows.
+    pub fn new(platform: Arc<dyn Platform>, cpus: usize) -> Self {
+        Self {
+            platform,
+            smp: cpus > 1,
+            cpus: cpus as u32,
+            cpuid: cpuid::Cpuid::new("", 0, ""),
+            a20: true,
+            pcid: 0,
+            spaces: context::Spaces::default(),
+            large: walk::Large::default(),
+            trap: false,
+            resumed: false,
+        }
+    }
 }
 
 impl Arch for X64 {
@@ -85,8 +148,8 @@ impl Arch for X64 {
     const FP_CONTROL: Slot<W32> = state::FP_CONTROL;
     const FP_STATUS: Slot<W32> = state::FP_STATUS;
 
-    fn translate(core: &mut Core<Self>, va: u64, want: Want, unprivileged: bool) -> Result<Mapping, Raised> {
-        walk::translate(core, va, want, unprivileged)
+    fn translate(core: &mut Core<Self>, va: u64, want: Want, k: Access) -> Result<Mapping, Raised> {
+        walk::translate(core, va, want, k)
     }
     fn misaligned(core: &mut Core<Self>, va: u64, _: Want) -> Raised {
         // Without alignment checking only vector operands insist on it.
@@ -106,7 +169,7 @@ impl Arch for X64 {
         exception::interrupt(core)
     }
     fn watched(mode: u32) -> bool {
-        mode & mode::STEP != 0
+        mode & (mode::STEP | mode::WATCH) != 0
     }
     fn guarded(mode: u32) -> bool {
         mode & mode::WATCH != 0
@@ -114,16 +177,24 @@ impl Arch for X64 {
     fn before_fetch(_: &mut Core<Self>) -> Result<(), Raised> {
         Ok(())
     }
-    fn before(_: &mut Core<Self>) -> Result<(), Raised> {
+    fn before(core: &mut Core<Self>) -> Result<(), Raised> {
+        debug::before(core)
+    }
+    fn after(core: &mut Core<Self>) {
+        exception::after(core);
+    }
+    fn access(core: &mut Core<Self>, at: u64, size: u64, how: [bool; 2], _: bool) -> Result<(), Raised> {
+        debug::access(core, at, size, how);
         Ok(())
     }
-    fn after(_: &mut Core<Self>) {}
-    fn access(_: &mut Core<Self>, _: u64, _: u64, _: [bool; 2], _: bool) -> Result<(), Raised> {
-        Ok(())
+    fn mail(core: &mut Core<Self>) {
+        maintenance::receive(core);
     }
-    fn mail(_: &mut Core<Self>) {}
+    fn marked(core: &mut Core<Self>, ram: u64) {
+        maintenance::marked(core, ram);
+    }
     fn describe(core: &Core<Self>) -> String {
-        format!("PC {:#x}\n", core.pc())
+        describe::registers(core)
     }
     fn clock(core: &Core<Self>) -> u64 {
         core.arch.platform.nanoseconds()

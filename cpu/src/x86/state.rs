@@ -54,6 +54,15 @@ words! { 4 to 128;
     FP_CONTROL: W32 = 22;
     /// Exception flags of vector operations, as [`crate::vec::FpEnv::status`].
     FP_STATUS: W32 = 23;
+    /// Current privilege level.
+    CPL: W32 = 24;
+    /// Linear address of the instruction at which interrupts wait, because STI or a load of SS stands before it;
+    /// [`NO_SHADOW`] if there is none.
+    SHADOW: W64 = 25;
+    /// See [`blocked`].
+    BLOCKED: W32 = 26;
+    /// Conditions for #DB that the instruction in progress met, as DR6 bits.
+    DEBUG_PENDING: W32 = 27;
     /// CR0.
     CR0: W64 = 80;
     /// CR2.
@@ -84,6 +93,99 @@ words! { 4 to 128;
     FCS_FDS: W32 = 118;
 }
 
+words! { 192 to 320;
+    /// GDTR: base.
+    GDT_BASE: W64 = 192;
+    /// GDTR: limit.
+    GDT_LIMIT: W32 = 193;
+    /// IDTR: base.
+    IDT_BASE: W64 = 194;
+    /// IDTR: limit.
+    IDT_LIMIT: W32 = 195;
+    /// DR6.
+    DR6: W64 = 200;
+    /// DR7.
+    DR7: W64 = 201;
+    /// IA32_DEBUGCTL.
+    DEBUGCTL: W64 = 202;
+    /// IA32_STAR.
+    STAR: W64 = 208;
+    /// IA32_LSTAR.
+    LSTAR: W64 = 209;
+    /// IA32_CSTAR.
+    CSTAR: W64 = 210;
+    /// IA32_FMASK.
+    FMASK: W64 = 211;
+    /// IA32_KERNEL_GS_BASE.
+    KERNEL_GS_BASE: W64 = 212;
+    /// IA32_SYSENTER_CS.
+    SYSENTER_CS: W64 = 213;
+    /// IA32_SYSENTER_ESP.
+    SYSENTER_ESP: W64 = 214;
+    /// IA32_SYSENTER_EIP.
+    SYSENTER_EIP: W64 = 215;
+    /// What the time stamp counter is ahead of virtual time.
+    TSC_OFFSET: W64 = 216;
+    /// IA32_TSC_ADJUST.
+    TSC_ADJUST: W64 = 217;
+    /// IA32_TSC_AUX.
+    TSC_AUX: W64 = 218;
+    /// IA32_PAT.
+    PAT: W64 = 219;
+    /// IA32_MISC_ENABLE.
+    MISC_ENABLE: W64 = 220;
+    /// IA32_MTRR_DEF_TYPE.
+    MTRR_DEF_TYPE: W64 = 221;
+    /// IA32_MCG_STATUS.
+    MCG_STATUS: W64 = 222;
+    /// IA32_MCG_CTL.
+    MCG_CTL: W64 = 223;
+    /// IA32_XSS.
+    XSS: W64 = 224;
+    /// IA32_FEATURE_CONTROL.
+    FEATURE_CONTROL: W64 = 225;
+    /// IA32_BIOS_SIGN_ID.
+    BIOS_SIGN: W64 = 226;
+    /// IA32_UMWAIT_CONTROL.
+    UMWAIT_CONTROL: W64 = 227;
+}
+
+/// DR0 to DR3.
+#[inline(always)]
+pub const fn dr(n: u8) -> Slot<W64> {
+    Slot::word(196 + n as u16 % 4)
+}
+/// The page-directory-pointer entries that loading CR3 with PAE paging reads.
+#[inline(always)]
+pub const fn pdpte(n: u8) -> Slot<W64> {
+    Slot::word(204 + n as u16 % 4)
+}
+/// IA32_MTRR_PHYSBASE0, IA32_MTRR_PHYSMASK0, IA32_MTRR_PHYSBASE1 and so on.
+#[inline(always)]
+pub const fn mtrr_variable(n: u8) -> Slot<W64> {
+    Slot::word(232 + n as u16 % 16)
+}
+/// The eleven fixed-range MTRRs, in the order of their numbers.
+#[inline(always)]
+pub const fn mtrr_fixed(n: u8) -> Slot<W64> {
+    Slot::word(248 + n as u16 % 11)
+}
+
+/// [`SHADOW`] when there is none: no instruction lies across the end of the address space.
+pub const NO_SHADOW: u64 = u64::MAX;
+
+/// Bits of [`BLOCKED`]: what interrupts wait for.
+pub mod blocked {
+    /// NMIs wait for IRET.
+    pub const NMI: u32 = 1;
+    /// The instruction at the PC runs alone, because of [`super::SHADOW`].
+    pub const SHADOW: u32 = 2;
+    /// The shadow is one of MOV SS or POP SS: debug exceptions and NMIs wait, too.
+    pub const STACK: u32 = 4;
+    /// The processor is shut down after a triple fault.
+    pub const SHUTDOWN: u32 = 8;
+}
+
 /// Selector of a segment register.
 #[inline(always)]
 pub const fn selector(s: u8) -> Slot<W16> {
@@ -105,17 +207,17 @@ pub const fn limit(s: u8) -> Slot<W32> {
 pub const fn attributes(s: u8) -> Slot<W32> {
     Slot::word(56 + s as u16 % 8)
 }
-/// First offset of a segment that may be accessed; above [`high`] if none may.
+/// First offset of a segment that may be accessed.
 #[inline(always)]
 pub const fn low(s: u8) -> Slot<W64> {
     Slot::word(64 + s as u16 % 8)
 }
-/// Last offset of a segment that may be read.
+/// First offset behind those of a segment that may be read; 0 if none may.
 #[inline(always)]
 pub const fn high(s: u8) -> Slot<W64> {
     Slot::word(72 + s as u16 % 8)
 }
-/// Last offset of a segment that may be written; below [`low`] for one that may not.
+/// First offset behind those of a segment that may be written; 0 if none may.
 #[inline(always)]
 pub const fn write_high(s: u8) -> Slot<W64> {
     Slot::word(88 + s as u16 % 8)

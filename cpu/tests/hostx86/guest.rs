@@ -39,7 +39,7 @@ fn u128_at(r: &[u8], at: usize) -> u128 {
 
 /// The core that runs records.
 pub fn core() -> Core<X64> {
-    let arch = X64 { platform: Arc::new(NoBoard), smp: false };
+    let arch = X64::new(Arc::new(NoBoard), 1);
     let ram = GuestRam::new(0x1000).expect("RAM");
     let mut core = Core::new(arch, u64::MAX, 0, ram, Arc::new(Board), Arc::new(CodeMap::new(0x1000)));
     core.tlb.select(1, 1);

@@ -11,24 +11,23 @@ pub use model::Model;
 use crate::control::{RegisterGroup, Translation};
 use crate::engine::{self, Engines, Setup};
 use crate::target::{Access, Target};
-use lyrebird_cpu::core::{Attention, Core};
+use lyrebird_cpu::core::Core;
 use lyrebird_cpu::tlb::BankKey;
 use lyrebird_cpu::trace::Disassemble;
-use lyrebird_cpu::x86::flags::eflags;
-use lyrebird_cpu::x86::{Platform, X64, mode, state};
+use lyrebird_cpu::x86::maintenance::Forget;
+use lyrebird_cpu::x86::{Platform, X64, context, exception, mode, walk};
 use lyrebird_jit::disasm;
 use std::sync::Arc;
 
-/// A processor that asks `platform`; are there others?
-pub fn processor(platform: Arc<dyn Platform>, smp: bool) -> X64 {
-    X64 { platform, smp }
+/// A processor that asks `platform`, one of `cpus`.
+pub fn processor(platform: Arc<dyn Platform>, cpus: u32) -> X64 {
+    X64::new(platform, cpus as usize)
 }
 
 impl Target for X64 {
     type Model = Model;
     type Entry = Entry;
-    /// Nothing yet: processors send each other interrupts, and each flushes its own TLB.
-    type Mail = ();
+    type Mail = Forget;
 
     const NAME: &'static str = "x86";
     const LONGEST: usize = 15;
@@ -45,7 +44,7 @@ impl Target for X64 {
     }
 
     fn features(model: &Model) -> u64 {
-        model.features
+        model.what.features
     }
 
     fn engines(setup: &Setup<'_, Self>) -> Engines<Self> {
@@ -60,15 +59,12 @@ impl Target for X64 {
         entry::reset(core, model, entry);
     }
 
-    fn everything() {}
+    fn everything() -> Forget {
+        Forget::All
+    }
 
     fn wakes(core: &Core<Self>) -> u32 {
-        // HLT ends with an interrupt that is taken; NMI is the line that nothing masks.
-        if core.reg(state::EFLAGS) & eflags::IF != 0 {
-            Attention::IRQ | Attention::FIQ
-        } else {
-            Attention::FIQ
-        }
+        exception::wakes(core)
     }
 
     fn stuck(_: &mut Core<Self>) -> Option<String> {
@@ -93,13 +89,12 @@ impl Target for X64 {
     }
 
     fn peek(core: &mut Core<Self>, address: u64) -> Option<u64> {
-        let _ = core;
-        Some(address & !0xFFF)
+        walk::peek(core, address)
     }
 
     fn walk(core: &mut Core<Self>, address: u64) -> Translation {
         let physical = Self::peek(core, address).map(|pa| pa | address & 0xFFF);
-        Translation { physical, steps: Vec::new() }
+        Translation { physical, steps: walk::explain(core, address) }
     }
 
     fn mappings(_: &mut Core<Self>, text: &mut String) {
@@ -107,7 +102,7 @@ impl Target for X64 {
     }
 
     fn tlb_context(key: BankKey) -> String {
-        format!("bank {key:#x}")
+        context::bank_name(key)
     }
 
     fn disassemble(core: &Core<Self>, bytes: &[u8], at: u64) -> Option<(usize, String)> {

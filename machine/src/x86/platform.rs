@@ -4,6 +4,7 @@
 use super::Entry;
 use crate::shared::{Power, Request, Shared};
 use lyrebird_cpu::core::Attention;
+use lyrebird_cpu::x86::maintenance::Forget;
 use lyrebird_cpu::x86::{Platform, X64};
 use lyrebird_devices::bus::clock::{Clock, VTime};
 use lyrebird_devices::bus::device::{Initiator, Size};
@@ -13,6 +14,7 @@ use lyrebird_devices::intc::lapic::Lapics;
 use lyrebird_devices::intc::{X86Lines, X86Signal};
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// MSRs that belong to the local APIC.
 mod msr {
@@ -89,6 +91,25 @@ impl Platform for PcPlatform {
     fn triple_fault(&self, cpu: usize) {
         log::debug!(target: "int", "cpu {cpu} triple fault: the machine resets");
         self.shared.request(Request::Reset);
+    }
+
+    fn broadcast(&self, from: usize, what: Forget, meanwhile: &mut dyn FnMut()) {
+        for (i, gate) in self.shared.gates.iter().enumerate() {
+            if i != from {
+                gate.send(what);
+            }
+        }
+        for (i, gate) in self.shared.gates.iter().enumerate() {
+            // A processor outside of its engine reads its mail before it goes in again.
+            while i != from && gate.inside.load(Ordering::SeqCst) && !gate.mail.lock().is_empty() {
+                meanwhile();
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    fn mail(&self, cpu: usize) -> Vec<Forget> {
+        self.shared.gates.get(cpu).map(|g| g.mail.lock().drain(..).collect()).unwrap_or_default()
     }
 
     fn init(&self, cpu: usize) {

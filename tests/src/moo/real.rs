@@ -75,7 +75,7 @@ impl Real {
     /// # Errors
     /// When the host has no memory for it.
     pub fn new(features: u64) -> Result<Self> {
-        let arch = X64 { platform: Arc::new(Board), smp: false };
+        let arch = X64::new(Arc::new(Board), 1);
         let ram = GuestRam::new(BYTES)?;
         let core = Core::new(arch, features, 0, ram, Arc::new(Bus), Arc::new(CodeMap::new(BYTES)));
         Ok(Self { core })

@@ -8,6 +8,8 @@ pub mod decimal;
 pub mod flag;
 pub mod moves;
 pub mod muldiv;
+pub mod port_io;
+pub mod segments;
 pub mod shift;
 pub mod sse_control;
 pub mod sse_convert;
@@ -19,6 +21,8 @@ pub mod sse_move;
 pub mod sse_shuffle;
 pub mod stack;
 pub mod string;
+pub mod system;
+pub mod transfer_far;
 pub mod x87_env;
 pub mod x87_exec;
 pub mod x87_memory;
@@ -41,6 +45,7 @@ pub fn chapters<E: X86>() -> Vec<(&'static str, Vec<Row<E>>)> {
     chapters! {
         alu atomic bits branch decimal flag moves muldiv shift stack string
         sse_control sse_convert sse_crypto sse_fp sse_integer sse_move sse_shuffle x87_ops xsave
+        port_io segments system transfer_far
     }
 }
 

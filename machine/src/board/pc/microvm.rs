@@ -112,7 +112,7 @@ pub fn build(site: &Site<'_, X64>, board: &MicrovmBoard) -> Result<Built<X64>, B
         ports: Some(Arc::clone(&fabric.ports)),
         space,
         bus: Arc::new(bus),
-        model,
+        model: model.clone(),
         disks,
         loose: Vec::new(),
         actions: Box::new(Microvm { fabric, model, map, cpus, virtio, files: Mutex::new(files) }),
@@ -132,7 +132,7 @@ fn transports_in_use(config: &Config) -> String {
 
 impl Actions<X64> for Microvm {
     fn processor(&self, _: usize) -> X64 {
-        processor(self.fabric.platform.clone(), self.cpus > 1)
+        processor(self.fabric.platform.clone(), self.cpus)
     }
 
     fn boot(&self, config: &Config) -> Result<BootPlan<X64>, BuildError> {
@@ -154,7 +154,7 @@ impl Actions<X64> for Microvm {
         };
         let program = programs::load(&mut self.files.lock(), &request)?;
         let mut pieces = program.pieces;
-        pieces.push(mptable::table(self.cpus, self.model.signature));
+        pieces.push(mptable::table(self.cpus, self.model.signature()));
         Ok(BootPlan { pieces, first: Entry::Program(Box::new(program.entry)), others: Entry::Reset })
     }
 

@@ -1,0 +1,703 @@
+//! System instructions: descriptor-table registers, control and debug registers, MSRs, identification, time, halting,
+//! translation maintenance, interrupt flags, system calls.
+
+use crate::core::{Core, Raised};
+use crate::emit::{Effects, Emit, Exec, Fence, Flow, Helper, Transfer};
+use crate::op::{Bin, Cmp};
+use crate::slot::Slot;
+use crate::width::{W16, W32, W64};
+use crate::x86::control::{self, cr4};
+use crate::x86::emit::{Place, Want, X86, fault, plain};
+use crate::x86::flags::eflags;
+use crate::x86::insn::{Insn, seg};
+use crate::x86::segment::{LDTR, TR};
+use crate::x86::{
+    X64, context, cpuid, debug, fast, features as f, gate, iret, maintenance, mode, msr, segment, state,
+};
+
+crate::x86_rows! {
+    "SGDT" "0F 01 /0" "Ms" "" if f::I286 => [plain sgdt];
+    "SIDT" "0F 01 /1" "Ms" "" if f::I286 => [plain sidt];
+    "LGDT" "0F 01 /2" "Ms" "" if f::I286 => [plain lgdt];
+    "LIDT" "0F 01 /3" "Ms" "" if f::I286 => [plain lidt];
+    "SMSW" "0F 01 /4" "Ew" "" if f::I286 => [rm smsw];
+    "LMSW" "0F 01 /6" "Ew" "" if f::I286 => [rm lmsw];
+    "INVLPG" "0F 01 /7" "Mb" "" if f::I486 => [plain invlpg];
+    "SWAPGS" "0F 01 F8" "" "o64" if f::LM => [plain swapgs];
+    "RDTSCP" "0F 01 F9" "" "" if f::RDTSCP => [plain rdtscp];
+    "MONITOR" "0F 01 C8" "" "" if f::MONITOR => [plain monitor];
+    "MWAIT" "0F 01 C9" "" "" if f::MONITOR => [plain mwait];
+    "CLAC" "NP 0F 01 CA" "" "" if f::SMAP => [plain clac];
+    "STAC" "NP 0F 01 CB" "" "" if f::SMAP => [plain stac];
+    "XGETBV" "NP 0F 01 D0" "" "" if f::XSAVE => [plain xgetbv];
+    "XSETBV" "NP 0F 01 D1" "" "" if f::XSAVE => [plain xsetbv];
+    "RDPKRU" "NP 0F 01 EE" "" "" if f::PKU => [plain rdpkru];
+    "WRPKRU" "NP 0F 01 EF" "" "" if f::PKU => [plain wrpkru];
+    "SLDT" "0F 00 /0" "Ew" "prot" if f::I286 => [rm sldt];
+    "STR" "0F 00 /1" "Ew" "prot" if f::I286 => [rm str];
+    "LLDT" "0F 00 /2" "Ew" "prot" if f::I286 => [rm lldt];
+    "LTR" "0F 00 /3" "Ew" "prot" if f::I286 => [rm ltr];
+    "VERR" "0F 00 /4" "Ew" "prot" if f::I286 => [rm verr];
+    "VERW" "0F 00 /5" "Ew" "prot" if f::I286 => [rm verw];
+    "LAR" "0F 02" "Gv,Ew" "prot" if f::I286 => [rm lar];
+    "LSL" "0F 03" "Gv,Ew" "prot" if f::I286 => [rm lsl];
+    "SYSCALL" "0F 05" "" "" if f::SYSCALL => [plain syscall];
+    "CLTS" "0F 06" "" "" if f::I286 => [plain clts];
+    "SYSRET" "0F 07" "" "" if f::SYSCALL => [plain sysret];
+    "INVD" "0F 08" "" "" if f::I486 => [plain privileged_nothing];
+    "WBINVD" "0F 09" "" "" if f::I486 => [plain privileged_nothing];
+    "MOV" "0F 20" "Rd,Cd" "anymod" if f::I386 => [plain mov_from_cr];
+    "MOV" "0F 21" "Rd,Dd" "anymod" if f::I386 => [plain mov_from_dr];
+    "MOV" "0F 22" "Cd,Rd" "anymod" if f::I386 => [plain mov_to_cr];
+    "MOV" "0F 23" "Dd,Rd" "anymod" if f::I386 => [plain mov_to_dr];
+    "WRMSR" "0F 30" "" "" if f::I586 => [plain wrmsr];
+    "RDTSC" "0F 31" "" "" if f::TSC => [plain rdtsc];
+    "RDMSR" "0F 32" "" "" if f::I586 => [plain rdmsr];
+    "RDPMC" "0F 33" "" "" if f::I686 => [plain rdpmc];
+    "SYSENTER" "0F 34" "" "" if f::SEP => [plain sysenter];
+    "SYSEXIT" "0F 35" "" "" if f::SEP => [plain sysexit];
+    "CPUID" "0F A2" "" "" if f::I586 => [plain do_cpuid];
+    "RSM" "0F AA" "" "" if f::I586 => [plain rsm];
+    "RDFSBASE" "F3 0F AE /0" "Rv" "r o64" if f::FSGSBASE => [plain rdbase];
+    "RDGSBASE" "F3 0F AE /1" "Rv" "r o64" if f::FSGSBASE => [plain rdbase];
+    "WRFSBASE" "F3 0F AE /2" "Rv" "r o64" if f::FSGSBASE => [plain wrbase];
+    "WRGSBASE" "F3 0F AE /3" "Rv" "r o64" if f::FSGSBASE => [plain wrbase];
+    "RDPID" "F3 0F C7 /7" "Rv" "r" if f::RDPID => [plain rdpid];
+    "INVPCID" "66 0F 38 82" "Gv,Mv" "" if f::INVPCID => [plain invpcid];
+    "ARPL" "63" "Ew,Gw" "i64 prot" if f::I286 => [rm arpl];
+    "INT3" "CC" "" "" => [plain int3];
+    "INT" "CD" "Ib" "" => [plain int_n];
+    "INTO" "CE" "" "i64" => [plain into];
+    "IRET" "CF" "" "" => [plain do_iret];
+    "INT1" "F1" "" "" if f::I386 => [plain icebp];
+    "HLT" "F4" "" "" => [plain hlt];
+    "CLI" "FA" "" "" => [plain cli];
+    "STI" "FB" "" "" => [plain sti];
+}
+
+/// The operand of 16-bit selectors and words.
+fn word<E: X86, P: Place>(e: &mut E, i: Insn) -> Emit<E, W64> {
+    let x = P::get::<E, W16>(e, i)?;
+    Ok(e.zext(x))
+}
+
+/// Instructions of level 0: #GP(0) elsewhere, in virtual-8086 mode, too.
+fn level_0<E: X86>(e: &mut E) -> Result<(), E::Abort> {
+    e.check_cpl(0)
+}
+
+/// What CR4.UMIP keeps from programs above level 0.
+fn umip<E: X86>(e: &mut E) -> Result<(), E::Abort> {
+    if mode::cpl(e.mode()) == 0 || e.cx().features & f::UMIP == 0 {
+        return Ok(());
+    }
+    cr4_forbids(e, cr4::UMIP)
+}
+
+/// #GP(0) if a bit of CR4 is set.
+fn cr4_forbids<E: X86>(e: &mut E, bit: u64) -> Result<(), E::Abort> {
+    let set = cr4_bit(e, bit, true);
+    e.raise_if(set, fault::GP0)
+}
+
+fn cr4_bit<E: X86>(e: &mut E, bit: u64, is: bool) -> E::Val<crate::width::W1> {
+    let (x, mask, zero) = (e.get(state::CR4), e.lit::<W64>(bit), e.lit::<W64>(0));
+    let x = e.and(x, mask);
+    e.cmp::<W64>(if is { Cmp::Ne } else { Cmp::Eq }, x, zero)
+}
+
+fn zero<E: X86>(e: &mut E) -> E::Val<W64> {
+    e.lit::<W64>(0)
+}
+
+fn sgdt<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    store_table(e, i, state::GDT_BASE, state::GDT_LIMIT)
+}
+fn sidt<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    store_table(e, i, state::IDT_BASE, state::IDT_LIMIT)
+}
+
+fn store_table<E: X86>(e: &mut E, i: Insn, base: Slot<W64>, limit: Slot<W32>) -> Exec<E> {
+    umip(e)?;
+    let is_64 = mode::is_64(e.mode());
+    let ea = e.ea(i);
+    let at = e.linear(i.seg, ea, if is_64 { 10 } else { 6 }, Want::Write)?;
+    let (limit, mut value) = (e.get(limit), e.get(base));
+    let limit = e.zext::<W32, W16>(limit);
+    // Both stores may fault; the second is tried first so that memory stays as it was in most cases.
+    let second = e.add_lit(at, 2);
+    if is_64 {
+        e.store::<W64>(plain(i.seg), second, value)?;
+    } else {
+        if e.cx().features & f::I386 == 0 {
+            // The 80286 stores ones in the last byte.
+            let ones = e.lit::<W64>(0xFF00_0000);
+            value = e.or(value, ones);
+        }
+        let value = e.zext::<W64, W32>(value);
+        e.store::<W32>(plain(i.seg), second, value)?;
+    }
+    e.store::<W16>(plain(i.seg), at, limit)?;
+    Ok(Flow::Next)
+}
+
+fn lgdt<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    load_table(e, i, state::GDT_BASE, state::GDT_LIMIT)
+}
+fn lidt<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    load_table(e, i, state::IDT_BASE, state::IDT_LIMIT)
+}
+
+fn load_table<E: X86>(e: &mut E, i: Insn, base: Slot<W64>, limit: Slot<W32>) -> Exec<E> {
+    level_0(e)?;
+    let is_64 = mode::is_64(e.mode());
+    let ea = e.ea(i);
+    let at = e.linear(i.seg, ea, if is_64 { 10 } else { 6 }, Want::Read)?;
+    let size = e.load::<W16>(plain(i.seg), at)?;
+    let second = e.add_lit(at, 2);
+    let value = if is_64 {
+        e.load::<W64>(plain(i.seg), second)?
+    } else {
+        let x = e.load::<W32>(plain(i.seg), second)?;
+        let x = e.zext::<W32, W64>(x);
+        let mask = e.lit::<W64>(if i.osize() == 1 { 0x00FF_FFFF } else { 0xFFFF_FFFF });
+        e.and(x, mask)
+    };
+    let size = e.zext::<W16, W32>(size);
+    e.put(base, value);
+    e.put(limit, size);
+    Ok(Flow::Next)
+}
+
+/// Stores 16 bits to memory, or the operand size to a register.
+fn store_word<E: X86, P: Place>(e: &mut E, i: Insn, x: E::Val<W64>) -> Exec<E> {
+    if P::MEM || i.osize() == 1 {
+        let x = e.zext::<W64, W16>(x);
+        P::put::<E, W16>(e, i, x)?;
+    } else {
+        // 32 bits clear the upper half, too.
+        e.put(state::gpr(i.rm), x);
+    }
+    Ok(Flow::Next)
+}
+
+fn smsw<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+    umip(e)?;
+    let cr0 = e.get(state::CR0);
+    let cr0 = e.trunc(cr0, 2);
+    store_word::<E, P>(e, i, cr0)
+}
+
+fn lmsw<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+    level_0(e)?;
+    let (x, none) = (word::<E, P>(e, i)?, zero(e));
+    e.call(&control::LMSW, [x, none, none])?;
+    Ok(Flow::Sync)
+}
+
+fn sldt<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+    umip(e)?;
+    let x = e.get(state::selector(LDTR));
+    let x = e.zext::<W16, W64>(x);
+    store_word::<E, P>(e, i, x)
+}
+
+fn str<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+    umip(e)?;
+    let x = e.get(state::selector(TR));
+    let x = e.zext::<W16, W64>(x);
+    store_word::<E, P>(e, i, x)
+}
+
+fn lldt<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+    level_0(e)?;
+    let (x, none) = (word::<E, P>(e, i)?, zero(e));
+    e.call(&segment::LLDT, [x, none, none])?;
+    Ok(Flow::Next)
+}
+
+fn ltr<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+    level_0(e)?;
+    let (x, none) = (word::<E, P>(e, i)?, zero(e));
+    e.call(&segment::LTR, [x, none, none])?;
+    Ok(Flow::Next)
+}
+
+/// LAR, LSL, VERR, VERW: ZF says whether the selector may be used; the value is what they load.
+fn access<E: X86, P: Place>(e: &mut E, i: Insn, which: u64) -> Emit<E, W64> {
+    let (x, which, none) = (word::<E, P>(e, i)?, e.lit::<W64>(which), zero(e));
+    let x = e.call(&segment::ACCESS, [which, x, none])?;
+    let zf = e.shift(Bin::Shr, x, 32);
+    let zf = e.zext::<W64, W32>(zf);
+    let zf = e.shift(Bin::Shl, zf, crate::x86::flags::ZF.trailing_zeros());
+    e.merge_flags(zf, crate::x86::flags::ZF);
+    Ok(x)
+}
+
+fn verr<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+    access::<E, P>(e, i, segment::access::VERR)?;
+    Ok(Flow::Next)
+}
+
+fn verw<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+    access::<E, P>(e, i, segment::access::VERW)?;
+    Ok(Flow::Next)
+}
+
+fn lar<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+    load_access::<E, P>(e, i, segment::access::LAR)
+}
+
+fn lsl<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+    load_access::<E, P>(e, i, segment::access::LSL)
+}
+
+/// The register is written only if ZF is set.
+fn load_access<E: X86, P: Place>(e: &mut E, i: Insn, which: u64) -> Exec<E> {
+    let x = access::<E, P>(e, i, which)?;
+    let ok = e.shift(Bin::Shr, x, 32);
+    let none = zero(e);
+    let ok = e.cmp::<W64>(Cmp::Ne, ok, none);
+    if i.osize() == 1 {
+        let old = e.r::<W16>(i.reg);
+        let new = e.zext::<W64, W16>(x);
+        let new = e.select::<W16>(ok, new, old);
+        e.set_r::<W16>(i.reg, new);
+    } else {
+        let old = e.get(state::gpr(i.reg));
+        let new = e.trunc(x, 2);
+        let new = e.select::<W64>(ok, new, old);
+        e.put(state::gpr(i.reg), new);
+    }
+    Ok(Flow::Next)
+}
+
+/// The RPL of the first operand is raised to that of the second.
+fn arpl<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+    let at = P::at::<E, W16>(e, i, Want::Write)?;
+    let a = P::read::<E, W16>(e, i, at)?;
+    let b = e.r::<W16>(i.reg);
+    let three = e.lit::<W16>(3);
+    let (low, high) = (e.and(a, three), e.and(b, three));
+    let adjust = e.cmp::<W16>(Cmp::Ltu, low, high);
+    let clear = e.lit::<W16>(0xFFFC);
+    let raised = e.and(a, clear);
+    let raised = e.or(raised, high);
+    let r = e.select::<W16>(adjust, raised, a);
+    P::write::<E, W16>(e, i, at, r)?;
+    let zf = e.as_flag(adjust, crate::x86::flags::ZF);
+    e.merge_flags(zf, crate::x86::flags::ZF);
+    Ok(Flow::Next)
+}
+
+fn clts<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+    level_0(e)?;
+    let none = zero(e);
+    e.call(&control::CLTS, [none; 3])?;
+    Ok(Flow::Sync)
+}
+
+/// Caches are coherent.
+fn privileged_nothing<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+    level_0(e)?;
+    Ok(Flow::Next)
+}
+
+fn control_number<E: X86>(e: &mut E, i: Insn) -> E::Val<W64> {
+    e.lit::<W64>(i.reg as u64)
+}
+
+/// The operand of moves to control and debug registers: 32 bits but in 64-bit mode.
+fn whole<E: X86>(e: &mut E, n: u8) -> E::Val<W64> {
+    let x = e.get(state::gpr(n));
+    if mode::is_64(e.mode()) { x } else { e.trunc(x, 2) }
+}
+
+fn mov_from_cr<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    level_0(e)?;
+    let (n, none) = (control_number(e, i), zero(e));
+    let x = e.call(&control::READ, [n, none, none])?;
+    e.put(state::gpr(i.rm), x);
+    Ok(Flow::Next)
+}
+
+fn mov_to_cr<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    level_0(e)?;
+    let (n, x, none) = (control_number(e, i), whole(e, i.rm), zero(e));
+    e.call(&control::WRITE, [n, x, none])?;
+    Ok(Flow::Sync)
+}
+
+fn mov_from_dr<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    level_0(e)?;
+    let (n, none) = (control_number(e, i), zero(e));
+    let x = e.call(&debug::READ, [n, none, none])?;
+    e.put(state::gpr(i.rm), x);
+    Ok(Flow::Next)
+}
+
+fn mov_to_dr<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    level_0(e)?;
+    let (n, x, none) = (control_number(e, i), whole(e, i.rm), zero(e));
+    e.call(&debug::WRITE, [n, x, none])?;
+    Ok(Flow::Sync)
+}
+
+/// EDX:EAX.
+fn edx_eax<E: X86>(e: &mut E) -> E::Val<W64> {
+    let (low, high) = (e.r::<W32>(0), e.r::<W32>(2));
+    let (low, high) = (e.zext::<W32, W64>(low), e.zext::<W32, W64>(high));
+    let high = e.shift(Bin::Shl, high, 32);
+    e.or(low, high)
+}
+
+fn set_edx_eax<E: X86>(e: &mut E, x: E::Val<W64>) {
+    let high = e.shift(Bin::Shr, x, 32);
+    let low = e.trunc(x, 2);
+    e.put(state::gpr(0), low);
+    e.put(state::gpr(2), high);
+}
+
+fn ecx<E: X86>(e: &mut E) -> E::Val<W64> {
+    let x = e.get(state::gpr(1));
+    e.trunc(x, 2)
+}
+
+fn wrmsr<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+    level_0(e)?;
+    let (n, x, none) = (ecx(e), edx_eax(e), zero(e));
+    e.call(&msr::WRITE, [n, x, none])?;
+    Ok(Flow::Sync)
+}
+
+fn rdmsr<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+    level_0(e)?;
+    let (n, none) = (ecx(e), zero(e));
+    let x = e.call(&msr::READ, [n, none, none])?;
+    set_edx_eax(e, x);
+    Ok(Flow::Next)
+}
+
+/// The time stamp counter: virtual nanoseconds and what software added.
+fn counter<E: X86>(e: &mut E) -> Emit<E, W64> {
+    if mode::cpl(e.mode()) > 0 {
+        cr4_forbids(e, cr4::TSD)?;
+    }
+    let (now, ahead) = (e.clock(), e.get(state::TSC_OFFSET));
+    Ok(e.add(now, ahead))
+}
+
+fn rdtsc<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+    let x = counter(e)?;
+    set_edx_eax(e, x);
+    Ok(Flow::Next)
+}
+
+fn rdtscp<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+    let x = counter(e)?;
+    set_edx_eax(e, x);
+    let aux = e.get(state::TSC_AUX);
+    e.put(state::gpr(1), aux);
+    Ok(Flow::Next)
+}
+
+fn rdpid<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    let aux = e.get(state::TSC_AUX);
+    e.put(state::gpr(i.rm), aux);
+    Ok(Flow::Next)
+}
+
+/// Counters that exist read as zero.
+fn rdpmc<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+    if mode::cpl(e.mode()) > 0 {
+        let closed = cr4_bit(e, cr4::PCE, false);
+        e.raise_if(closed, fault::GP0)?;
+    }
+    let (n, seven) = (ecx(e), e.lit::<W64>(7));
+    let bad = e.cmp::<W64>(Cmp::Ltu, seven, n);
+    e.raise_if(bad, fault::GP0)?;
+    let x = zero(e);
+    set_edx_eax(e, x);
+    Ok(Flow::Next)
+}
+
+fn do_cpuid<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+    let leaf = e.get(state::gpr(0));
+    let leaf = e.trunc(leaf, 2);
+    let (subleaf, none) = (ecx(e), zero(e));
+    e.call(&cpuid::CPUID, [leaf, subleaf, none])?;
+    Ok(Flow::Next)
+}
+
+/// There is no system-management mode to resume from.
+fn rsm<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+    e.undefined()
+}
+
+fn swapgs<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+    level_0(e)?;
+    let (base, other) = (e.get(state::base(seg::GS)), e.get(state::KERNEL_GS_BASE));
+    e.put(state::base(seg::GS), other);
+    e.put(state::KERNEL_GS_BASE, base);
+    Ok(Flow::Next)
+}
+
+/// RDFSBASE and its kin need CR4.FSGSBASE.
+fn base_of<E: X86>(e: &mut E, i: Insn) -> Result<Slot<W64>, E::Abort> {
+    let closed = cr4_bit(e, cr4::FSGSBASE, false);
+    e.raise_if(closed, fault::UD)?;
+    Ok(state::base(seg::FS + (i.reg & 1)))
+}
+
+fn rdbase<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    let base = base_of(e, i)?;
+    let x = e.get(base);
+    let x = e.trunc(x, i.osize());
+    e.put(state::gpr(i.rm), x);
+    Ok(Flow::Next)
+}
+
+fn wrbase<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    let base = base_of(e, i)?;
+    let x = e.get(state::gpr(i.rm));
+    let x = e.trunc(x, i.osize());
+    if i.osize() == 3 {
+        let top = e.shift(Bin::Sar, x, 47);
+        let top = e.add_lit(top, 1);
+        let one = e.lit::<W64>(1);
+        let bad = e.cmp::<W64>(Cmp::Ltu, one, top);
+        e.raise_if(bad, fault::GP0)?;
+    }
+    e.put(base, x);
+    Ok(Flow::Next)
+}
+
+fn invlpg<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    level_0(e)?;
+    let ea = e.ea(i);
+    // No limit is checked.
+    let base = e.get(state::base(i.seg));
+    let m = e.mode();
+    let mut at = ea;
+    if !mode::is_64(m) || i.seg >= seg::FS {
+        at = e.add(ea, base);
+    }
+    let at = if mode::is_64(m) { at } else { e.trunc(at, 2) };
+    let none = zero(e);
+    e.call(&maintenance::INVLPG, [at, none, none])?;
+    Ok(Flow::Sync)
+}
+
+fn invpcid<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    level_0(e)?;
+    let ea = e.ea(i);
+    let at = e.linear(i.seg, ea, 16, Want::Read)?;
+    let first = e.load::<W64>(plain(i.seg), at)?;
+    let second = e.add_lit(at, 8);
+    let second = e.load::<W64>(plain(i.seg), second)?;
+    let kind = whole(e, i.reg);
+    e.call(&maintenance::INVPCID, [kind, first, second])?;
+    Ok(Flow::Sync)
+}
+
+fn xgetbv<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+    let closed = cr4_bit(e, cr4::OSXSAVE, false);
+    e.raise_if(closed, fault::UD)?;
+    let (n, none) = (ecx(e), zero(e));
+    let x = e.call(&control::XGETBV, [n, none, none])?;
+    set_edx_eax(e, x);
+    Ok(Flow::Next)
+}
+
+fn xsetbv<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+    let closed = cr4_bit(e, cr4::OSXSAVE, false);
+    e.raise_if(closed, fault::UD)?;
+    level_0(e)?;
+    let (n, x, none) = (ecx(e), edx_eax(e), zero(e));
+    e.call(&control::XSETBV, [n, x, none])?;
+    Ok(Flow::Sync)
+}
+
+fn pkru_open<E: X86>(e: &mut E) -> Result<(), E::Abort> {
+    let closed = cr4_bit(e, cr4::PKE, false);
+    e.raise_if(closed, fault::UD)?;
+    let (n, none) = (ecx(e), zero(e));
+    let bad = e.cmp::<W64>(Cmp::Ne, n, none);
+    e.raise_if(bad, fault::GP0)
+}
+
+fn rdpkru<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+    pkru_open(e)?;
+    let x = e.get(state::PKRU);
+    let x = e.zext::<W32, W64>(x);
+    set_edx_eax(e, x);
+    Ok(Flow::Next)
+}
+
+fn wrpkru<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+    pkru_open(e)?;
+    let (x, none) = (e.get(state::gpr(0)), zero(e));
+    let high = e.r::<W32>(2);
+    let nothing = e.lit::<W32>(0);
+    let bad = e.cmp::<W32>(Cmp::Ne, high, nothing);
+    e.raise_if(bad, fault::GP0)?;
+    e.call(&SET_PKRU, [x, none, none])?;
+    Ok(Flow::Sync)
+}
+
+/// Sets PKRU: translations of user pages are looked up again.
+pub static SET_PKRU: Helper<X64> = Helper { name: "set_pkru", effects: Effects::ENDS, run: set_pkru };
+
+fn set_pkru(core: &mut Core<X64>, x: u64, _: u64, _: u64) -> Result<u64, Raised> {
+    if core.reg(state::PKRU) != x as u32 {
+        core.set(state::PKRU, x as u32);
+        core.tlb.flush(|_| true);
+    }
+    Ok(0)
+}
+
+/// Sets EFLAGS.AC and selects the banks that go with it.
+static SET_AC: Helper<X64> = Helper { name: "set_ac", effects: Effects::ENDS, run: set_ac };
+
+fn set_ac(core: &mut Core<X64>, on: u64, _: u64, _: u64) -> Result<u64, Raised> {
+    let flags = core.reg(state::EFLAGS) & !eflags::AC;
+    core.set(state::EFLAGS, flags | if on != 0 { eflags::AC } else { 0 });
+    context::refresh(core);
+    Ok(0)
+}
+
+fn clac<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+    change_ac(e, 0)
+}
+
+fn stac<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+    change_ac(e, 1)
+}
+
+fn change_ac<E: X86>(e: &mut E, on: u64) -> Exec<E> {
+    if mode::cpl(e.mode()) > 0 {
+        return e.undefined();
+    }
+    let (on, none) = (e.lit::<W64>(on), zero(e));
+    e.call(&SET_AC, [on, none, none])?;
+    Ok(Flow::Sync)
+}
+
+/// INT n, INT3, INTO, ICEBP.
+fn interrupt<E: X86>(e: &mut E, i: Insn, vector: u64, which: u64) -> Exec<E> {
+    let (vector, next, which) = (e.lit::<W64>(vector), e.next_ip(i), e.lit::<W64>(which));
+    e.call(&gate::SOFTWARE, [vector, next, which])?;
+    Ok(Flow::Leave)
+}
+
+fn int3<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    interrupt(e, i, 3, gate::software::INT3_INTO)
+}
+
+fn int_n<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    interrupt(e, i, i.imm8() as u64, gate::software::INT_N)
+}
+
+fn icebp<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    interrupt(e, i, 1, gate::software::ICEBP)
+}
+
+fn into<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    // The helper does nothing without OF.
+    let (next, len) = (e.next_ip(i), e.lit::<W64>(i.len as u64));
+    let none = zero(e);
+    e.call(&INTO, [next, len, none])?;
+    Ok(Flow::Leave)
+}
+
+/// INTO: the address of the next instruction as an offset in CS, this one's length.
+static INTO: Helper<X64> = Helper { name: "into", effects: Effects::ENDS, run: into_helper };
+
+fn into_helper(core: &mut Core<X64>, next: u64, len: u64, _: u64) -> Result<u64, Raised> {
+    if core.reg(state::FLAGS) & crate::x86::flags::OF == 0 {
+        core.set_pc(core.pc().wrapping_add(len));
+        return Ok(0);
+    }
+    (gate::SOFTWARE.run)(core, 4, next, gate::software::INT3_INTO)
+}
+
+fn do_iret<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    let (log2, none) = (e.lit::<W64>(i.osize() as u64), zero(e));
+    e.call(&iret::IRET, [log2, none, none])?;
+    Ok(Flow::Leave)
+}
+
+fn syscall<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    let (next, none) = (e.next_ip(i), zero(e));
+    e.call(&fast::SYSCALL, [next, none, none])?;
+    Ok(Flow::Leave)
+}
+
+fn sysret<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    let (log2, none) = (e.lit::<W64>(i.osize() as u64), zero(e));
+    e.call(&fast::SYSRET, [log2, none, none])?;
+    Ok(Flow::Leave)
+}
+
+fn sysenter<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+    let none = zero(e);
+    e.call(&fast::SYSENTER, [none; 3])?;
+    Ok(Flow::Leave)
+}
+
+fn sysexit<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    let (log2, none) = (e.lit::<W64>(i.osize() as u64), zero(e));
+    e.call(&fast::SYSEXIT, [log2, none, none])?;
+    Ok(Flow::Leave)
+}
+
+fn cli<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+    let none = zero(e);
+    e.call(&control::CLI, [none; 3])?;
+    Ok(Flow::Next)
+}
+
+fn sti<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    let (len, none) = (e.lit::<W64>(i.len as u64), zero(e));
+    e.call(&control::STI, [len, none, none])?;
+    e.jump(i.len as i64, Transfer::Poll)
+}
+
+/// HLT: the processor waits, unless something is pending already.
+static HALT: Helper<X64> = Helper { name: "halt", effects: Effects::ENDS, run: halt };
+
+fn halt(core: &mut Core<X64>, len: u64, _: u64, _: u64) -> Result<u64, Raised> {
+    core.set_pc(core.pc().wrapping_add(len));
+    core.halted = core.requests() & crate::x86::exception::wakes(core) == 0;
+    Ok(0)
+}
+
+fn hlt<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    level_0(e)?;
+    let (len, none) = (e.lit::<W64>(i.len as u64), zero(e));
+    e.call(&HALT, [len, none, none])?;
+    Ok(Flow::Leave)
+}
+
+/// What is monitored is not watched: MWAIT may always end early.
+fn monitor<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    if mode::cpl(e.mode()) > 0 {
+        return e.undefined();
+    }
+    let (n, none) = (ecx(e), zero(e));
+    let bad = e.cmp::<W64>(Cmp::Ne, n, none);
+    e.raise_if(bad, fault::GP0)?;
+    let at = e.get(state::gpr(0));
+    let at = e.trunc(at, i.asize());
+    e.load_at::<crate::width::W8>(i.seg, at)?;
+    Ok(Flow::Next)
+}
+
+/// MWAIT with nothing monitored would wake at once; so does this one, after others ran.
+fn mwait<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    if mode::cpl(e.mode()) > 0 {
+        return e.undefined();
+    }
+    e.fence(Fence::Full);
+    e.jump(i.len as i64, Transfer::Poll)
+}
