@@ -9,6 +9,7 @@ pub mod bus;
 pub mod cfi_flash;
 pub mod char;
 pub mod display;
+pub mod dma;
 pub mod fw_cfg;
 pub mod gpio;
 pub mod input;

@@ -1,0 +1,3 @@
+//! Direct memory access controllers.
+
+pub mod i8237;
