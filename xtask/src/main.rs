@@ -1,6 +1,7 @@
 //! `cargo xtask`: the developer's commands. `cargo xtask help` lists them.
 
 mod bench;
+mod bios;
 mod boots;
 mod checks;
 mod console;
@@ -37,6 +38,8 @@ enum Command {
     Boots(boots::Args),
     /// Run our programs that look at what a processor offers under Linux: debug, for example.
     Checks(checks::Args),
+    /// Try our BIOS, our boot sector and the x86 demo in QEMU, if it is installed.
+    Bios,
     /// Measure memory, start and size of the program against their limits.
     Footprint(footprint::Args),
     /// Run the guest that makes all processors work on the same memory at once, and see that nothing goes wrong.
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Boots(args) => boots::run(&args),
         Command::Checks(args) => checks::run(&args),
+        Command::Bios => bios::run(),
         Command::Footprint(args) => footprint::run(&args),
         Command::Stress(args) => stress::run(&args),
         Command::Sizes => sizes::run(),
