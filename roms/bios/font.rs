@@ -150,9 +150,15 @@ pub fn assembly() -> String {
         let below = glyph[12] | glyph[13] | glyph[14];
         // Characters that fill the cell keep every other row; letters keep the rows that tell them apart.
         let full = glyph[0] != 0 || glyph[15] != 0;
-        let picked = if full { [0, 2, 4, 6, 8, 10, 12, 14] } else { [2, 3, 5, 6, 8, 10, 11, 12] };
+        let picked = if full { [0, 2, 4, 6, 8, 10, 12, 14] } else { [2, 3, 5, 6, 8, 9, 11, 12] };
         let mut rows = picked.map(|row| glyph[row]);
         if !full {
+            // A stroke that only a left-out row has moves to the next one.
+            for (out, row) in [(4, 2), (7, 4), (10, 5)] {
+                if glyph[out - 1] == 0 && glyph[out + 1] == 0 {
+                    rows[row] |= glyph[out];
+                }
+            }
             rows[7] = below;
             rows[0] |= glyph[1];
         }

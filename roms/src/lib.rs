@@ -96,6 +96,44 @@ mod tests {
     }
 
     #[test]
+    fn bios_begins_at_the_reset_vector_and_has_what_programs_look_for() {
+        assert_eq!(BIOS.len(), 0x1_0000);
+        // A far jump into segment F000h, the date, the model byte of an AT.
+        assert_eq!((BIOS[0xfff0], &BIOS[0xfff3..0xfff5]), (0xea, &[0x00, 0xf0][..]));
+        assert_eq!((BIOS[0xfff7], BIOS[0xfffa], BIOS[0xfffe]), (b'/', b'/', 0xfc));
+        assert_eq!(
+            u16::from_le_bytes([BIOS[0xfff1], BIOS[0xfff2]]),
+            0xe05b,
+            "POST begins where programs jump to"
+        );
+        // The 8x8 font, where programs for CGA read it: a space is empty, a letter is not.
+        let glyph = |character: u8| &BIOS[0xfa6e + 8 * usize::from(character)..][..8];
+        assert_eq!(glyph(b' '), [0; 8]);
+        for character in b'!'..=b'~' {
+            assert_ne!(glyph(character), [0; 8], "{}", char::from(character));
+        }
+    }
+
+    #[test]
+    fn every_printable_character_has_its_own_glyph() {
+        // The 8x16 font begins the space that the linker script gives to fonts.
+        let glyph = |character: u8| &BIOS[0xb900 + 16 * usize::from(character)..][..16];
+        for a in b' '..=b'~' {
+            for b in a + 1..=b'~' {
+                assert_ne!(glyph(a), glyph(b), "{} and {}", char::from(a), char::from(b));
+            }
+        }
+        assert_eq!(glyph(0xdb), [0xff; 16], "a full block");
+    }
+
+    #[test]
+    fn boot_test_is_a_bootable_diskette() {
+        let image = boot_test();
+        assert_eq!((image.len(), &image[510..512]), (2 * 80 * 18 * 512, &[0x55, 0xaa][..]));
+        assert_eq!(image[0], 0xeb, "it begins with a jump over the parameter block");
+    }
+
+    #[test]
     fn checksums_are_what_the_loops_compute() {
         const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
         let (mut x, mut integer) = (88_172_645_463_325_252_u64, 0_u64);
