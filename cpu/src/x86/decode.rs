@@ -417,9 +417,10 @@ impl Decoder<'_> {
             let sib = self.byte()?;
             low = sib & 7;
             let index = sib >> 3 & 7 | (rex & 2) << 2;
+            // The scale counts even without an index: in a vector SIB that encoding is register 4.
+            i.bits |= sib >> 6;
             if index != 4 {
                 i.index = index;
-                i.bits |= sib >> 6;
             }
         }
         i.rm = low | (rex & 1) << 3;

@@ -18,8 +18,26 @@ use program::{FLAGS, MEMORY, MEMORY_SIZE, RECORD, XSAVE};
 
 /// Rows that leave the user program, or whose operands the harness has no place for.
 const LEFT_OUT: &[&str] = &[
-    "LDMXCSR", "STMXCSR", "FLDCW", "FLDENV", "FRSTOR", "FXRSTOR", "FXSAVE", "XSAVE", "XRSTOR", "FWAIT",
-    "MASKMOV", "GATHER", "FSAVE", "FNSAVE", "FNSTENV", "RCP", "RSQRT", "MONITOR", "MWAIT", "LEA",
+    "LDMXCSR",
+    "STMXCSR",
+    "FLDCW",
+    "FLDENV",
+    "FRSTOR",
+    "FXRSTOR",
+    "FXSAVE",
+    "XSAVE",
+    "XRSTOR",
+    "FWAIT",
+    "MASKMOVDQU",
+    "GATHER",
+    "FSAVE",
+    "FNSAVE",
+    "FNSTENV",
+    "RCP",
+    "RSQRT",
+    "MONITOR",
+    "MWAIT",
+    "LEA",
 ];
 /// Chapters of integers with nothing but arithmetic inside.
 const INTEGER: &[&str] = &["alu", "atomic", "bits", "bmi", "flag", "moves", "muldiv", "shift"];
@@ -28,7 +46,8 @@ const INTEGER: &[&str] = &["alu", "atomic", "bits", "bmi", "flag", "moves", "mul
 fn defined_flags(name: &str) -> u32 {
     const ALL: u32 = 0x8D5;
     match name {
-        "AND" | "OR" | "XOR" | "TEST" | "ANDN" => ALL & !0x10,
+        "AND" | "OR" | "XOR" | "TEST" => ALL & !0x10,
+        "ANDN" => ALL & !0x14,
         "MUL" | "IMUL" => 0x801,
         "DIV" | "IDIV" => 0,
         "BSF" | "BSR" => 0x40,
@@ -133,7 +152,11 @@ fn check(core: &mut Core<X64>, row: &Row<Core<X64>>, count: usize, verbose: bool
         let undefined = matches!(row.name, "SHLD" | "SHRD") && insn.first() == Some(&0x66);
         // A 32-bit register that CMPXCHG leaves alone keeps its upper half on AMD's processors.
         let differs = insn == [0x0F, 0xB1, 0xCA];
-        if undefined || differs {
+        // Bits far away from the operand are in no record.
+        let far = matches!(row.name, "BT" | "BTS" | "BTR" | "BTC")
+            && row.operands.contains('G')
+            && !insn.ends_with(&[0xCA]);
+        if undefined || differs || far {
             continue;
         }
         let records = inputs::records(count, 0x1234_5678_9ABC_DEF1 ^ (row.pattern.opcode as u64) << 20);
@@ -211,6 +234,7 @@ fn instructions_do_what_the_host_does() {
                 None => true,
             };
             let out = LEFT_OUT.iter().any(|n| row.name.contains(n))
+                || row.name == "MASKMOVQ"
                 || row.pattern.i64
                 || row.name.starts_with("FS") && row.name.len() < 3;
             if !chosen || out || !(vector || INTEGER.contains(&chapter)) {

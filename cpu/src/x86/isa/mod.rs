@@ -2,10 +2,14 @@
 
 pub mod alu;
 pub mod atomic;
+pub mod avx_fma;
+pub mod avx_masked;
+pub mod avx_permute;
 pub mod bits;
 pub mod branch;
 pub mod decimal;
 pub mod flag;
+pub mod mmx;
 pub mod moves;
 pub mod muldiv;
 pub mod port_io;
@@ -43,9 +47,10 @@ use std::sync::OnceLock;
 pub fn chapters<E: X86>() -> Vec<(&'static str, Vec<Row<E>>)> {
     macro_rules! chapters { ($($m:ident)*) => { vec![$((stringify!($m), $m::rows())),*] } }
     chapters! {
-        alu atomic bits branch decimal flag moves muldiv shift stack string
-        sse_control sse_convert sse_crypto sse_fp sse_integer sse_move sse_shuffle x87_ops xsave
-        port_io segments system transfer_far
+        alu atomic bits branch decimal flag moves muldiv shift stack string port_io segments system
+        transfer_far
+        avx_fma avx_masked avx_permute mmx sse_control sse_convert sse_crypto sse_fp sse_integer
+        sse_move sse_shuffle x87_ops xsave
     }
 }
 
