@@ -1,5 +1,5 @@
 //! All PCI functions of a PC at once, used at random by several processors while they move through its address spaces,
-//! are saved, loaded and reset: nothing may panic or hang.
+//! are saved, loaded and reset: nothing may panic or hang. `LYREBIRD_HAMMER_SEEDS` asks for more rounds.
 
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod pc_board;
@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 const CPUS: u16 = 4;
-const ACCESSES: u64 = 30_000;
+const ACCESSES: u64 = 10_000;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where functions are put: few places, so that they meet.
@@ -34,6 +34,14 @@ fn step(board: &Board, slots: &[Devfn], cpu: u16, rng: &mut Rng) {
         1 => place(rng),
         _ => rng.draw(),
     };
+    let find = |id| slots.iter().find(|&&slot| board.bus.config_read(0, slot, 0, Size::B4) == id);
+    if rng.below(64) == 0 {
+        match (find(0x2922_8086), find(0x7010_8086)) {
+            (Some(&ahci), _) => drive_ahci(board, ahci, by, rng),
+            (_, Some(&ide)) => drive_ide(board, ide, by, rng),
+            _ => {}
+        }
+    }
     match rng.below(8) {
         0 => board.bus.config_write(0, at, 0x10 + 4 * rng.below(6) as usize, Size::B4, place(rng)),
         1 => board.bus.config_write(0, at, 4, Size::B2, 7),
@@ -54,6 +62,80 @@ fn step(board: &Board, slots: &[Devfn], cpu: u16, rng: &mut Rng) {
         _ => {
             let _ = board.memory.dma().write(rng.below(0x1_0000) & !7, value);
         }
+    }
+}
+
+/// Gives an AHCI port a list over whatever is in RAM, with commands that begin well, and issues some.
+fn drive_ahci(board: &Board, at: Devfn, by: Initiator, rng: &mut Rng) {
+    let dma = board.memory.dma();
+    let abar = 0xF000_0000;
+    board.bus.config_write(0, at, 0x24, Size::B4, abar);
+    board.bus.config_write(0, at, 4, Size::B2, 6);
+    let port = abar + 0x100 + 0x80 * [0, 2][rng.below(2) as usize];
+    let (list, table) = (0x1000 * rng.below(8), 0x1000 * (8 + rng.below(8)));
+    for slot in 0..4 {
+        let header = u64::from(rng.draw() as u32 & 0x40 | 5) | (1 + rng.below(3)) << 16;
+        let _ = dma.write(list + 32 * slot, header);
+        let _ = dma.write(list + 32 * slot + 8, table + 0x100 * slot);
+        let command = [0x25, 0x35, 0x60, 0x61, 0xA0, 0xA1, 0xC4, 0xC8, 0xEC, 0xEF, rng.below(256)]
+            [rng.below(11) as usize];
+        let fis = 0x8027 | command << 16 | rng.below(8) << 24 | rng.below(512) << 32 | 0x40 << 56;
+        let _ = dma.write(table + 0x100 * slot, fis);
+        let _ = dma.write(table + 0x100 * slot + 8, rng.below(4) << 32);
+        let packet =
+            [0x12, 0x25, 0x28, 0x43, 0x46, 0x4A, 0x5A, 0xA8, 0xBE, rng.below(256)][rng.below(10) as usize];
+        let _ = dma.write(table + 0x100 * slot + 0x40, packet | rng.below(4) << 8 | rng.below(64) << 40);
+        let _ = dma.write(table + 0x100 * slot + 0x48, rng.draw());
+        for region in 0..3 {
+            let entry = table + 0x100 * slot + 0x80 + 16 * region;
+            let _ = dma.write(entry, rng.below(0x1_0000));
+            let _ = dma.write(entry + 8, (rng.below(0x2000) | 1) << 32);
+        }
+    }
+    for (reg, value) in [
+        (0x18, 0),
+        (0, list),
+        (4, 0),
+        (8, 0xF000),
+        (0xC, 0),
+        (0x18, 0x11),
+        (0x14, u64::MAX),
+        (0x34, rng.below(16)),
+        (0x38, rng.below(16)),
+    ] {
+        let _ = board.memory.write(port + reg, Size::B4, value & 0xFFFF_FFFF, by);
+    }
+}
+
+/// Gives an IDE drive a command and some of its data, by whatever means.
+fn drive_ide(board: &Board, at: Devfn, by: Initiator, rng: &mut Rng) {
+    let base = [0x1F0, 0x170][rng.below(2) as usize];
+    let command =
+        [0x20, 0x24, 0x30, 0x34, 0xC4, 0xC5, 0xC6, 0xC8, 0xCA, 0x25, 0x35, 0xA0, 0xA1, 0xEC, rng.below(256)];
+    let put = |port: u64, size: Size, value: u64| {
+        let _ = board.io.write(port, size, value, by);
+    };
+    for (reg, value) in
+        [(6, 0xE0), (1, rng.below(4)), (2, rng.below(20)), (3, rng.below(256)), (4, rng.below(8)), (5, 0)]
+    {
+        put(base + reg, Size::B1, value);
+    }
+    put(base + 7, Size::B1, command[rng.below(command.len() as u64) as usize]);
+    for _ in 0..rng.below(2000) {
+        match rng.below(2) {
+            0 => put(base, Size::B2, [0x28, 0x12, 0, 0x43, rng.draw() & 0xFFFF][rng.below(5) as usize]),
+            _ => {
+                let _ = board.io.read(base, Size::B2, by);
+            }
+        }
+    }
+    board.bus.config_write(0, at, 0x20, Size::B4, 0xD000);
+    board.bus.config_write(0, at, 4, Size::B2, 5);
+    let master = 0xD000 + if base == 0x1F0 { 0 } else { 8 };
+    let _ = board.memory.dma().write(0x2000, rng.below(0x1_0000) | rng.below(0x1000) << 32);
+    put(master + 4, Size::B4, 0x2000);
+    for command in [0, 8 * rng.below(2), 8 * rng.below(2) | 1] {
+        put(master, Size::B1, command);
     }
 }
 
@@ -95,10 +177,13 @@ fn hammer(board: &Board, seed: u64) {
 
 #[test]
 fn functions_move_while_they_are_used() {
+    let seeds: u64 = std::env::var("LYREBIRD_HAMMER_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
     let (finished, wait) = mpsc::channel();
     let run = std::thread::spawn(move || {
-        hammer(&pc(), 1);
-        hammer(&q35(), 2);
+        for seed in (0..2 * seeds).step_by(2) {
+            hammer(&pc(), seed + 1);
+            hammer(&q35(), seed + 2);
+        }
         let _ = finished.send(());
     });
     let outcome = wait.recv_timeout(PATIENCE);
