@@ -291,7 +291,7 @@ impl Hpet {
                 let (n, field) = timer_register(reg).ok_or(BusError::NoRegister)?;
                 let timer = s.timers.get(n).ok_or(BusError::NoRegister)?;
                 match field {
-                    TN_CONFIG => u64::from(self.capable) << 32 | TN_CAPABILITIES | timer.config & !VALUE_SET,
+                    TN_CONFIG => u64::from(self.capable) << 32 | TN_CAPABILITIES | timer.config,
                     TN_COMPARATOR => timer.value,
                     TN_FSB => 0,
                     _ => return Err(BusError::NoRegister),
@@ -325,7 +325,8 @@ impl Hpet {
                     TN_CONFIG => {
                         let mut config = (timer.config & !mask | value) & WRITABLE;
                         let route = (config & ROUTE) >> ROUTE_SHIFT;
-                        if self.capable >> route & 1 == 0 {
+                        // Zero is what it was before anybody chose.
+                        if route != 0 && self.capable >> route & 1 == 0 {
                             config = config & !ROUTE | timer.config & ROUTE;
                         }
                         timer.config = config;
