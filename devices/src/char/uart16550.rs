@@ -85,6 +85,8 @@ const MODEM: u8 = MSR_DCD | MSR_DSR | MSR_CTS;
 struct State {
     /// Received characters, oldest first, each with the bits that it sets in LSR when it is next to be read.
     rx: VecDeque<(u8, u8)>,
+    /// The receiver buffer register, which keeps its character when it has been read.
+    rbr: u8,
     /// Characters that the host had no room for.
     tx: VecDeque<u8>,
     divisor: u16,
@@ -108,6 +110,7 @@ impl State {
     fn power_on() -> State {
         State {
             rx: VecDeque::new(),
+            rbr: 0,
             tx: VecDeque::new(),
             divisor: 12,
             ier: 0,
@@ -283,7 +286,15 @@ impl Uart16550 {
     fn receive_data(&mut self) -> u8 {
         let s = &mut self.state;
         let was_full = s.rx.len() >= s.depth();
-        let byte = s.rx.pop_front().map_or(0, |(byte, _)| byte);
+        let byte = match s.rx.pop_front() {
+            Some((byte, _)) if s.fifos() => byte,
+            Some((byte, _)) => {
+                s.rbr = byte;
+                byte
+            }
+            None if s.fifos() => 0,
+            None => s.rbr,
+        };
         s.show_errors();
         s.touch(self.clock.now());
         if was_full {

@@ -33,6 +33,8 @@ mod spec {
 
     pub const OUT_RESET: u8 = 1 << 0;
     pub const OUT_A20: u8 = 1 << 1;
+    /// Pins with nothing behind them.
+    pub const OUT_UNUSED: u8 = 0xcc;
     pub const OUT_KBD_FULL: u8 = 1 << 4;
     pub const OUT_AUX_FULL: u8 = 1 << 5;
 
@@ -98,7 +100,7 @@ impl State {
             last: 0,
             ram,
             status: STATUS_COMMAND_LAST | STATUS_UNLOCKED,
-            out: OUT_RESET | OUT_A20,
+            out: OUT_UNUSED | OUT_RESET | OUT_A20,
             command: None,
             breaks: false,
         }
@@ -240,7 +242,6 @@ impl I8042 {
             0xa9 | 0xab => s.answer(0, false),
             0xaa => {
                 s.status |= STATUS_SYS;
-                s.ram[0] |= MODE_SYS;
                 s.answer(0x55, false);
             }
             0xad => s.ram[0] |= MODE_NO_KBD,
@@ -477,7 +478,7 @@ mod tests {
         b.command(0xdd);
         assert!(!b.a20.level());
         b.command(0xd0);
-        assert_eq!(b.drain(), [0x01]);
+        assert_eq!(b.drain(), [0xcd]);
         b.command(0xd1);
         b.data(0x03);
         assert!(b.a20.level());

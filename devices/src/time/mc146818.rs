@@ -35,6 +35,8 @@ mod spec {
     pub const C: u8 = 0xc;
     pub const D: u8 = 0xd;
     pub const CENTURY: u8 = 0x32;
+    /// Where a PS/2 has it.
+    pub const CENTURY_PS2: u8 = 0x37;
 
     pub const A_UIP: u8 = 1 << 7;
     /// Divider chain that runs, from 32768 Hz.
@@ -385,7 +387,10 @@ impl Io for Mc146818 {
     fn write(&mut self, reg: u64, size: Size, value: u64, _: Initiator) -> BusResult<()> {
         match (reg, size) {
             // Bit 7 masks the NMI.
-            (0, Size::B1) => self.state.index = value as u8 & 0x7f,
+            (0, Size::B1) => {
+                let index = value as u8 & 0x7f;
+                self.state.index = if index == CENTURY_PS2 { CENTURY } else { index };
+            }
             (1, Size::B1) => self.write_data(value as u8),
             (0 | 1, _) => return Err(BusError::BadSize),
             _ => return Err(BusError::NoRegister),

@@ -114,7 +114,9 @@ struct State {
     attr: [u8; 32],
     /// Colours as the guest wrote them; 256 of them.
     dac: Vec<[u8; 3]>,
-    dac_index: u8,
+    /// Colours that are read and written next.
+    dac_read: u8,
+    dac_write: u8,
     /// Component of the colour that is next.
     dac_component: u8,
     dac_reading: bool,
@@ -141,7 +143,8 @@ impl State {
             attr_data: false,
             attr: [0; 32],
             dac: vec![[0; 3]; 256],
-            dac_index: 0,
+            dac_read: 0,
+            dac_write: 0,
             dac_component: 0,
             dac_reading: false,
             dac_colour: [0; 3],
@@ -176,6 +179,7 @@ impl State {
             let bits = match self.attr_index & 0x1f {
                 0..=0xf | 0x12 => 0x3f,
                 0x13 | 0x14 => 0xf,
+                0x10 => 0xef,
                 _ => 0xff,
             };
             *register = value & bits;
@@ -188,9 +192,10 @@ impl State {
     }
 
     fn read_dac(&mut self) -> u8 {
-        let colour = self.dac.get(usize::from(self.dac_index)).copied().unwrap_or_default();
+        let colour = self.dac.get(usize::from(self.dac_read)).copied().unwrap_or_default();
         let value = colour.get(usize::from(self.dac_component)).copied().unwrap_or(0);
-        self.next_component();
+        let next = self.next_component();
+        self.dac_read = self.dac_read.wrapping_add(next);
         value
     }
 
@@ -200,19 +205,18 @@ impl State {
             *component = value;
         }
         if self.dac_component == 2
-            && let Some(colour) = self.dac.get_mut(usize::from(self.dac_index))
+            && let Some(colour) = self.dac.get_mut(usize::from(self.dac_write))
         {
             *colour = self.dac_colour;
         }
-        self.next_component();
+        let next = self.next_component();
+        self.dac_write = self.dac_write.wrapping_add(next);
     }
 
-    fn next_component(&mut self) {
-        self.dac_component += 1;
-        if self.dac_component > 2 {
-            self.dac_component = 0;
-            self.dac_index = self.dac_index.wrapping_add(1);
-        }
+    /// Goes to the next component; 1 if that is of the next colour.
+    fn next_component(&mut self) -> u8 {
+        self.dac_component = if self.dac_component < 2 { self.dac_component + 1 } else { 0 };
+        u8::from(self.dac_component == 0)
     }
 
     /// Whether the port belongs to the emulation, colour or monochrome, that is selected.
@@ -244,7 +248,8 @@ impl State {
             0x3c6 => self.pel_mask = value,
             0x3c7 | 0x3c8 => {
                 self.dac_reading = port == 0x3c7;
-                (self.dac_index, self.dac_component) = (value, 0);
+                let index = if self.dac_reading { &mut self.dac_read } else { &mut self.dac_write };
+                (*index, self.dac_component) = (value, 0);
             }
             0x3c9 => self.write_dac(value),
             0x3ce => self.gfx_index = value & 0xf,
@@ -284,7 +289,7 @@ impl State {
                     0
                 }
             }
-            0x3c8 => self.dac_index,
+            0x3c8 => self.dac_write,
             0x3c9 => self.read_dac(),
             0x3ca => self.feature,
             0x3cc => self.misc,

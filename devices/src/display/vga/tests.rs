@@ -230,7 +230,7 @@ fn colours_and_the_dac() {
     b.outb(0x3c7, 5);
     assert_eq!(b.inb(0x3c7), 3);
     assert_eq!([b.inb(0x3c9), b.inb(0x3c9), b.inb(0x3c9)], [1, 2, 0x3f]);
-    assert_eq!(b.inb(0x3c8), 6);
+    assert_eq!(b.inb(0x3c8), 6, "the next to be written");
 }
 
 #[test]
