@@ -6,7 +6,8 @@
 //!
 //! Not compared (`sb`) is where QEMU departs from the data sheets and these models do not: the current address and
 //! count of the 8237A between two bytes of them, its mask register and the spare page registers, which QEMU does not
-//! show; modem deltas as the 16550A leaves loopback, its receiver buffer after the FIFOs were reset; refresh and the unused bits of port 61h; the DAC's mask.
+//! show; modem deltas as the 16550A leaves loopback, its receiver buffer after the FIFOs were reset; refresh and the
+//! unused bits of port 61h; the DAC's mask.
 
 use lyrebird_devices::bus::clock::Clock;
 use lyrebird_devices::bus::device::{Initiator, Size, share};
