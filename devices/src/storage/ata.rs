@@ -298,13 +298,21 @@ impl Disk {
         snapshot::save(&self.state)
     }
 
-    pub(super) fn load(&mut self, saved: &[u8]) -> Result<(), StateError> {
+    fn decoded(saved: &[u8]) -> Result<State, StateError> {
         let state: State = snapshot::load(saved)?;
         let multiple =
             state.multiple == 0 || state.multiple.is_power_of_two() && state.multiple <= MAX_MULTIPLE;
         require(multiple, "the multiple count is impossible")?;
         require((1..=16).contains(&state.heads) && state.sectors != 0, "the geometry is impossible")?;
-        self.state = state;
+        Ok(state)
+    }
+
+    pub(super) fn check(saved: &[u8]) -> Result<(), StateError> {
+        Disk::decoded(saved).map(|_| ())
+    }
+
+    pub(super) fn load(&mut self, saved: &[u8]) -> Result<(), StateError> {
+        self.state = Disk::decoded(saved)?;
         Ok(())
     }
 }

@@ -398,6 +398,10 @@ impl Cdrom {
         snapshot::save(&self.state)
     }
 
+    pub(super) fn check(saved: &[u8]) -> Result<(), StateError> {
+        snapshot::load::<State>(saved).map(|_| ())
+    }
+
     pub(super) fn load(&mut self, saved: &[u8]) -> Result<(), StateError> {
         self.state = snapshot::load(saved)?;
         Ok(())

@@ -118,6 +118,17 @@ impl Drive {
         }
     }
 
+    /// Whether [`Drive::load`] would take a state.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check(&self, saved: &[u8]) -> Result<(), StateError> {
+        match self {
+            Drive::Disk(_) => Disk::check(saved),
+            Drive::Cdrom(_) => Cdrom::check(saved),
+        }
+    }
+
     /// Replaces its state.
     ///
     /// # Errors

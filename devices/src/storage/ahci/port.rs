@@ -380,7 +380,11 @@ impl Port {
     }
 
     pub(super) fn check(&self, state: &State) -> Result<(), StateError> {
-        require(self.drive.is_some() == state.drive.is_some(), "it has other drives")
+        match (&self.drive, &state.drive) {
+            (Some(drive), Some(saved)) => drive.check(saved),
+            (None, None) => Ok(()),
+            _ => require(false, "it has other drives"),
+        }
     }
 
     pub(super) fn load(&mut self, state: State) -> Result<(), StateError> {

@@ -407,7 +407,11 @@ impl Channel {
         require(state.units.len() == self.units.len(), "it has another number of drives")?;
         require(state.control & !(NIEN | SRST | HOB) == 0, "the control register is impossible")?;
         for (unit, state) in self.units.iter().zip(&state.units) {
-            require(unit.drive.is_some() == state.drive.is_some(), "it has other drives")?;
+            match (&unit.drive, &state.drive) {
+                (Some(drive), Some(saved)) => drive.check(saved)?,
+                (None, None) => {}
+                _ => require(false, "it has other drives")?,
+            }
             let fits = |data: &Data| unit.drive.as_ref().is_some_and(|d| d.holds(data));
             let ok = match &state.phase {
                 Phase::Idle => true,
