@@ -50,6 +50,11 @@ enum Command {
     Facts,
     /// Do what the continuous integration does: format, sizes, lints, documentation, tests.
     Check,
+    /// Compare x86 instructions with the host's processor, those whose mnemonic or chapter contains a name, or all.
+    Hostcheck {
+        /// A part of a mnemonic (`PADD`), or a chapter (`sse_fp`).
+        name: Option<String>,
+    },
     /// Record what instructions do, for tests/vectors.
     Vectors(vectors::Args),
 }
@@ -66,6 +71,7 @@ fn main() -> ExitCode {
         Command::Sizes => sizes::run(),
         Command::Facts => facts::run(),
         Command::Check => check(),
+        Command::Hostcheck { name } => hostcheck(name.as_deref()),
         Command::Vectors(args) => vectors::run(&args),
     };
     match result {
@@ -76,6 +82,18 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs the test of `lyrebird-cpu` that compares with the host, so that it says what it finds.
+fn hostcheck(name: Option<&str>) -> Result<()> {
+    let mut cargo = std::process::Command::new("cargo");
+    cargo.args(["test", "-p", "lyrebird-cpu", "--test", "hostx86", "--", "--nocapture"]);
+    if let Some(name) = name {
+        cargo.env("HOSTX86", name);
+    }
+    let status = cargo.current_dir(paths::workspace()).status().context("cargo does not start")?;
+    ensure!(status.success(), "instructions differ from the host's");
+    Ok(())
 }
 
 /// Runs `.ci/run`, which holds the list of what must pass.

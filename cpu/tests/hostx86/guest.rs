@@ -22,7 +22,7 @@ struct NoBoard;
 impl lyrebird_cpu::x86::Platform for NoBoard {}
 
 /// 64-bit user mode, everything enabled.
-const MODE: u32 = 3 | 3 << mode::CODE_LOW | 3 << mode::STACK_LOW | mode::PE | mode::LMA | mode::FLAT;
+pub const MODE: u32 = 3 | 3 << mode::CODE_LOW | 3 << mode::STACK_LOW | mode::PE | mode::LMA | mode::FLAT;
 
 fn u16_at(r: &[u8], at: usize) -> u16 {
     u16::from_le_bytes(r[at..at + 2].try_into().expect("two"))

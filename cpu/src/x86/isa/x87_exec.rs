@@ -244,6 +244,7 @@ fn remainder(core: &mut Fp, kind: Quotient) {
     let mut env = core.environment();
     let r = x80::rem(core.st(0), core.st(1), kind, &mut env);
     env.rounded_up = false;
+    core.codes(C2, 0);
     let response = core.report(&env);
     if response == Response::Deliver {
         core.set_st(0, r.value);

@@ -121,17 +121,29 @@ impl Fpu for Core<X64> {
         self.set(state::FSW, rest | codes & mask);
     }
     fn report(&mut self, env: &X87) -> Response {
-        let flags = env.flags.to_x86() as u16;
-        let fsw = self.reg(state::FSW) & !C1 | flags | if env.rounded_up { C1 } else { 0 };
+        let (all, fcw) = (env.flags.to_x86() as u16, self.reg(state::FCW));
+        // What is found before there is a result, and not masked, leaves nothing to round.
+        let withheld = all & !fcw & 7 != 0;
+        let flags = if withheld { all & 7 } else { all };
+        let up = env.rounded_up && !withheld;
+        let fsw = self.reg(state::FSW) & !C1 | flags | if up { C1 } else { 0 };
         self.set(state::FSW, fsw);
         self.summarise();
-        let open = flags & !self.reg(state::FCW);
-        if open & 7 != 0 { Response::Withhold } else { Response::Deliver }
+        if withheld { Response::Withhold } else { Response::Deliver }
     }
     fn report_store(&mut self, env: &X87) -> Response {
+        const PE: u16 = 1 << 5;
         let open = env.flags.to_x86() as u16 & !self.reg(state::FCW);
+        let before = self.reg(state::FSW);
         let response = self.report(env);
-        if open & 0x18 != 0 { Response::Withhold } else { response }
+        if open & 0x18 == 0 || response == Response::Withhold {
+            return response;
+        }
+        // Nothing is stored, and so nothing is inexact.
+        let fsw = self.reg(state::FSW) & !PE | before & PE;
+        self.set(state::FSW, fsw);
+        self.summarise();
+        Response::Withhold
     }
     fn stack_fault(&mut self, overflow: bool) -> Response {
         let fsw = self.reg(state::FSW) & !C1 | IE | SF | if overflow { C1 } else { 0 };
