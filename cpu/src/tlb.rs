@@ -144,6 +144,10 @@ pub const fn set_of(va: u64) -> usize {
 impl Tlb {
     /// Selects the banks for plain and for unprivileged accesses; banks are created, and the longest unused recycled.
     pub fn select(&mut self, plain: BankKey, unprivileged: BankKey) {
+        let is = |bank: usize, key| self.banks[bank].key == key;
+        if is(self.current, plain) && is(self.unprivileged, unprivileged) {
+            return;
+        }
         self.clock += 1;
         self.current = self.bank(plain, usize::MAX);
         self.unprivileged = self.bank(unprivileged, self.current);

@@ -67,7 +67,7 @@ feature_bits! {
     "smap" L7B 20 => SMAP; "clflushopt" L7B 23 => CLFLUSHOPT; "clwb" L7B 24 => CLWB; "sha-ni" L7B 29 => SHA;
     "umip" L7C 2 => UMIP; "pku" L7C 3 => PKU; "gfni" L7C 8 => GFNI; "vaes" L7C 9 => VAES;
     "vpclmulqdq" L7C 10 => VPCLMUL; "la57" L7C 16; "rdpid" L7C 22 => RDPID;
-    "fsrm" L7D 4; "arch-capabilities" L7D 29;
+    "fsrm" L7D 4; "spec-ctrl" L7D 26; "arch-capabilities" L7D 29;
     "xsaveopt" LDA 0 => XSAVEOPT; "xsavec" LDA 1 => XSAVEC; "xgetbv1" LDA 2; "xsaves" LDA 3 => XSAVES;
     "lahf_lm" LEC 0 => LAHF_LM; "abm" LEC 5 => LZCNT; "3dnowprefetch" LEC 8 => PREFETCHW;
     "syscall" LED 11 => SYSCALL; "nx" LED 20; "pdpe1gb" LED 26; "rdtscp" LED 27 => RDTSCP; "lm" LED 29 => LM;
@@ -111,6 +111,7 @@ pub mod bit {
     pub const TSC_ADJUST: (Leaf, u32) = (Leaf::L7B, 1);
     pub const SMEP: (Leaf, u32) = (Leaf::L7B, 7);
     pub const LA57: (Leaf, u32) = (Leaf::L7C, 16);
+    pub const SPEC_CTRL: (Leaf, u32) = (Leaf::L7D, 26);
     pub const ARCH_CAPABILITIES: (Leaf, u32) = (Leaf::L7D, 29);
     pub const NX: (Leaf, u32) = (Leaf::LED, 20);
     pub const GIB_PAGES: (Leaf, u32) = (Leaf::LED, 26);

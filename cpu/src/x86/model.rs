@@ -41,7 +41,7 @@ const V3: &str = "avx avx2 bmi1 bmi2 f16c fma abm movbe xsave";
 const HASWELL: &str =
     "pcid aes pclmulqdq rdrand fsgsbase smep erms invpcid tsc-deadline tsc_adjust rdtscp pdpe1gb";
 const SKYLAKE: &str =
-    "rdseed adx smap clflushopt 3dnowprefetch xsaveopt xsavec xgetbv1 xsaves arch-capabilities";
+    "rdseed adx smap clflushopt 3dnowprefetch xsaveopt xsavec xgetbv1 xsaves arch-capabilities spec-ctrl";
 const NEWEST: &str = "clwb sha-ni umip gfni vaes vpclmulqdq rdpid fsrm";
 
 const INTEL: &str = "GenuineIntel";
@@ -182,7 +182,6 @@ pub fn reset(core: &mut Core<X64>, what: &Configured) {
     sse_control::set_mxcsr(core, 0x1F80);
     // Locked, without VMX.
     core.set(state::FEATURE_CONTROL, 1);
-    core.set(state::BIOS_SIGN, 1 << 32);
     start(core);
 }
 

@@ -88,9 +88,13 @@ static MSRS: &[Msr] = &[
     one(0x3A, Always, Constant(1)),
     // IA32_TSC_ADJUST
     one(0x3B, Bit(bit::TSC_ADJUST), TscAdjust),
+    // IA32_SPEC_CTRL, IA32_PRED_CMD: with them, and enhanced IBRS, kernels need no retpolines
+    one(0x48, Bit(bit::SPEC_CTRL), Word(state::SPEC_CTRL, 7)),
+    one(0x49, Bit(bit::SPEC_CTRL), Command),
     // IA32_BIOS_UPDT_TRIG, IA32_BIOS_SIGN_ID
     one(0x79, Always, Command),
-    one(0x8B, Always, Word(state::BIOS_SIGN, ALL)),
+    // newer than the revisions whose SPEC_CTRL kernels do not trust
+    one(0x8B, Always, Ignored(0xF0 << 32)),
     // IA32_PMC0 to 7
     range(0xC1, 0xC8, Always, Ignored(0)),
     // MSR_FSB_FREQ: 100 MHz; MSR_PLATFORM_INFO: ratio 10
@@ -162,9 +166,10 @@ static MSRS: &[Msr] = &[
     one(0xC001_0015, Always, Ignored(0)),
 ];
 
-/// RDCL_NO, IBRS_ALL is clear, RSBA clear, SKIP_L1DFL_VMENTRY, SSB_NO, MDS_NO, PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO,
+/// RDCL_NO, IBRS_ALL, RSBA clear, SKIP_L1DFL_VMENTRY, SSB_NO, MDS_NO, PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO,
 /// FBSDP_NO, PSDP_NO, BHI_NO, GDS_NO, RFDS_NO: nothing here runs speculatively.
 const ARCH_CAPABILITIES: u64 = 1
+    | 1 << 1
     | 1 << 3
     | 1 << 4
     | 1 << 5

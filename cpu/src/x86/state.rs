@@ -144,10 +144,8 @@ words! { 192 to 320;
     XSS: W64 = 224;
     /// IA32_FEATURE_CONTROL.
     FEATURE_CONTROL: W64 = 225;
-    /// IA32_BIOS_SIGN_ID.
-    BIOS_SIGN: W64 = 226;
-    /// IA32_UMWAIT_CONTROL.
-    UMWAIT_CONTROL: W64 = 227;
+    /// IA32_SPEC_CTRL.
+    SPEC_CTRL: W64 = 227;
 }
 
 /// DR0 to DR3.

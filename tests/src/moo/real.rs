@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use lyrebird_cpu::code::CodeMap;
 use lyrebird_cpu::core::{Core, Physical};
 use lyrebird_cpu::x86::insn::seg;
+use lyrebird_cpu::x86::segment::{self, Segment};
 use lyrebird_cpu::x86::{Platform, X64, eflags, mode, state};
 use lyrebird_ram::GuestRam;
 use std::fmt;
@@ -115,14 +116,9 @@ impl Real {
             core.set(state::gpr(n as u8), value(r) as u64);
         }
         for (r, n) in SEGMENTS {
-            let base = (value(r) as u64) << 4;
-            core.set(state::selector(n), value(r) as u16);
-            core.set(state::base(n), base);
-            core.set(state::limit(n), 0xFFFF);
-            core.set(state::low(n), 0);
-            core.set(state::high(n), 0xFFFF);
-            core.set(state::write_high(n), 0xFFFF);
+            segment::put(core, n, Segment::real(value(r) as u16, 0));
         }
+        core.set(state::IDT_LIMIT, 0x3FF);
         core.mode = 1 << mode::CODE_LOW | 1 << mode::STACK_LOW;
         core.halted = false;
         eflags::set(core, value(reg::FLAGS) & REAL_FLAGS, u32::MAX);
