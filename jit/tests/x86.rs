@@ -189,7 +189,7 @@ fn ready(seed: u64, bits: Bits, pick: &dyn Fn(&Row<Core<X64>>) -> bool) -> Core<
     let ram = GuestRam::new(RAM).unwrap();
     let bus = Arc::new(Flat(ram.clone()));
     let code = Arc::new(CodeMap::new(RAM));
-    let mut c = Core::new(X64 { platform: Arc::new(Nothing), smp: false }, u64::MAX, 0, ram, bus, code);
+    let mut c = Core::new(X64::new(Arc::new(Nothing), 1), u64::MAX, 0, ram, bus, code);
     enter(&mut c, bits);
     let mut r = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     let rows: Vec<_> = isa::interp_table().rows().iter().filter(|row| !excluded(row) && pick(row)).collect();

@@ -180,21 +180,25 @@ pub const CPU_FEATURES: &[(&str, &str)] = &[
 
 /// The processor models of x86 boards: name and a line about it.
 pub const X86_CPU_MODELS: &[(&str, &str)] = &[
-    ("8086", "16 bits, real mode"),
-    ("80286", "16-bit protected mode"),
-    ("80386", "32 bits, paging"),
-    ("486", "with an FPU"),
-    ("pentium", "CPUID, time stamp counter"),
-    ("pentium2", "PAE, MMX, SYSENTER"),
-    ("pentium3", "SSE"),
+    ("8086", "16 bits, real mode only"),
+    ("80286", "16 bits"),
+    ("80386", "32 bits, without FPU"),
+    ("486", "32 bits"),
+    ("pentium", "32 bits"),
+    ("pentium2", "32 bits, MMX"),
+    ("pentium3", "32 bits, SSE (default of qemu-system-i386)"),
     ("core2duo", "64 bits, SSSE3"),
     ("qemu64", "64 bits, SSE3"),
-    ("Nehalem", "x86-64-v2"),
-    ("Haswell", "x86-64-v3"),
-    ("Skylake-Client", "SMAP, XSAVEC"),
+    ("Nehalem", "64 bits, SSE4.2 (x86-64-v2)"),
+    ("Haswell", "64 bits, AVX2 (x86-64-v3)"),
+    ("Skylake-Client", "64 bits, AVX2"),
     ("max", "everything that is implemented (default)"),
-    ("max32", "the same without long mode (default of qemu-system-i386)"),
 ];
+
+/// The switches of x86's processor models.
+pub fn x86_cpu_switches() -> Vec<&'static str> {
+    lyrebird_cpu::x86::model::feature_names().collect()
+}
 
 /// How many processors and how they are grouped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,9 @@
 
 use crate::config::{DebugItems, EngineKind};
 use crate::control::{
-    AddressSpace, Breakpoint, BreakpointId, Control, ControlError, CpuId, CpuInfo, DisasmLine, Event, Guest,
-    Others, RegisterGroup, RegisterId, Report, Shutdown, Status, StopReason, Translation,
+    AddressSpace, Breakpoint, BreakpointId, BreakpointKind, Control, ControlError, CpuId, CpuInfo,
+    DisasmLine, Event, Guest, Others, RegisterGroup, RegisterId, Report, Shutdown, Status, StopReason,
+    Translation,
 };
 use crate::machine::Inner;
 use crate::shared::{Power, Request};
@@ -208,6 +209,9 @@ impl<T: Target> Control for Inner<T> {
         if self.config.accel.engine == EngineKind::Verify {
             let why = "breakpoints under -accel verify; use -accel interp";
             return Err(ControlError::Unsupported(why.into()));
+        }
+        if !T::WATCHES && breakpoint.kind != BreakpointKind::Execute {
+            return Err(ControlError::Unsupported(format!("watchpoints of {} guests", T::NAME)));
         }
         let _held = self.shared.hold();
         let id = self.shared.breakpoints.lock().add(breakpoint);

@@ -315,6 +315,30 @@ impl<T: Target> Shared<T> {
     }
 }
 
+impl<T: Target> Shared<T> {
+    /// Sends mail to all processors but `from`, and waits until those that were inside of their engines have read it. While
+    /// waiting it calls `meanwhile`, which handles the sender's own mail.
+    pub fn broadcast(&self, from: usize, what: &T::Mail, meanwhile: &mut dyn FnMut()) {
+        for (i, gate) in self.gates.iter().enumerate() {
+            if i != from {
+                gate.send(what.clone());
+            }
+        }
+        for (i, gate) in self.gates.iter().enumerate() {
+            // A processor outside of its engine reads its mail before it goes in again.
+            while i != from && gate.inside.load(Ordering::SeqCst) && !gate.mail.lock().is_empty() {
+                meanwhile();
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    /// What was sent to a processor since it last looked.
+    pub fn take_mail(&self, cpu: usize) -> Vec<T::Mail> {
+        self.gates.get(cpu).map(|g| g.mail.lock().drain(..).collect()).unwrap_or_default()
+    }
+}
+
 impl<T: Target> CpuLines for Shared<T> {
     fn set(&self, cpu: usize, line: CpuLine, level: bool) {
         let bit = match line {

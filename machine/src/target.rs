@@ -39,9 +39,13 @@ pub trait Target: Arch {
     const LONGEST: usize;
     /// Bytes that are one number in the listing of an encoding: 4 where instructions are words.
     const LISTED: usize;
+    /// Whether [`Target::accesses`] knows what instructions touch, so that there are watchpoints.
+    const WATCHES: bool;
     /// Whether a watchpoint stops the processor behind the instruction that made the access, not at it: what debuggers
     /// expect of the architecture.
     const STOPS_BEHIND: bool;
+    /// Whether a wait for interrupts may end for no reason, as when a debugger steps over it.
+    const WAITS_MAY_END: bool;
     /// Makes lines of the debug log.
     const LOG_TEXT: Disassemble;
 

@@ -60,10 +60,16 @@ pub fn run<T: Target>(index: usize, vcpu: &Arc<Mutex<Vcpu<T>>>, shared: &Arc<Sha
         let stepping = shared.stepping.lock().is_some_and(|(c, _)| c.0 as usize == index);
         let requests = v.core.attention.bits();
         T::mail(&mut v.core);
-        if let Some(wakes) = waits(&v.core).filter(|wakes| requests & wakes == 0 && !stepping) {
-            // Only its mail was to be read.
-            shared.leave(index, Some(wakes));
-            continue;
+        if let Some(wakes) = waits(&v.core).filter(|wakes| requests & wakes == 0) {
+            if !stepping {
+                // Only its mail was to be read.
+                shared.leave(index, Some(wakes));
+                continue;
+            } else if !T::WAITS_MAY_END {
+                shared.leave(index, Some(wakes));
+                shared.request(Request::Stop(CpuId(index as u32), StopReason::StepDone));
+                continue;
+            }
         }
         v.core.halted = false;
         if !std::mem::replace(&mut begun, true) {

@@ -86,6 +86,12 @@ pub fn cpu(args: &MachineArgs, out: &mut Invocation) -> Result<(), Stop> {
     }
     let mut features = Vec::new();
     for (key, value) in kv.take_rest() {
+        // QEMU's short forms.
+        let (key, value) = match (key.strip_prefix('+'), key.strip_prefix('-')) {
+            (Some(name), _) => (name.to_owned(), "on".to_owned()),
+            (_, Some(name)) => (name.to_owned(), "off".to_owned()),
+            _ => (key, value),
+        };
         let known = switches.iter().map(|f| f.0);
         if !known.clone().any(|name| name == key) {
             return Err(Failure::usage(format!(

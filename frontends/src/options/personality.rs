@@ -1,6 +1,8 @@
 //! Which of QEMU's programs a command line is for: what boards, processors and defaults there are follows from it.
 
-use lyrebird_machine::config::{Board, CPU_FEATURES, CPU_MODELS, EngineKind, X86_CPU_MODELS};
+use lyrebird_machine::config::{
+    Board, CPU_FEATURES, CPU_MODELS, EngineKind, X86_CPU_MODELS, x86_cpu_switches,
+};
 
 use super::boards::{ARM, Offer, X86};
 use crate::cli::args::{MachineArgs, QEMU};
@@ -64,10 +66,10 @@ impl Personality {
     }
 
     /// The switches of processor models.
-    pub fn switches(self) -> Names {
+    pub fn switches(self) -> Vec<(&'static str, &'static str)> {
         match self {
-            Self::Aarch64 => CPU_FEATURES,
-            Self::X86_64 | Self::I386 => &[],
+            Self::Aarch64 => CPU_FEATURES.to_vec(),
+            Self::X86_64 | Self::I386 => x86_cpu_switches().into_iter().map(|name| (name, "")).collect(),
         }
     }
 
@@ -75,7 +77,7 @@ impl Personality {
     pub fn cpu(self) -> &'static str {
         match self {
             Self::Aarch64 | Self::X86_64 => "max",
-            Self::I386 => "max32",
+            Self::I386 => "pentium3",
         }
     }
 

@@ -279,11 +279,14 @@ fn an_x86_line() {
     assert_eq!(got.config.board, Board::Microvm(board));
     assert_eq!(got.config.cpu.model, "max");
     let old = run("qemu-system-i386 -kernel a.elf -display none");
-    assert_eq!(old.config.cpu.model, "max32");
+    assert_eq!(old.config.cpu.model, "pentium3");
+    let switched = run("qemu-system-x86_64 -cpu Haswell,+sha-ni,-avx2,x2apic=off -kernel a -display none");
+    let features = switched.config.cpu.features.iter().map(|(a, b)| (a.as_str(), b.as_str()));
+    assert_eq!(features.collect::<Vec<_>>(), [("sha-ni", "on"), ("avx2", "off"), ("x2apic", "off")]);
     assert_eq!(run("run -M microvm -kernel nowhere").personality, Personality::X86_64);
     for (line, says) in [
         ("qemu-system-x86_64 -M virt -kernel a", "valid here: microvm"),
-        ("qemu-system-x86_64 -cpu cortex-a53 -kernel a", "valid here: max"),
+        ("qemu-system-x86_64 -cpu cortex-a53 -kernel a", "valid here: 8086"),
         ("qemu-system-x86_64 -M microvm,gic-version=3 -kernel a", "gic-version"),
         ("qemu-system-x86_64 -M microvm,acpi=on -kernel a", "acpi=on: not available"),
         ("qemu-system-x86_64 -enable-kvm -kernel a", "host's processor"),

@@ -48,7 +48,9 @@ impl Target for Arm64 {
     const NAME: &'static str = "aarch64";
     const LONGEST: usize = 4;
     const LISTED: usize = 4;
+    const WATCHES: bool = true;
     const STOPS_BEHIND: bool = false;
+    const WAITS_MAY_END: bool = true;
     const LOG_TEXT: Disassemble = lyrebird_jit::disasm::a64_line;
 
     fn gdb_name(_: &Model) -> &'static str {

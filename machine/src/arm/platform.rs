@@ -13,7 +13,6 @@ use lyrebird_devices::intc::gicv3::icc::Icc;
 use parking_lot::Mutex;
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// Nanoseconds of a tick of the system counter.
 const TICK: u64 = 1_000_000_000 / FREQUENCY;
@@ -177,18 +176,7 @@ impl Platform for VirtPlatform {
     }
 
     fn broadcast(&self, from: usize, what: Forget, meanwhile: &mut dyn FnMut()) {
-        for (i, gate) in self.shared.gates.iter().enumerate() {
-            if i != from {
-                gate.send(what);
-            }
-        }
-        for (i, gate) in self.shared.gates.iter().enumerate() {
-            // A processor outside of its engine reads its mail before it goes in again.
-            while i != from && gate.inside.load(Ordering::SeqCst) && !gate.mail.lock().is_empty() {
-                meanwhile();
-                std::thread::yield_now();
-            }
-        }
+        self.shared.broadcast(from, &what, meanwhile);
     }
 
     fn give_way(&self, cpu: usize) {
@@ -199,7 +187,7 @@ impl Platform for VirtPlatform {
     }
 
     fn mail(&self, cpu: usize) -> Vec<Forget> {
-        self.shared.gates.get(cpu).map(|g| g.mail.lock().drain(..).collect()).unwrap_or_default()
+        self.shared.take_mail(cpu)
     }
 
     fn random(&self) -> u64 {

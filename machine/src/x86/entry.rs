@@ -1,5 +1,4 @@
-//! How x86 processors start: Intel SDM, volume 3, 10.1.1 "Processor State After Reset" (edition of 2024), and how loaders
-//! leave them.
+//! How x86 processors start, and how loaders leave them.
 //!
 //! Left out: what INIT keeps that reset does not (caches, the x87 and vector registers): both clear all.
 
@@ -54,5 +53,9 @@ fn program(core: &mut Core<X64>, entry: &X86Entry) {
         segment(core, s as u8, *x);
     }
     segment(core, TR, entry.tr);
+    core.set(state::GDT_BASE, entry.gdtr.base);
+    core.set(state::GDT_LIMIT, entry.gdtr.limit.into());
+    core.set(state::IDT_BASE, entry.idtr.base);
+    core.set(state::IDT_LIMIT, entry.idtr.limit.into());
     core.set_pc(core.reg(state::base(seg::CS)).wrapping_add(entry.ip));
 }

@@ -32,7 +32,9 @@ impl Target for X64 {
     const NAME: &'static str = "x86";
     const LONGEST: usize = 15;
     const LISTED: usize = 1;
+    const WATCHES: bool = false;
     const STOPS_BEHIND: bool = true;
+    const WAITS_MAY_END: bool = false;
     const LOG_TEXT: Disassemble = disasm::x86_line;
 
     fn gdb_name(model: &Model) -> &'static str {
@@ -89,7 +91,7 @@ impl Target for X64 {
     }
 
     fn peek(core: &mut Core<Self>, address: u64) -> Option<u64> {
-        walk::peek(core, address)
+        walk::peek(core, address).map(|pa| pa & !0xFFF)
     }
 
     fn walk(core: &mut Core<Self>, address: u64) -> Translation {

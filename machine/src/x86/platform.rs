@@ -14,7 +14,6 @@ use lyrebird_devices::intc::lapic::Lapics;
 use lyrebird_devices::intc::{X86Lines, X86Signal};
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// MSRs that belong to the local APIC.
 mod msr {
@@ -94,22 +93,11 @@ impl Platform for PcPlatform {
     }
 
     fn broadcast(&self, from: usize, what: Forget, meanwhile: &mut dyn FnMut()) {
-        for (i, gate) in self.shared.gates.iter().enumerate() {
-            if i != from {
-                gate.send(what);
-            }
-        }
-        for (i, gate) in self.shared.gates.iter().enumerate() {
-            // A processor outside of its engine reads its mail before it goes in again.
-            while i != from && gate.inside.load(Ordering::SeqCst) && !gate.mail.lock().is_empty() {
-                meanwhile();
-                std::thread::yield_now();
-            }
-        }
+        self.shared.broadcast(from, &what, meanwhile);
     }
 
     fn mail(&self, cpu: usize) -> Vec<Forget> {
-        self.shared.gates.get(cpu).map(|g| g.mail.lock().drain(..).collect()).unwrap_or_default()
+        self.shared.take_mail(cpu)
     }
 
     fn init(&self, cpu: usize) {
