@@ -1,5 +1,6 @@
 //! Tests that cross crates, and what they share.
 
+pub mod decoding;
 pub mod fuzz;
 pub mod guest;
 pub mod moo;

@@ -6,6 +6,7 @@ mod boots;
 mod checks;
 mod console;
 mod cpio;
+mod decoder;
 mod facts;
 mod footprint;
 mod guests;
@@ -55,6 +56,8 @@ enum Command {
         /// A part of a mnemonic (`PADD`), or a chapter (`sse_fp`).
         name: Option<String>,
     },
+    /// Compare the x86 decoder with iced-x86 over many byte strings.
+    Decoder(decoder::Args),
     /// Record what instructions do, for tests/vectors.
     Vectors(vectors::Args),
 }
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Boots(args) => boots::run(&args),
         Command::Checks(args) => checks::run(&args),
         Command::Bios => bios::run(),
+        Command::Decoder(args) => decoder::run(&args),
         Command::Footprint(args) => footprint::run(&args),
         Command::Stress(args) => stress::run(&args),
         Command::Sizes => sizes::run(),

@@ -5,7 +5,7 @@
 use super::features as f;
 use super::insn::{HIGH_BYTE, Insn, NO_REG, seg};
 use super::mode;
-use super::table::{Imm, Prefix, Row, Semantics};
+use super::table::{Imm, Pattern, Prefix, Row, Semantics};
 use crate::emit::{Cx, Emitter};
 
 /// What bytes mean.
@@ -29,6 +29,18 @@ fn slot(map: u8, vex: bool, opcode: u8) -> usize {
     (map as usize | (vex as usize) << 2) << 8 | opcode as usize
 }
 
+/// How much a row insists on: of rows with the same opcode the highest comes first.
+fn insists(p: &Pattern) -> (u8, bool, bool, bool, bool, bool) {
+    (
+        p.exact.map_or(0, |(_, mask)| mask),
+        !matches!(p.prefix, Prefix::Any | Prefix::NoRep),
+        p.digit.is_some(),
+        p.w.is_some(),
+        p.l.is_some(),
+        p.mem || p.reg,
+    )
+}
+
 impl<E: Emitter> Table<E> {
     /// Builds the index. Of rows with the same opcode those that insist on more come first.
     pub fn new(rows: Vec<Row<E>>) -> Self {
@@ -39,20 +51,8 @@ impl<E: Emitter> Table<E> {
                 index[slot(p.map, p.vex, p.opcode + r)].push(n as u16);
             }
         }
-        let insists = |n: &u16| {
-            let p = &rows[*n as usize].pattern;
-            let prefix = !matches!(p.prefix, Prefix::Any | Prefix::NoRep);
-            (
-                p.exact.map_or(0, |(_, mask)| mask),
-                prefix,
-                p.digit.is_some(),
-                p.w.is_some(),
-                p.l.is_some(),
-                p.mem || p.reg,
-            )
-        };
-        for rows in &mut index {
-            rows.sort_by_key(|n| std::cmp::Reverse(insists(n)));
+        for bucket in &mut index {
+            bucket.sort_by_key(|n| std::cmp::Reverse(insists(&rows[*n as usize].pattern)));
         }
         Self { rows, index }
     }
@@ -114,6 +114,8 @@ struct Prefixes {
     rex: u8,
     vex: bool,
     vvvv: u8,
+    /// VEX.vvvv is not all ones; its top bit counts outside of 64-bit mode, too.
+    vvvv_used: bool,
     l: bool,
     /// VEX.pp: the prefix that it stands for.
     pp: u8,
@@ -237,6 +239,7 @@ impl Decoder<'_> {
         self.p.vex = true;
         self.p.rex = if is_64 { rxb | w << 3 } else { w << 3 };
         self.p.vvvv = !(last >> 3) & if is_64 { 15 } else { 7 };
+        self.p.vvvv_used = !last & 0x78 != 0;
         self.p.l = last & 4 != 0;
         self.p.pp = [0, 0x66, 0xF3, 0xF2][last as usize & 3];
         Ok((map, opcode))
@@ -349,6 +352,9 @@ impl Decoder<'_> {
         for (n, imm) in p.imms.iter().flatten().enumerate() {
             self.immediate(*imm, n, osize, asize, &mut i)?;
         }
+        if self.p.vvvv_used && !p.vvvv {
+            return Err(End::Undefined);
+        }
         // The 8086 and 80286 lock anything.
         if self.p.lock && self.cx.features & f::I386 != 0 && !(p.lock && is_mem) {
             return Err(End::Undefined);
@@ -440,5 +446,86 @@ impl Decoder<'_> {
             i.seg = seg::SS;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::x86::isa;
+
+    /// Whether some prefix fits both.
+    fn prefixes_meet(a: Prefix, b: Prefix) -> bool {
+        use Prefix::*;
+        let all = [None, P66, F2, F3];
+        let fits = |p: Prefix, x: Prefix| match p {
+            Any => true,
+            NoRep => matches!(x, None | P66),
+            _ => p == x,
+        };
+        all.into_iter().any(|x| fits(a, x) && fits(b, x))
+    }
+
+    /// Whether some encoding fits both.
+    fn meet(a: &Pattern, b: &Pattern) -> bool {
+        fn same<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
+            a.is_none() || b.is_none() || a == b
+        }
+        let exact = (0..=255).any(|m: u8| {
+            [a, b].into_iter().all(|p| {
+                p.exact.is_none_or(|(value, mask)| m & mask == value)
+                    && p.digit.is_none_or(|d| m >> 3 & 7 == d)
+                    && !(p.mem && m >= 0xC0 || p.reg && m < 0xC0)
+            })
+        });
+        prefixes_meet(a.prefix, b.prefix)
+            && same(a.w, b.w)
+            && same(a.l, b.l)
+            && !(a.i64 && b.o64 || a.o64 && b.i64)
+            && exact
+    }
+
+    #[test]
+    fn no_encoding_has_two_rows_of_the_same_rank() {
+        let table = isa::interp_table();
+        for bucket in &table.index {
+            for (n, a) in bucket.iter().enumerate() {
+                for b in &bucket[n + 1..] {
+                    let (a, b) = (&table.rows[*a as usize], &table.rows[*b as usize]);
+                    let equal = insists(&a.pattern) == insists(&b.pattern);
+                    assert!(
+                        !(equal && meet(&a.pattern, &b.pattern)),
+                        "{} {} and {} {}",
+                        a.name,
+                        a.opcode,
+                        b.name,
+                        b.opcode
+                    );
+                }
+            }
+        }
+    }
+
+    /// What the 64-bit mode with all features makes of bytes.
+    fn decode(bytes: &[u8]) -> Option<(&'static str, Insn)> {
+        let mode = 3 << mode::CODE_LOW | mode::PE | mode::FLAT;
+        match isa::interp_table().decode(bytes, Cx { mode, features: u64::MAX })? {
+            Decoded::Row(n, i) => Some((isa::interp_table().rows()[n].name, i)),
+            Decoded::Undefined(i) => Some(("undefined", i)),
+            Decoded::TooLong(i) => Some(("too long", i)),
+        }
+    }
+
+    #[test]
+    fn prefixes_count_where_they_stand() {
+        // REX only right before the opcode; the last of F2 and F3; 15 bytes at most.
+        assert!(
+            matches!(decode(&[0x48, 0x66, 0x01, 0xC0]), Some(("ADD", i)) if i.osize() == 1 && i.len == 4)
+        );
+        assert!(matches!(decode(&[0x66, 0x48, 0x01, 0xC0]), Some(("ADD", i)) if i.osize() == 3));
+        assert!(matches!(decode(&[0xF2, 0xF3, 0x0F, 0xBC, 0xC0]), Some(("TZCNT", _))));
+        assert!(matches!(decode(&[0xF0, 0x01, 0xC0]), Some(("undefined", _))));
+        assert!(matches!(decode(&[0x66; 15]), Some(("too long", _))));
+        assert!(decode(&[0x48, 0x8B]).is_none());
     }
 }

@@ -151,7 +151,9 @@ pub trait X86: Emitter<Arch = X64> {
         let below = self.cmp::<W64>(Cmp::Ltu, offset, low);
         let above = self.cmp::<W64>(Cmp::Ltu, high, end);
         let outside = self.or::<W1>(below, above);
-        self.raise_if(outside, if s == seg::SS { fault::SS0 } else { fault::GP0 })?;
+        // The 80286 knows no stack fault in real mode.
+        let stack = s == seg::SS && (m & mode::PE != 0 || self.cx().features & super::features::I386 != 0);
+        self.raise_if(outside, if stack { fault::SS0 } else { fault::GP0 })?;
         let base = self.get(state::base(s));
         let at = self.add(offset, base);
         Ok(self.trunc(at, 2))

@@ -5,6 +5,7 @@ use super::X64;
 use super::emit::{Want, X86, plain};
 use super::insn::seg;
 use super::mode;
+use super::port;
 use super::state;
 use crate::core::{self, Arch, Core, Raised};
 use crate::emit::{Effects, Emitter, Helper};
@@ -15,8 +16,12 @@ const MOST: u64 = 0x1_0000;
 /// Elements of one run that are done one by one.
 const MOST_SINGLE: u64 = 0x1000;
 
+/// Elements of one run of INS or OUTS: two sectors of a disk.
+const MOST_PORTS: u64 = 512;
+
 const RAX: u8 = 0;
 const RCX: u8 = 1;
+const RDX: u8 = 2;
 const RSI: u8 = 6;
 const RDI: u8 = 7;
 
@@ -33,6 +38,10 @@ pub enum Op {
     Cmps,
     /// SCAS
     Scas,
+    /// INS
+    Ins,
+    /// OUTS
+    Outs,
 }
 
 /// What [`REPEAT`] takes: a packed [`What`].
@@ -46,7 +55,7 @@ pub struct What {
     pub asize: u32,
     /// The segment of the source.
     pub seg: u8,
-    /// CMPS and SCAS go on while the elements differ.
+    /// CMPS and SCAS go on while the elements differ; INS and OUTS are repeated.
     pub differ: bool,
 }
 
@@ -67,7 +76,9 @@ impl What {
                 1 => Op::Stos,
                 2 => Op::Lods,
                 3 => Op::Cmps,
-                _ => Op::Scas,
+                4 => Op::Scas,
+                5 => Op::Ins,
+                _ => Op::Outs,
             },
             size: x as u32 >> 4 & 3,
             asize: x as u32 >> 6 & 3,
@@ -110,6 +121,34 @@ fn repeat(core: &mut Core<X64>, what: u64, _: u64, _: u64) -> Result<u64, Raised
     }
 }
 
+/// INS and OUTS: a packed [`What`] and the address of the next instruction; leaves the PC where to go on.
+pub static PORTS: Helper<X64> = Helper { name: "ports", effects: Effects::ENDS, run: ports };
+
+fn ports(core: &mut Core<X64>, what: u64, next: u64, _: u64) -> Result<u64, Raised> {
+    let what = What::unpack(what);
+    if !what.differ {
+        single(core, what)?;
+        advance(core, what, 1);
+        core.set_pc(next);
+        return Ok(0);
+    }
+    let most = if core.mode & mode::STEP != 0 { 1 } else { MOST_PORTS };
+    let mut left = register(core, RCX, what.asize);
+    for _ in 0..most.min(left) {
+        single(core, what)?;
+        advance(core, what, 1);
+        left -= 1;
+        set_register(core, RCX, what.asize, left);
+        if core.code_hit {
+            break;
+        }
+    }
+    if left == 0 {
+        core.set_pc(next);
+    }
+    Ok(0)
+}
+
 /// A register of an address size.
 pub fn register(core: &mut Core<X64>, n: u8, asize: u32) -> u64 {
     let v = core.reg(state::gpr(n));
@@ -131,8 +170,8 @@ fn advance(core: &mut Core<X64>, what: What, elements: u64) {
     let by = if core.mode & mode::DF != 0 { bytes.wrapping_neg() } else { bytes };
     let (source, destination) = match what.op {
         Op::Movs | Op::Cmps => (true, true),
-        Op::Lods => (true, false),
-        Op::Stos | Op::Scas => (false, true),
+        Op::Lods | Op::Outs => (true, false),
+        Op::Stos | Op::Scas | Op::Ins => (false, true),
     };
     for (n, moves) in [(RSI, source), (RDI, destination)] {
         if moves {
@@ -250,6 +289,7 @@ fn single(core: &mut Core<X64>, what: What) -> Result<(), Raised> {
         core.set(state::FLAGS, f);
         Ok(())
     };
+    let dx = core.reg(state::gpr(RDX)) as u16;
     let acc = core.reg(state::gpr(RAX)) & (u64::MAX >> (64 - (8 << size)));
     match what.op {
         Op::Movs => {
@@ -274,5 +314,18 @@ fn single(core: &mut Core<X64>, what: What) -> Result<(), Raised> {
             compare(core, a)
         }
         Op::Scas => compare(core, acc),
+        Op::Ins => {
+            // The device is not asked for what cannot be stored.
+            let at = core.linear(seg::ES, di, bytes, Want::Write)?;
+            port::check(core, dx, bytes)?;
+            core.store_hits_code(at, bytes, bytes, plain(seg::ES))?;
+            let v = port::input(core, dx as u64, bytes, 0)?;
+            core.store_low(plain(seg::ES), size, at, v)
+        }
+        Op::Outs => {
+            port::check(core, dx, bytes)?;
+            let v = source(core)?;
+            port::output(core, dx as u64, bytes, v).map(drop)
+        }
     }
 }

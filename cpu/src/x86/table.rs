@@ -117,6 +117,8 @@ pub struct Pattern {
     pub byte_reg: bool,
     /// ModRM.rm is a byte register if it is a register.
     pub byte_rm: bool,
+    /// VEX.vvvv is an operand; it must be all ones otherwise.
+    pub vvvv: bool,
     /// Immediates in order.
     pub imms: [Option<Imm>; 2],
 }
@@ -150,6 +152,7 @@ impl Pattern {
             anymod: false,
             byte_reg: false,
             byte_rm: false,
+            vvvv: false,
             imms: [None; 2],
         };
         p.opcode_column(opcode);
@@ -274,15 +277,17 @@ impl Pattern {
             }
             // A register in the opcode.
             Some('Z') => self.byte_reg |= operand == "Zb",
-            // VEX.vvvv, or an operand that nothing encodes.
-            Some('H' | 'B' | 'X' | 'Y' | 'F' | 'e' | 'r') => {}
+            Some('H' | 'B') => self.vvvv = true,
+            // Operands that nothing encodes.
+            Some('X' | 'Y' | 'F' | 'e' | 'r') => {}
             _ => panic!("no such operand: {operand}"),
         }
     }
 }
 
 /// How semantics are chosen for an instruction, as a function from the instruction to the semantics compiled for it.
-/// `plain f`: one for all. `v f`: by operand size. `y f`: likewise, but 32 bits instead of 16. `rm f`: by memory or register operand. `v rm f`, `b rm f`: both. What
+/// `plain f`: one for all. `v f`: by operand size. `y f`: likewise, but 32 bits instead of 16; `z f`: 32
+/// instead of 64. `rm f`: by memory or register operand. `v rm f`, `b rm f`: both. What
 /// stands in angle brackets follows the width and the place among the type arguments.
 #[macro_export]
 macro_rules! choose {
@@ -309,6 +314,12 @@ macro_rules! choose {
     ($E:ident, y $f:ident $(<$($t:ty),*>)?) => {
         |i| match i.osize() {
             3 => $f::<$E, $crate::width::W64 $(, $($t),*)?>,
+            _ => $f::<$E, $crate::width::W32 $(, $($t),*)?>,
+        }
+    };
+    ($E:ident, z $f:ident $(<$($t:ty),*>)?) => {
+        |i| match i.osize() {
+            1 => $f::<$E, $crate::width::W16 $(, $($t),*)?>,
             _ => $f::<$E, $crate::width::W32 $(, $($t),*)?>,
         }
     };

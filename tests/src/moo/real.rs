@@ -5,8 +5,7 @@ use anyhow::{Context, Result};
 use lyrebird_cpu::code::CodeMap;
 use lyrebird_cpu::core::{Core, Physical};
 use lyrebird_cpu::x86::insn::seg;
-use lyrebird_cpu::x86::segment::{self, Segment};
-use lyrebird_cpu::x86::{Platform, X64, eflags, mode, state};
+use lyrebird_cpu::x86::{Platform, X64, eflags, model, segment, state};
 use lyrebird_ram::GuestRam;
 use std::fmt;
 use std::sync::Arc;
@@ -47,6 +46,7 @@ const SEGMENTS: [(usize, u8); 6] = [
 /// The processor.
 pub struct Real {
     core: Core<X64>,
+    what: model::Configured,
 }
 
 /// How a test went wrong.
@@ -71,15 +71,16 @@ impl fmt::Display for Mismatch {
 }
 
 impl Real {
-    /// A processor with the features of a model.
+    /// A processor of a model.
     ///
     /// # Errors
-    /// When the host has no memory for it.
-    pub fn new(features: u64) -> Result<Self> {
+    /// When there is no such model, or the host has no memory.
+    pub fn new(name: &str) -> Result<Self> {
+        let what = model::configure(name).map_err(anyhow::Error::msg)?;
         let arch = X64::new(Arc::new(Board), 1);
         let ram = GuestRam::new(BYTES)?;
-        let core = Core::new(arch, features, 0, ram, Arc::new(Bus), Arc::new(CodeMap::new(BYTES)));
-        Ok(Self { core })
+        let core = Core::new(arch, what.features, 0, ram, Arc::new(Bus), Arc::new(CodeMap::new(BYTES)));
+        Ok(Self { core, what })
     }
 
     /// Runs a test; `flags` are those that are compared.
@@ -111,16 +112,15 @@ impl Real {
             self.write(at, byte)?;
         }
         let core = &mut self.core;
+        model::reset(core, &self.what);
         let value = |r: usize| s.registers.0[r].unwrap_or_default();
         for (n, r) in GENERAL.into_iter().enumerate() {
             core.set(state::gpr(n as u8), value(r) as u64);
         }
         for (r, n) in SEGMENTS {
-            segment::put(core, n, Segment::real(value(r) as u16, 0));
+            let loaded = segment::real(core, n, value(r) as u16);
+            segment::put(core, n, loaded);
         }
-        core.set(state::IDT_LIMIT, 0x3FF);
-        core.mode = 1 << mode::CODE_LOW | 1 << mode::STACK_LOW;
-        core.halted = false;
         eflags::set(core, value(reg::FLAGS) & REAL_FLAGS, u32::MAX);
         core.set_pc(((value(reg::CS) as u64) << 4) + value(reg::IP) as u64);
         Ok(())
@@ -135,6 +135,9 @@ impl Real {
                 return Ok(true);
             }
             self.core.run(1);
+            if self.core.halted {
+                return Ok(true);
+            }
         }
         Ok(false)
     }

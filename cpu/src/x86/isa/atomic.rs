@@ -24,8 +24,8 @@ crate::x86_rows! {
     "XADD" "0F C1" "Ev,Gv" "lock" if f::I486 => [v rm xadd];
     "CMPXCHG" "0F B0" "Eb,Gb" "lock" if f::I486 => [b rm cmpxchg];
     "CMPXCHG" "0F B1" "Ev,Gv" "lock" if f::I486 => [v rm cmpxchg];
-    "CMPXCHG8B" "NR 0F C7 /1" "Mq" "lock" if f::CX8 => [plain cmpxchg8b];
-    "CMPXCHG16B" "NR W1 0F C7 /1" "Mdq" "lock o64" if f::CX16 => [plain cmpxchg16b];
+    "CMPXCHG8B" "0F C7 /1" "Mq" "lock" if f::CX8 => [plain cmpxchg8b];
+    "CMPXCHG16B" "W1 0F C7 /1" "Mdq" "lock o64" if f::CX16 => [plain cmpxchg16b];
 }
 
 /// XCHG: with memory it is atomic without a LOCK prefix.

@@ -1,11 +1,13 @@
-//! Flag control: CLC, STC, CMC, CLD, STD, LAHF, SAHF, SALC; NOP, PAUSE, prefetches, undefined opcodes.
+//! Flag control: CLC, STC, CMC, CLD, STD, LAHF, SAHF, SALC; NOP, PAUSE, prefetches, cache flushes, random numbers,
+//! undefined opcodes.
 
 use super::undefined;
-use crate::emit::{Exec, Flow};
+use crate::emit::{Effects, Exec, Flow, Helper};
 use crate::op::Bin;
-use crate::width::{W1, W8, W32, W64};
+use crate::width::{Int, W1, W8, W16, W32, W64};
+use crate::x86::X64;
 use crate::x86::eflags::DIRECTION;
-use crate::x86::emit::X86;
+use crate::x86::emit::{X86, fault};
 use crate::x86::features as f;
 use crate::x86::flags;
 use crate::x86::insn::{HIGH_BYTE, Insn};
@@ -32,6 +34,19 @@ crate::x86_rows! {
     "NOP" "0F 1D" "Ev" "" if f::I686 => [plain nop];
     "NOP" "0F 1E" "Ev" "" if f::I686 => [plain nop];
     "NOP" "0F 1F" "Ev" "" if f::I686 => [plain nop];
+    "CLFLUSH" "NP 0F AE /7" "Mb" "m" if f::CLFSH => [plain clflush];
+    "CLFLUSHOPT" "66 0F AE /7" "Mb" "m" if f::CLFLUSHOPT => [plain clflush];
+    "CLWB" "66 0F AE /6" "Mb" "m" if f::CLWB => [plain clflush];
+    "RDRAND" "NR 0F C7 /6" "Rv" "r" if f::RDRAND => [v random];
+    "RDSEED" "NR 0F C7 /7" "Rv" "r" if f::RDSEED => [v random];
+    "ESC" "D8" "Ev" "" => [plain esc];
+    "ESC" "D9" "Ev" "" => [plain esc];
+    "ESC" "DA" "Ev" "" => [plain esc];
+    "ESC" "DB" "Ev" "" => [plain esc];
+    "ESC" "DC" "Ev" "" => [plain esc];
+    "ESC" "DD" "Ev" "" => [plain esc];
+    "ESC" "DE" "Ev" "" => [plain esc];
+    "ESC" "DF" "Ev" "" => [plain esc];
     "UD2" "0F 0B" "" "" if f::I286 => [plain undefined];
     "UD1" "0F B9" "Gv,Ev" "" if f::I286 => [plain undefined];
     "UD0" "0F FF" "Gv,Ev" "" if f::I286 => [plain undefined];
@@ -110,5 +125,42 @@ fn salc<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
     let c = e.flag(flags::CF);
     let v = e.sext::<W1, W8>(c);
     e.set_r::<W8>(0, v);
+    Ok(Flow::Next)
+}
+
+/// CLFLUSH, CLFLUSHOPT, CLWB: there are no caches to flush; the byte must be readable.
+fn clflush<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    let at = e.ea(i);
+    e.load_at::<W8>(i.seg, at)?;
+    Ok(Flow::Next)
+}
+
+/// RDRAND and RDSEED: there always is a number. CF is set, the other flags are clear.
+fn random<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+    let none = e.lit::<W64>(0);
+    let v = e.call(&RANDOM, [none, none, none])?;
+    let v = e.zext::<W64, W>(v);
+    e.set_r::<W>(i.rm, v);
+    let f = e.lit::<W32>(flags::CF);
+    e.put(state::FLAGS, f);
+    Ok(Flow::Next)
+}
+
+/// 64 random bits.
+static RANDOM: Helper<X64> =
+    Helper { name: "random", effects: Effects::NONE, run: |core, _, _, _| Ok(core.arch.platform.random()) };
+
+/// What no row of the x87 is: #UD with a coprocessor, nothing without one, if CR0.EM does not ask for emulation.
+fn esc<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    if e.mode() & mode::X87_TRAP != 0 {
+        return e.raise(fault::NM);
+    }
+    if e.cx().features & f::FPU != 0 {
+        return e.undefined();
+    }
+    if i.is_mem() {
+        let at = e.ea(i);
+        e.load_at::<W16>(i.seg, at)?;
+    }
     Ok(Flow::Next)
 }

@@ -1,15 +1,20 @@
-//! String instructions: MOVS, STOS, LODS, CMPS, SCAS, and their repeated forms.
+//! String instructions: MOVS, STOS, LODS, CMPS, SCAS, INS, OUTS, and their repeated forms.
 
 use crate::emit::{Exec, Flow};
 use crate::op::FlagOp;
 use crate::width::{Int, W1, W16, W32, W64};
 use crate::x86::emit::{Want, X86, plain};
+use crate::x86::features as f;
 use crate::x86::insn::{Insn, Rep, seg};
 use crate::x86::mode;
 use crate::x86::state;
-use crate::x86::string::{Op, REPEAT, What};
+use crate::x86::string::{Op, PORTS, REPEAT, What};
 
 crate::x86_rows! {
+    "INS" "6C" "Yb,DX" "" if f::I186 => [b input];
+    "INS" "6D" "Yz,DX" "" if f::I186 => [z input];
+    "OUTS" "6E" "DX,Xb" "" if f::I186 => [b output];
+    "OUTS" "6F" "DX,Xz" "" if f::I186 => [z output];
     "MOVS" "A4" "Yb,Xb" "" => [b movs];
     "MOVS" "A5" "Yv,Xv" "" => [v movs];
     "CMPS" "A6" "Xb,Yb" "" => [b cmps];
@@ -122,4 +127,23 @@ fn scas<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     let none = e.lit::<W1>(false);
     e.set_flags::<W>(FlagOp::SubX, a, b, none);
     Ok(Flow::Next)
+}
+
+/// INS and OUTS: a helper does them, repeated or not, and says where to go on.
+#[inline(always)]
+fn ports<E: X86, W: Int>(e: &mut E, i: Insn, op: Op) -> Exec<E> {
+    let size = W::TY.bytes().trailing_zeros();
+    let what = What { op, size, asize: i.asize(), seg: i.seg, differ: i.rep() != Rep::None };
+    let what = e.lit::<W64>(what.pack());
+    let next = e.next_pc(i);
+    e.call(&PORTS, [what, next, next])?;
+    Ok(Flow::Leave)
+}
+
+fn input<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+    ports::<E, W>(e, i, Op::Ins)
+}
+
+fn output<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+    ports::<E, W>(e, i, Op::Outs)
 }
