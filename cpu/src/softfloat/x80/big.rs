@@ -140,8 +140,9 @@ impl Mul for Big {
         }
         let split = |x: u128| (x >> 64, x & u128::from(u64::MAX));
         let ((a, b), (c, d)) = (split(self.sig), split(other.sig));
-        let middle = (b * d >> 64) + (a * d & u128::from(u64::MAX)) + (b * c & u128::from(u64::MAX));
-        let high = a * c + (a * d >> 64) + (b * c >> 64) + (middle >> 64);
+        let ((ad_high, ad_low), (bc_high, bc_low), (bd_high, _)) = (split(a * d), split(b * c), split(b * d));
+        let middle = bd_high + ad_low + bc_low;
+        let high = a * c + ad_high + bc_high + (middle >> 64);
         let up = high.leading_zeros();
         let low = if up == 0 { 0 } else { middle >> 63 & 1 };
         let sig = if up == 0 { high } else { high << 1 | low };
