@@ -98,6 +98,9 @@ pub fn ours(name: &str, opcode: &str, i: &Insn) -> Option<&'static str> {
         "VMOVSS" | "VMOVSD" if i.is_mem() => {
             "the row is one for registers and memory; vvvv counts with registers only"
         }
+        _ if name.starts_with("VGATHER") || name.starts_with("VPGATHER") => {
+            "the semantics raise #UD where two of destination, index and mask are one register"
+        }
         "ESC" => "without a coprocessor it does nothing; with one it is undefined",
         "MOV" if opcode.starts_with("0F 2") || matches!(opcode, "8C" | "8E") => {
             "the semantics raise #UD for control, debug and segment registers that do not exist"

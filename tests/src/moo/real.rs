@@ -172,7 +172,10 @@ impl Real {
         for (at, want) in places.chain(test.after.ram.iter().copied()) {
             let got = self.core.ram.read::<u8>(at as u64)?;
             let mask = match test.exception {
-                Some((_, pushed)) if at.wrapping_sub(pushed) < 2 => (flags >> (8 * (at - pushed))) as u8,
+                // The bus address is even; the flags are at the next byte if the stack pointer is odd.
+                Some((_, pushed)) if at.wrapping_sub(pushed + (self.register(reg::SP) & 1)) < 2 => {
+                    (flags >> (8 * (at - pushed - (self.register(reg::SP) & 1)))) as u8
+                }
                 _ => 0xFF,
             };
             if (want ^ got) & mask != 0
