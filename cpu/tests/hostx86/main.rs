@@ -36,6 +36,8 @@ const LEFT_OUT: &[&str] = &[
     "MONITOR",
     "MWAIT",
     "LEA",
+    "RDRAND",
+    "RDSEED",
 ];
 /// Chapters of integers with nothing but arithmetic inside.
 const INTEGER: &[&str] = &["alu", "atomic", "bits", "bmi", "flag", "moves", "muldiv", "shift"];
