@@ -109,6 +109,7 @@ impl Attention {
 }
 
 /// A decoded instruction: what semantics take besides the state.
+#[allow(clippy::len_without_is_empty, reason = "no instruction is empty")]
 pub trait Insn: Copy + Default + PartialEq + std::fmt::Debug + Send + 'static {
     /// Its length in bytes.
     fn len(self) -> u32;

@@ -134,7 +134,7 @@ fn drive_ide(board: &Board, at: Devfn, by: Initiator, rng: &mut Rng) {
     let master = 0xD000 + if base == 0x1F0 { 0 } else { 8 };
     let _ = board.memory.dma().write(0x2000, rng.below(0x1_0000) | rng.below(0x1000) << 32);
     put(master + 4, Size::B4, 0x2000);
-    for command in [0, 8 * rng.below(2), 8 * rng.below(2) | 1] {
+    for command in [0, 8 * rng.below(2), (8 * rng.below(2)) | 1] {
         put(master, Size::B1, command);
     }
 }

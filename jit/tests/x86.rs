@@ -6,8 +6,9 @@ use lyrebird_cpu::core::{Core, Physical};
 use lyrebird_cpu::emit::Cx;
 use lyrebird_cpu::run::Exit;
 use lyrebird_cpu::x86::decode::Decoded;
+use lyrebird_cpu::x86::segment::{self, Segment};
 use lyrebird_cpu::x86::table::{Imm, Prefix, Row};
-use lyrebird_cpu::x86::{Platform, X64, insn::seg, isa, mode, state};
+use lyrebird_cpu::x86::{Platform, X64, context, insn::seg, isa, mode, model, state};
 use lyrebird_jit::cache::Options;
 use lyrebird_jit::disasm;
 use lyrebird_jit::engine::{Jit, Shared};
@@ -189,7 +190,8 @@ fn ready(seed: u64, bits: Bits, pick: &dyn Fn(&Row<Core<X64>>) -> bool) -> Core<
     let ram = GuestRam::new(RAM).unwrap();
     let bus = Arc::new(Flat(ram.clone()));
     let code = Arc::new(CodeMap::new(RAM));
-    let mut c = Core::new(X64::new(Arc::new(Nothing), 1), u64::MAX, 0, ram, bus, code);
+    let mut c = Core::new(X64::new(Arc::new(Nothing), 1), 0, 0, ram, bus, code);
+    model::reset(&mut c, &model::configure("max").unwrap());
     enter(&mut c, bits);
     let mut r = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     let rows: Vec<_> = isa::interp_table().rows().iter().filter(|row| !excluded(row) && pick(row)).collect();
@@ -225,24 +227,60 @@ fn ready(seed: u64, bits: Bits, pick: &dyn Fn(&Row<Core<X64>>) -> bool) -> Core<
     c
 }
 
+/// Brings the processor into a mode, with tables that send every exception to one handler, which goes back to the start.
 fn enter(c: &mut Core<X64>, bits: Bits) {
-    c.tlb.select(1, 1);
-    c.mode = match bits {
-        Bits::Real16 => 1 << mode::CODE_LOW | 1 << mode::STACK_LOW,
-        Bits::Flat32 => 2 << mode::CODE_LOW | 2 << mode::STACK_LOW | mode::PE | mode::FLAT | mode::CS_FLAT,
-        Bits::Long64 => {
-            3 << mode::CODE_LOW | 3 << mode::STACK_LOW | mode::PE | mode::LMA | mode::FLAT | mode::CS_FLAT
-        }
+    let jump = |c: &Core<X64>, to: u64| {
+        let rel = (to as i64 - (HANDLER as i64 + 5)) as u32;
+        c.ram.write_bytes(HANDLER, &[&[0xE9][..], &rel.to_le_bytes()].concat()).unwrap();
     };
-    if matches!(bits, Bits::Real16) {
-        for s in 0..6 {
-            let base = if s == seg::CS { CODE } else { DATA };
-            c.set(state::base(s), base);
-            c.set(state::high(s), 0xFFFF);
-            c.set(state::write_high(s), 0xFFFF);
-            c.set(state::limit(s), 0xFFFF);
+    jump(c, CODE);
+    let (code, data) = match bits {
+        Bits::Real16 => {
+            // Vectors lead to the program itself.
+            for v in 0..256 {
+                c.ram.write(v * 4, (CODE >> 4 << 16) as u32).unwrap();
+            }
+            for s in 0..6 {
+                let at = if s == seg::CS { CODE } else { DATA };
+                let real = segment::real(c, s, (at >> 4) as u16);
+                segment::put(c, s, real);
+            }
+            context::refresh(c);
+            c.set_pc(CODE);
+            return;
         }
+        Bits::Flat32 => (0xC09B, 0xC093),
+        Bits::Long64 => (0xA09B, 0xC093),
+    };
+    c.ram.write(DESCRIPTORS + 8, descriptor(code)).unwrap();
+    c.ram.write(DESCRIPTORS + 16, descriptor(data)).unwrap();
+    let long = matches!(bits, Bits::Long64);
+    for v in 0..256 {
+        let gate = HANDLER & 0xFFFF | 8 << 16 | 0x8E00 << 32 | (HANDLER >> 16 & 0xFFFF) << 48;
+        let size = if long { 16 } else { 8 };
+        c.ram.write(GATES + v * size, gate).unwrap();
     }
+    c.set(state::GDT_BASE, DESCRIPTORS);
+    c.set(state::GDT_LIMIT, 0x17);
+    c.set(state::IDT_BASE, GATES);
+    c.set(state::IDT_LIMIT, 0xFFF);
+    for s in 0..6 {
+        let (selector, attributes) = if s == seg::CS { (8, code) } else { (16, data) };
+        segment::put(c, s, Segment::of(selector, descriptor(attributes)));
+    }
+    c.set(state::CR0, 0x31);
+    c.set(state::CR4, 0x600);
+    if long {
+        // The first GiB, flat.
+        c.ram.write(TABLES, (TABLES + 0x1000) | 7).unwrap();
+        c.ram.write(TABLES + 0x1000, 0x87u64).unwrap();
+        c.set(state::CR3, TABLES);
+        c.set(state::CR4, 0x4_0620);
+        c.set(state::XCR0, 7);
+        c.set(state::EFER, 0x500);
+        c.set(state::CR0, 0x8000_0031);
+    }
+    context::refresh(c);
     c.set_pc(CODE);
 }
 

@@ -190,7 +190,7 @@ pub fn switch(
         return Err(core.raise_now(fault::GP0, 0));
     }
     if image.trap {
-        core.set(state::DEBUG_PENDING, debug::BT as u32);
+        core.set(state::DEBUG_PENDING, debug::BT);
         debug::trap(core, debug::BT);
     }
     Ok(())

@@ -89,7 +89,7 @@ impl Real {
     /// When the test is not one for this processor: it names memory that is not there.
     pub fn run(&mut self, test: &Test, flags: u32) -> Result<Vec<Mismatch>> {
         self.set(&test.before)?;
-        let ended = self.to_halt()?;
+        let ended = self.run_to_halt()?;
         let mut wrong = Vec::new();
         if ended {
             self.compare(test, flags & REAL_FLAGS, &mut wrong)?;
@@ -127,7 +127,7 @@ impl Real {
     }
 
     /// Runs to a HLT, which is passed.
-    fn to_halt(&mut self) -> Result<bool> {
+    fn run_to_halt(&mut self) -> Result<bool> {
         for _ in 0..MOST {
             let pc = self.core.pc();
             if self.core.ram.read::<u8>(pc).is_ok_and(|byte| byte == HLT) {

@@ -8,6 +8,7 @@ pub mod avx_permute;
 pub mod bits;
 pub mod branch;
 pub mod decimal;
+pub mod descriptor_tables;
 pub mod flag;
 pub mod mmx;
 pub mod moves;
@@ -47,7 +48,7 @@ use std::sync::OnceLock;
 pub fn chapters<E: X86>() -> Vec<(&'static str, Vec<Row<E>>)> {
     macro_rules! chapters { ($($m:ident)*) => { vec![$((stringify!($m), $m::rows())),*] } }
     chapters! {
-        alu atomic bits branch decimal flag moves muldiv shift stack string port_io segments system
+        alu atomic bits branch decimal flag moves muldiv shift stack string port_io segments descriptor_tables system
         transfer_far
         avx_fma avx_masked avx_permute mmx sse_control sse_convert sse_crypto sse_fp sse_integer
         sse_move sse_shuffle x87_ops xsave

@@ -5,23 +5,16 @@ use crate::core::{Core, Raised};
 use crate::emit::{Effects, Emit, Exec, Fence, Flow, Helper, Transfer};
 use crate::op::{Bin, Cmp};
 use crate::slot::Slot;
-use crate::width::{W16, W32, W64};
+use crate::width::{W32, W64};
 use crate::x86::control::{self, cr4};
-use crate::x86::emit::{Place, Want, X86, fault, plain};
+use crate::x86::emit::{Want, X86, fault, plain};
 use crate::x86::flags::eflags;
 use crate::x86::insn::{Insn, seg};
-use crate::x86::segment::{LDTR, TR};
 use crate::x86::{
-    X64, context, cpuid, debug, fast, features as f, gate, iret, maintenance, mode, msr, segment, state,
+    X64, context, cpuid, debug, fast, features as f, gate, iret, maintenance, mode, msr, state,
 };
 
 crate::x86_rows! {
-    "SGDT" "0F 01 /0" "Ms" "" if f::I286 => [plain sgdt];
-    "SIDT" "0F 01 /1" "Ms" "" if f::I286 => [plain sidt];
-    "LGDT" "0F 01 /2" "Ms" "" if f::I286 => [plain lgdt];
-    "LIDT" "0F 01 /3" "Ms" "" if f::I286 => [plain lidt];
-    "SMSW" "0F 01 /4" "Ew" "" if f::I286 => [rm smsw];
-    "LMSW" "0F 01 /6" "Ew" "" if f::I286 => [rm lmsw];
     "INVLPG" "0F 01 /7" "Mb" "" if f::I486 => [plain invlpg];
     "SWAPGS" "0F 01 F8" "" "o64" if f::LM => [plain swapgs];
     "RDTSCP" "0F 01 F9" "" "" if f::RDTSCP => [plain rdtscp];
@@ -33,14 +26,6 @@ crate::x86_rows! {
     "XSETBV" "NP 0F 01 D1" "" "" if f::XSAVE => [plain xsetbv];
     "RDPKRU" "NP 0F 01 EE" "" "" if f::PKU => [plain rdpkru];
     "WRPKRU" "NP 0F 01 EF" "" "" if f::PKU => [plain wrpkru];
-    "SLDT" "0F 00 /0" "Ew" "prot" if f::I286 => [rm sldt];
-    "STR" "0F 00 /1" "Ew" "prot" if f::I286 => [rm str];
-    "LLDT" "0F 00 /2" "Ew" "prot" if f::I286 => [rm lldt];
-    "LTR" "0F 00 /3" "Ew" "prot" if f::I286 => [rm ltr];
-    "VERR" "0F 00 /4" "Ew" "prot" if f::I286 => [rm verr];
-    "VERW" "0F 00 /5" "Ew" "prot" if f::I286 => [rm verw];
-    "LAR" "0F 02" "Gv,Ew" "prot" if f::I286 => [rm lar];
-    "LSL" "0F 03" "Gv,Ew" "prot" if f::I286 => [rm lsl];
     "SYSCALL" "0F 05" "" "" if f::SYSCALL => [plain syscall];
     "CLTS" "0F 06" "" "" if f::I286 => [plain clts];
     "SYSRET" "0F 07" "" "" if f::SYSCALL => [plain sysret];
@@ -64,7 +49,6 @@ crate::x86_rows! {
     "WRGSBASE" "F3 0F AE /3" "Rv" "r o64" if f::FSGSBASE => [plain wrbase];
     "RDPID" "F3 0F C7 /7" "Rv" "r" if f::RDPID => [plain rdpid];
     "INVPCID" "66 0F 38 82" "Gv,Mv" "" if f::INVPCID => [plain invpcid];
-    "ARPL" "63" "Ew,Gw" "i64 prot" if f::I286 => [rm arpl];
     "INT3" "CC" "" "" => [plain int3];
     "INT" "CD" "Ib" "" => [plain int_n];
     "INTO" "CE" "" "i64" => [plain into];
@@ -75,19 +59,13 @@ crate::x86_rows! {
     "STI" "FB" "" "" => [plain sti];
 }
 
-/// The operand of 16-bit selectors and words.
-fn word<E: X86, P: Place>(e: &mut E, i: Insn) -> Emit<E, W64> {
-    let x = P::get::<E, W16>(e, i)?;
-    Ok(e.zext(x))
-}
-
 /// Instructions of level 0: #GP(0) elsewhere, in virtual-8086 mode, too.
-fn level_0<E: X86>(e: &mut E) -> Result<(), E::Abort> {
+pub(super) fn level_0<E: X86>(e: &mut E) -> Result<(), E::Abort> {
     e.check_cpl(0)
 }
 
 /// What CR4.UMIP keeps from programs above level 0.
-fn umip<E: X86>(e: &mut E) -> Result<(), E::Abort> {
+pub(super) fn umip<E: X86>(e: &mut E) -> Result<(), E::Abort> {
     if mode::cpl(e.mode()) == 0 || e.cx().features & f::UMIP == 0 {
         return Ok(());
     }
@@ -106,188 +84,8 @@ fn cr4_bit<E: X86>(e: &mut E, bit: u64, is: bool) -> E::Val<crate::width::W1> {
     e.cmp::<W64>(if is { Cmp::Ne } else { Cmp::Eq }, x, zero)
 }
 
-fn zero<E: X86>(e: &mut E) -> E::Val<W64> {
+pub(super) fn zero<E: X86>(e: &mut E) -> E::Val<W64> {
     e.lit::<W64>(0)
-}
-
-fn sgdt<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
-    store_table(e, i, state::GDT_BASE, state::GDT_LIMIT)
-}
-fn sidt<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
-    store_table(e, i, state::IDT_BASE, state::IDT_LIMIT)
-}
-
-fn store_table<E: X86>(e: &mut E, i: Insn, base: Slot<W64>, limit: Slot<W32>) -> Exec<E> {
-    umip(e)?;
-    let is_64 = mode::is_64(e.mode());
-    let ea = e.ea(i);
-    let at = e.linear(i.seg, ea, if is_64 { 10 } else { 6 }, Want::Write)?;
-    let (limit, mut value) = (e.get(limit), e.get(base));
-    let limit = e.zext::<W32, W16>(limit);
-    // Both stores may fault; the second is tried first so that memory stays as it was in most cases.
-    let second = e.add_lit(at, 2);
-    if is_64 {
-        e.store::<W64>(plain(i.seg), second, value)?;
-    } else {
-        if e.cx().features & f::I386 == 0 {
-            // The 80286 stores ones in the last byte.
-            let ones = e.lit::<W64>(0xFF00_0000);
-            value = e.or(value, ones);
-        }
-        let value = e.zext::<W64, W32>(value);
-        e.store::<W32>(plain(i.seg), second, value)?;
-    }
-    e.store::<W16>(plain(i.seg), at, limit)?;
-    Ok(Flow::Next)
-}
-
-fn lgdt<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
-    load_table(e, i, state::GDT_BASE, state::GDT_LIMIT)
-}
-fn lidt<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
-    load_table(e, i, state::IDT_BASE, state::IDT_LIMIT)
-}
-
-fn load_table<E: X86>(e: &mut E, i: Insn, base: Slot<W64>, limit: Slot<W32>) -> Exec<E> {
-    level_0(e)?;
-    let is_64 = mode::is_64(e.mode());
-    let ea = e.ea(i);
-    let at = e.linear(i.seg, ea, if is_64 { 10 } else { 6 }, Want::Read)?;
-    let size = e.load::<W16>(plain(i.seg), at)?;
-    let second = e.add_lit(at, 2);
-    let value = if is_64 {
-        e.load::<W64>(plain(i.seg), second)?
-    } else {
-        let x = e.load::<W32>(plain(i.seg), second)?;
-        let x = e.zext::<W32, W64>(x);
-        let mask = e.lit::<W64>(if i.osize() == 1 { 0x00FF_FFFF } else { 0xFFFF_FFFF });
-        e.and(x, mask)
-    };
-    let size = e.zext::<W16, W32>(size);
-    e.put(base, value);
-    e.put(limit, size);
-    Ok(Flow::Next)
-}
-
-/// Stores 16 bits to memory, or the operand size to a register.
-fn store_word<E: X86, P: Place>(e: &mut E, i: Insn, x: E::Val<W64>) -> Exec<E> {
-    if P::MEM || i.osize() == 1 {
-        let x = e.zext::<W64, W16>(x);
-        P::put::<E, W16>(e, i, x)?;
-    } else {
-        // 32 bits clear the upper half, too.
-        e.put(state::gpr(i.rm), x);
-    }
-    Ok(Flow::Next)
-}
-
-fn smsw<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
-    umip(e)?;
-    let cr0 = e.get(state::CR0);
-    let cr0 = e.trunc(cr0, 2);
-    store_word::<E, P>(e, i, cr0)
-}
-
-fn lmsw<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
-    level_0(e)?;
-    let (x, none) = (word::<E, P>(e, i)?, zero(e));
-    e.call(&control::LMSW, [x, none, none])?;
-    Ok(Flow::Sync)
-}
-
-fn sldt<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
-    umip(e)?;
-    let x = e.get(state::selector(LDTR));
-    let x = e.zext::<W16, W64>(x);
-    store_word::<E, P>(e, i, x)
-}
-
-fn str<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
-    umip(e)?;
-    let x = e.get(state::selector(TR));
-    let x = e.zext::<W16, W64>(x);
-    store_word::<E, P>(e, i, x)
-}
-
-fn lldt<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
-    level_0(e)?;
-    let (x, none) = (word::<E, P>(e, i)?, zero(e));
-    e.call(&segment::LLDT, [x, none, none])?;
-    Ok(Flow::Next)
-}
-
-fn ltr<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
-    level_0(e)?;
-    let (x, none) = (word::<E, P>(e, i)?, zero(e));
-    e.call(&segment::LTR, [x, none, none])?;
-    Ok(Flow::Next)
-}
-
-/// LAR, LSL, VERR, VERW: ZF says whether the selector may be used; the value is what they load.
-fn access<E: X86, P: Place>(e: &mut E, i: Insn, which: u64) -> Emit<E, W64> {
-    let (x, which, none) = (word::<E, P>(e, i)?, e.lit::<W64>(which), zero(e));
-    let x = e.call(&segment::ACCESS, [which, x, none])?;
-    let zf = e.shift(Bin::Shr, x, 32);
-    let zf = e.zext::<W64, W32>(zf);
-    let zf = e.shift(Bin::Shl, zf, crate::x86::flags::ZF.trailing_zeros());
-    e.merge_flags(zf, crate::x86::flags::ZF);
-    Ok(x)
-}
-
-fn verr<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
-    access::<E, P>(e, i, segment::access::VERR)?;
-    Ok(Flow::Next)
-}
-
-fn verw<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
-    access::<E, P>(e, i, segment::access::VERW)?;
-    Ok(Flow::Next)
-}
-
-fn lar<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
-    load_access::<E, P>(e, i, segment::access::LAR)
-}
-
-fn lsl<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
-    load_access::<E, P>(e, i, segment::access::LSL)
-}
-
-/// The register is written only if ZF is set.
-fn load_access<E: X86, P: Place>(e: &mut E, i: Insn, which: u64) -> Exec<E> {
-    let x = access::<E, P>(e, i, which)?;
-    let ok = e.shift(Bin::Shr, x, 32);
-    let none = zero(e);
-    let ok = e.cmp::<W64>(Cmp::Ne, ok, none);
-    if i.osize() == 1 {
-        let old = e.r::<W16>(i.reg);
-        let new = e.zext::<W64, W16>(x);
-        let new = e.select::<W16>(ok, new, old);
-        e.set_r::<W16>(i.reg, new);
-    } else {
-        let old = e.get(state::gpr(i.reg));
-        let new = e.trunc(x, 2);
-        let new = e.select::<W64>(ok, new, old);
-        e.put(state::gpr(i.reg), new);
-    }
-    Ok(Flow::Next)
-}
-
-/// The RPL of the first operand is raised to that of the second.
-fn arpl<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
-    let at = P::at::<E, W16>(e, i, Want::Write)?;
-    let a = P::read::<E, W16>(e, i, at)?;
-    let b = e.r::<W16>(i.reg);
-    let three = e.lit::<W16>(3);
-    let (low, high) = (e.and(a, three), e.and(b, three));
-    let adjust = e.cmp::<W16>(Cmp::Ltu, low, high);
-    let clear = e.lit::<W16>(0xFFFC);
-    let raised = e.and(a, clear);
-    let raised = e.or(raised, high);
-    let r = e.select::<W16>(adjust, raised, a);
-    P::write::<E, W16>(e, i, at, r)?;
-    let zf = e.as_flag(adjust, crate::x86::flags::ZF);
-    e.merge_flags(zf, crate::x86::flags::ZF);
-    Ok(Flow::Next)
 }
 
 fn clts<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
