@@ -193,6 +193,7 @@ pub const X86_CPU_MODELS: &[(&str, &str)] = &[
     ("Haswell", "64 bits, AVX2 (x86-64-v3)"),
     ("Skylake-Client", "64 bits, AVX2"),
     ("max", "everything that is implemented (default)"),
+    ("max32", "the same without long mode"),
 ];
 
 /// The switches of x86's processor models.
