@@ -1,7 +1,8 @@
 //! x86 instructions against the host's processor: every row that a user program can run on its own, on states full of
 //! corner cases. `HOSTX86=name` looks at rows whose mnemonic contains the name, and says more.
 //!
-//! Rows that the host lacks are passed over, and so is everything on hosts that are not x86-64.
+//! Rows that the host lacks are passed over, and so is everything on hosts that are not x86-64, or not AMD's unless
+//! `HOSTX86` is set: processors differ in what the manual leaves open.
 
 #![cfg(target_arch = "x86_64")]
 
@@ -220,9 +221,20 @@ fn check(core: &mut Core<X64>, row: &Row<Core<X64>>, count: usize, verbose: bool
     (compared, wrong)
 }
 
+/// Whether the host is of the vendor whose choices of what the manual leaves open the masks know.
+fn known_host() -> bool {
+    std::fs::read_to_string("/proc/cpuinfo").is_ok_and(|text| text.contains("AuthenticAMD"))
+}
+
 #[test]
 fn instructions_do_what_the_host_does() {
     let filter = std::env::var("HOSTX86").ok();
+    if filter.is_none() && !known_host() {
+        println!(
+            "What is undefined is only known of AMD's processors; HOSTX86= runs the comparison here, too"
+        );
+        return;
+    }
     let count = if filter.is_some() { 400 } else { 60 };
     let mut core = guest::core();
     let (mut rows, mut forms, mut failures) = (0, 0, 0);
