@@ -257,7 +257,7 @@ impl ConfigSpace {
         self.bytes.to_vec()
     }
 
-    /// What [`ConfigSpace::load`] would make of `saved`.
+    /// What `load` would make of `saved`.
     ///
     /// # Errors
     /// When they are the bytes of another kind of function.

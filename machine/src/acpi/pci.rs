@@ -1,6 +1,6 @@
 //! The PCI root: its address windows, and how interrupt pins become interrupts.
 //!
-//! PIIX3 leads the four pins to ISA interrupts through its registers PIRQRC[A:D]; slot and pin are added. ICH9 has eight
+//! PIIX3 leads the four pins to ISA interrupts through its registers PIRQRCA to PIRQRCD; slot and pin are added. ICH9 has eight
 //! such registers for guests with 8259s; at the I/O APIC its lines are inputs 16 to 23.
 
 use super::aml::{
