@@ -126,13 +126,23 @@ impl Apt {
         }
         let state = self.state();
         fs::write(state.join("sources.list"), list)?;
-        self.tool("apt-get")
-            .arg("update")
-            .run()
-            .with_context(|| format!("Cannot fetch the {} package lists", self.arch))?;
-        fs::write(state.join("stamp"), "")?;
+        match self.tool("apt-get").arg("update").run() {
+            Ok(()) => fs::write(state.join("stamp"), "")?,
+            // A mirror that is being filled has some lists in two versions; the others are good. Without the stamp the
+            // next run asks again.
+            Err(e) if self.has_lists()? => {
+                eprintln!("Some {} package lists are missing, going on without them: {e:#}", self.arch);
+            }
+            Err(e) => return Err(e).with_context(|| format!("Cannot fetch the {} package lists", self.arch)),
+        }
         self.refreshed = true;
         Ok(())
+    }
+
+    /// Whether any package list was fetched.
+    fn has_lists(&self) -> Result<bool> {
+        let lists = fs::read_dir(self.state().join("lists"))?;
+        Ok(lists.filter_map(Result::ok).any(|e| e.file_name().to_string_lossy().contains("_Packages")))
     }
 
     fn state(&self) -> PathBuf {
