@@ -3,6 +3,9 @@
 use lyrebird_cpu::core::{NoAnswer, Physical};
 use lyrebird_devices::bus::device::{Initiator, Size};
 use lyrebird_devices::bus::space::AddressSpace;
+use lyrebird_devices::bus::span::Span;
+use lyrebird_ram::GuestRam;
+use parking_lot::RwLock;
 use std::sync::Arc;
 
 /// A piece of the guest's one RAM mapping.
@@ -15,29 +18,63 @@ struct Window {
     writable: bool,
 }
 
-/// RAM windows, fixed when the board is built, and the bus behind them.
+/// Addresses where memory comes and goes while the machine runs, and what is there now.
+struct Moving {
+    span: Span,
+    ram: GuestRam,
+    windows: RwLock<Vec<Window>>,
+}
+
+/// RAM windows and the bus behind them. Most windows stay as they are when the board is built.
 pub struct PhysicalBus {
     windows: Vec<Window>,
+    moving: Option<Moving>,
     space: Arc<AddressSpace>,
+}
+
+fn find(windows: &[Window], pa: u64) -> Option<(u64, bool)> {
+    let w = windows.iter().find(|w| pa.wrapping_sub(w.base) < w.len)?;
+    Some((pa - w.base + w.offset, w.writable))
 }
 
 impl PhysicalBus {
     /// A bus with no RAM windows yet.
     pub fn new(space: Arc<AddressSpace>) -> Self {
-        Self { windows: Vec::new(), space }
+        Self { windows: Vec::new(), moving: None, space }
     }
 
     /// Makes `len` bytes of guest RAM from `offset` visible at `base`.
     pub fn window(&mut self, base: u64, len: u64, offset: u64, writable: bool) {
         self.windows.push(Window { base, len, offset, writable });
     }
+
+    /// Takes what is in `span` from the address space: as far as it is a part of `ram`, the guest's RAM. The board calls
+    /// [`PhysicalBus::look`] when it has changed, and mails to the processors.
+    pub fn follow(&mut self, span: Span, ram: &GuestRam) {
+        self.moving = Some(Moving { span, ram: ram.clone(), windows: RwLock::default() });
+        self.look(span);
+    }
+
+    /// Looks again at what it follows, if that is where `changed` is.
+    pub fn look(&self, changed: Span) {
+        let Some(moving) = self.moving.as_ref().filter(|m| m.span.overlaps(changed)) else { return };
+        // The lock is held from the look on, so that the last look is the one that stays.
+        let mut windows = moving.windows.write();
+        let blocks = self.space.memory().blocks().into_iter();
+        let ours = blocks
+            .filter(|b| b.span.overlaps(moving.span) && b.ram.host_base() == moving.ram.host_base())
+            .map(|b| Window { base: b.span.first(), len: b.span.len(), offset: b.offset, writable: !b.rom });
+        *windows = ours.collect();
+    }
 }
 
 impl Physical for PhysicalBus {
     #[inline]
     fn ram(&self, pa: u64) -> Option<(u64, bool)> {
-        let w = self.windows.iter().find(|w| pa.wrapping_sub(w.base) < w.len)?;
-        Some((pa - w.base + w.offset, w.writable))
+        find(&self.windows, pa).or_else(|| {
+            let moving = self.moving.as_ref().filter(|m| m.span.contains(pa))?;
+            find(&moving.windows.read(), pa)
+        })
     }
 
     fn read(&self, cpu: usize, pa: u64, size: u32) -> Result<u64, NoAnswer> {

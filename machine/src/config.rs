@@ -87,6 +87,8 @@ pub enum Board {
     Virt(VirtBoard),
     /// The x86 `microvm` board.
     Microvm(MicrovmBoard),
+    /// The x86 boards `pc` and `q35`.
+    Pc(PcBoard),
 }
 
 impl Default for Board {
@@ -128,6 +130,37 @@ pub struct MicrovmBoard {
 impl Default for MicrovmBoard {
     fn default() -> Self {
         Self { pic: true, pit: true, rtc: true, isa_serial: true, auto_kernel_cmdline: true }
+    }
+}
+
+/// The chips that a PC is built around.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PcChipset {
+    /// i440FX and PIIX3: `pc`.
+    I440fx,
+    /// Q35 and ICH9: `q35`.
+    Q35,
+}
+
+/// Properties of the x86 boards with PCI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PcBoard {
+    /// Which of them.
+    pub chipset: PcChipset,
+    /// `acpi`: ACPI tables.
+    pub acpi: bool,
+    /// `hpet`: the high precision event timer.
+    pub hpet: bool,
+    /// `pit`: the 8254.
+    pub pit: bool,
+    /// `i8042`: the keyboard controller.
+    pub i8042: bool,
+}
+
+impl PcBoard {
+    /// The board as it is without properties.
+    pub fn new(chipset: PcChipset) -> Self {
+        Self { chipset, acpi: true, hpet: true, pit: true, i8042: true }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A built machine: its threads, its supervisor, and the [`Control`] interface to it.
 
-use crate::board::pc::microvm;
+use crate::board::pc::{chipset, microvm};
 use crate::board::{BootPlan, Built, Site, virt};
 use crate::chardev::Chardevs;
 use crate::config::{Board, BuildError, Config};
@@ -51,6 +51,7 @@ impl Machine {
         match config.board.clone() {
             Board::Virt(board) => Self::on(config, chardevs, |site| virt::build(site, &board)),
             Board::Microvm(board) => Self::on(config, chardevs, |site| microvm::build(site, &board)),
+            Board::Pc(board) => Self::on(config, chardevs, |site| chipset::build(site, &board)),
         }
     }
 

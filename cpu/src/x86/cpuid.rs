@@ -203,7 +203,8 @@ impl Cpuid {
         3 | if features & f::AVX != 0 { 4 } else { 0 }
     }
 
-    fn word(&self, leaf: Leaf) -> u32 {
+    /// The features of a leaf.
+    pub fn word(&self, leaf: Leaf) -> u32 {
         self.words[leaf as usize]
     }
 }

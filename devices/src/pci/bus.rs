@@ -127,6 +127,11 @@ impl PciBus {
         Ok(shared)
     }
 
+    /// The line that pin `pin` (0 is INTA) of a function's slot is wired to.
+    pub fn line(&self, at: Devfn, pin: u8) -> u32 {
+        (self.swizzle)(at.slot(), pin & 3)
+    }
+
     /// The lowest slot with nothing in it.
     pub fn free_slot(&self) -> Option<u8> {
         let slots = self.slots.read();

@@ -76,7 +76,7 @@ pub struct MachineArgs {
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
 
-    /// Board and its properties: virt[,gic-version=2|3|max], microvm; 'help' lists them
+    /// Board and its properties: virt[,gic-version=2|3|max], pc, q35, microvm; 'help' lists them
     #[arg(short = 'M', long, value_name = "TYPE[,PROP=VALUE]", help_heading = "Machine")]
     pub machine: Vec<String>,
     /// Processor model and switches: max[,pauth=off]; 'help' lists them

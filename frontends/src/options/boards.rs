@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use lyrebird_machine::config::{Board, GicVersion};
+use lyrebird_machine::config::{Board, GicVersion, MicrovmBoard, PcBoard, PcChipset};
 
 use crate::cli::keyval::KeyVals;
 use crate::exit::{ExitClass, Failure};
@@ -70,24 +70,73 @@ fn virt(kv: &mut KeyVals, board: &mut Board) -> Result<(), Failure> {
 }
 
 /// The boards of x86 guests, the default first.
-pub const X86: &[Offer] = &[Offer {
-    name: "microvm",
-    about: "x86 without PCI: virtio-mmio, a serial port, the chips of a PC (default)",
-    properties: &[
-        ("pic", "8259 interrupt controllers (on)"),
-        ("pit", "8254 timer (on)"),
-        ("rtc", "clock with CMOS memory (on)"),
-        ("isa-serial", "serial port (on)"),
-        ("auto-kernel-cmdline", "tell the kernel of virtio devices on its command line (on)"),
-        ("acpi", "off is the only value: tables are those of the MultiProcessor Specification"),
-        ("ioapic2", "off is the only value"),
-        ("x-option-roms", "accepted: there are none"),
-    ],
-    versioned: false,
-    read: microvm,
-}];
+pub const X86: &[Offer] = &[
+    Offer {
+        name: "pc",
+        about: "PC with i440FX and PIIX3, compatible with QEMU's (default)",
+        properties: PC_PROPERTIES,
+        versioned: false,
+        read: |kv, board| pc(PcChipset::I440fx, kv, board),
+    },
+    Offer {
+        name: "q35",
+        about: "PC with Q35 and ICH9, compatible with QEMU's",
+        properties: PC_PROPERTIES,
+        versioned: false,
+        read: |kv, board| pc(PcChipset::Q35, kv, board),
+    },
+    Offer {
+        name: "microvm",
+        about: "x86 without PCI: virtio-mmio, a serial port, the chips of a PC",
+        properties: &[
+            ("pic", "8259 interrupt controllers (on)"),
+            ("pit", "8254 timer (on)"),
+            ("rtc", "clock with CMOS memory (on)"),
+            ("isa-serial", "serial port (on)"),
+            ("auto-kernel-cmdline", "tell the kernel of virtio devices on its command line (on)"),
+            ("acpi", "off is the only value: tables are those of the MultiProcessor Specification"),
+            ("ioapic2", "off is the only value"),
+            ("x-option-roms", "accepted: there are none"),
+        ],
+        versioned: false,
+        read: microvm,
+    },
+];
+
+const PC_PROPERTIES: &[(&str, &str)] = &[
+    ("acpi", "ACPI tables (on)"),
+    ("hpet", "high precision event timer (on)"),
+    ("pit", "8254 timer (on)"),
+    ("i8042", "keyboard controller (on)"),
+    ("smm", "system management mode: off is the only value"),
+    ("vmport", "accepted: there is no VMware port"),
+    ("smbus", "accepted: there is no SMBus"),
+    ("sata", "accepted: the AHCI controller is always there"),
+    ("kernel-irqchip", "accepted: interrupt controllers are emulated"),
+];
+
+fn pc(chipset: PcChipset, kv: &mut KeyVals, board: &mut Board) -> Result<(), Failure> {
+    let mut pc = match board {
+        Board::Pc(pc) if pc.chipset == chipset => pc.clone(),
+        _ => PcBoard::new(chipset),
+    };
+    for (key, place) in
+        [("acpi", &mut pc.acpi), ("hpet", &mut pc.hpet), ("pit", &mut pc.pit), ("i8042", &mut pc.i8042)]
+    {
+        *place = kv.take_bool(key)?.unwrap_or(*place);
+    }
+    *board = Board::Pc(pc);
+    off_only(kv, "smm")?;
+    for key in ["vmport", "smbus", "sata", "kernel-irqchip"] {
+        kv.take(key);
+    }
+    Ok(())
+}
 
 fn microvm(kv: &mut KeyVals, board: &mut Board) -> Result<(), Failure> {
+    if !matches!(board, Board::Microvm(_)) {
+        *board = Board::Microvm(MicrovmBoard::default());
+    }
     let Board::Microvm(microvm) = board else { return Ok(()) };
     for (key, place) in [
         ("pic", &mut microvm.pic),

@@ -1,7 +1,7 @@
 //! Which of QEMU's programs a command line is for: what boards, processors and defaults there are follows from it.
 
 use lyrebird_machine::config::{
-    Board, CPU_FEATURES, CPU_MODELS, EngineKind, X86_CPU_MODELS, x86_cpu_switches,
+    Board, CPU_FEATURES, CPU_MODELS, EngineKind, PcBoard, PcChipset, X86_CPU_MODELS, x86_cpu_switches,
 };
 
 use super::boards::{ARM, Offer, X86};
@@ -53,7 +53,7 @@ impl Personality {
     pub fn board(self) -> Board {
         match self {
             Self::Aarch64 => Board::Virt(Default::default()),
-            Self::X86_64 | Self::I386 => Board::Microvm(Default::default()),
+            Self::X86_64 | Self::I386 => Board::Pc(PcBoard::new(PcChipset::I440fx)),
         }
     }
 

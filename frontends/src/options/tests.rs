@@ -285,7 +285,7 @@ fn an_x86_line() {
     assert_eq!(features.collect::<Vec<_>>(), [("sha-ni", "on"), ("avx2", "off"), ("x2apic", "off")]);
     assert_eq!(run("run -M microvm -kernel nowhere").personality, Personality::X86_64);
     for (line, says) in [
-        ("qemu-system-x86_64 -M virt -kernel a", "valid here: microvm"),
+        ("qemu-system-x86_64 -M virt -kernel a", "valid here: pc, q35, microvm"),
         ("qemu-system-x86_64 -cpu cortex-a53 -kernel a", "valid here: 8086"),
         ("qemu-system-x86_64 -M microvm,gic-version=3 -kernel a", "gic-version"),
         ("qemu-system-x86_64 -M microvm,acpi=on -kernel a", "acpi=on: not available"),

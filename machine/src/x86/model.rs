@@ -1,6 +1,7 @@
 //! `-cpu MODEL`: x86's processor models.
 
 use crate::config::{BuildError, CpuConfig};
+use lyrebird_cpu::x86::cpuid::Leaf;
 use lyrebird_cpu::x86::features as f;
 use lyrebird_cpu::x86::model::{self, Configured};
 
@@ -22,6 +23,11 @@ impl Model {
     /// Family, model and stepping as CPUID has them, and DX after reset.
     pub fn signature(&self) -> u32 {
         self.what.cpuid.signature
+    }
+
+    /// CPUID leaf 1: EAX and EDX.
+    pub fn identity(&self) -> (u32, u32) {
+        (self.signature(), self.what.cpuid.word(Leaf::L1D))
     }
 }
 

@@ -2,6 +2,7 @@
 //! controllers reach the processors.
 
 use super::Entry;
+use crate::board::pc::A20;
 use crate::shared::{Power, Request, Shared};
 use lyrebird_cpu::core::Attention;
 use lyrebird_cpu::x86::maintenance::Forget;
@@ -33,6 +34,8 @@ pub struct PcPlatform {
     pub lapics: Arc<Lapics>,
     /// The 8259s, if there are any.
     pub pic: Option<Arc<Mutex<I8259>>>,
+    /// Address line 20.
+    pub a20: Arc<A20>,
 }
 
 impl Platform for PcPlatform {
@@ -85,6 +88,10 @@ impl Platform for PcPlatform {
 
     fn random(&self) -> u64 {
         crate::bus::random()
+    }
+
+    fn a20(&self) -> bool {
+        self.a20.is_on()
     }
 
     fn triple_fault(&self, cpu: usize) {

@@ -1,6 +1,7 @@
 //! How interrupts reach the processors of a PC, and what they ask of it.
 
 use super::super::parts::span;
+use super::wiring::A20;
 use crate::config::BuildError;
 use crate::shared::Shared;
 use crate::x86::platform::{Lines, PcPlatform};
@@ -30,6 +31,7 @@ pub(super) struct Fabric {
     pub(super) io_apic: Arc<IoApic>,
     pub(super) pic: Option<Arc<Mutex<I8259>>>,
     pub(super) gsi: Arc<Gsi>,
+    pub(super) a20: Arc<A20>,
     pub(super) platform: Arc<PcPlatform>,
 }
 
@@ -59,14 +61,16 @@ impl Fabric {
             }
         }
         let gsi = Gsi::pc(&io_apic, |n| pic.as_ref().map(|pic| Wire::new("isa", pic.clone(), n)));
+        let a20 = A20::new(shared);
         let platform = Arc::new(PcPlatform {
             shared: Arc::clone(shared),
             clock: clock.clone(),
             ports: Arc::clone(&ports),
             lapics: Arc::clone(&lapics),
             pic: pic.clone(),
+            a20: Arc::clone(&a20),
         });
-        Ok(Self { ports, lapics, io_apic, pic, gsi, platform })
+        Ok(Self { ports, lapics, io_apic, pic, gsi, a20, platform })
     }
 
     /// Puts a device at a port.
