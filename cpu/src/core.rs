@@ -164,6 +164,9 @@ pub trait Arch: Sized + Send + 'static {
     const GENERAL: u16;
     /// Alignment of instructions in bytes.
     const ALIGN: u64;
+    /// Data that nothing on the bus answers for reads as ones, and stores to it vanish; without that they are
+    /// [`Arch::unanswered`].
+    const FLOATING_BUS: bool;
     /// Which requests interrupt the guest now: the architecture masks interrupt lines that the state does not admit.
     const POLL_MASK: Slot<W32>;
     /// Floating-point control, as [`FpEnv::control`].

@@ -146,9 +146,12 @@ impl<A: Arch> Core<A> {
     /// it starts may change RAM.
     fn ask_device(&mut self, pa: u64, size: u32, write: Option<u64>) -> Result<u64, NoAnswer> {
         let (bus, index) = (Arc::clone(&self.bus), self.index);
-        let ask = || match write {
-            Some(value) => bus.write(index, pa, size, value).map(|()| 0),
-            None => bus.read(index, pa, size),
+        let ask = || {
+            let answer = match write {
+                Some(value) => bus.write(index, pa, size, value).map(|()| 0),
+                None => bus.read(index, pa, size),
+            };
+            answer.or_else(|none| if A::FLOATING_BUS { Ok(u64::MAX >> (64 - 8 * size)) } else { Err(none) })
         };
         let Some(journal) = &self.journal else { return ask() };
         let mut tape = journal::lock(&journal.tape);

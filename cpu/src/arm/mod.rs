@@ -139,6 +139,7 @@ impl Arch for Arm64 {
     const PC: Slot<W64> = state::PC;
     const GENERAL: u16 = 32;
     const ALIGN: u64 = 4;
+    const FLOATING_BUS: bool = false;
     const POLL_MASK: Slot<W32> = state::POLL_MASK;
     const FP_CONTROL: Slot<W32> = state::FPCR;
     const FP_STATUS: Slot<W32> = state::FPSR;

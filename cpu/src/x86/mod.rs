@@ -144,6 +144,7 @@ impl Arch for X64 {
     const GENERAL: u16 = 16;
     const ZERO: Option<Slot<W64>> = Some(state::ZERO);
     const ALIGN: u64 = 1;
+    const FLOATING_BUS: bool = true;
     const POLL_MASK: Slot<W32> = state::POLL_MASK;
     const FP_CONTROL: Slot<W32> = state::FP_CONTROL;
     const FP_STATUS: Slot<W32> = state::FP_STATUS;

@@ -475,3 +475,14 @@ fn every_mode_describes_itself() {
     let text = super::describe::registers(&core);
     assert!(text.contains("RIP=0000000000008000") && text.contains("CPL=0"), "{text}");
 }
+
+#[test]
+fn memory_that_is_not_there_reads_as_ones() {
+    let (mut core, _) = protected("pentium");
+    // mov [0x8000_0000], eax; mov eax, [0x8000_0000]; movzx ebx, word [0x8000_0010]; hlt
+    put(&core, CODE, &[0xA3, 0, 0, 0, 0x80, 0xA1, 0, 0, 0, 0x80]);
+    put(&core, CODE + 10, &[0x0F, 0xB7, 0x1D, 0x10, 0, 0, 0x80, 0xF4]);
+    run(&mut core);
+    assert_eq!(core.reg(state::gpr(0)), 0xFFFF_FFFF);
+    assert_eq!(core.reg(state::gpr(3)), 0xFFFF);
+}
