@@ -19,8 +19,8 @@ pub enum Kind {
     Kernel(Personality),
     /// Flat firmware.
     Firmware,
-    /// A disk image.
-    Disk(ImageFormat),
+    /// A disk image, with boot code for this guest as far as that can be told.
+    Disk(ImageFormat, Personality),
 }
 
 /// Enough for every signature: the ISO 9660 one is the farthest.
@@ -78,7 +78,7 @@ fn classify(head: &[u8]) -> Result<Kind, String> {
         return Ok(Kind::Kernel(Personality::Aarch64));
     }
     if at(0, b"QFI\xfb") {
-        return Ok(Kind::Disk(ImageFormat::Qcow2));
+        return Ok(Kind::Disk(ImageFormat::Qcow2, Personality::default()));
     }
     let others: &[(usize, &[u8], &str)] = &[
         (0, b"KDMV", "is a VMDK disk image; convert it: qemu-img convert -O qcow2 IN OUT"),
@@ -110,7 +110,10 @@ fn classify(head: &[u8]) -> Result<Kind, String> {
         || at(0, b"hsqs")
         || at(0, b"XFSB");
     if disk {
-        return Ok(Kind::Disk(ImageFormat::Raw));
+        // A PC runs the first sector; other machines leave it empty.
+        let pc = at(510, &[0x55, 0xaa]) && head.first().is_some_and(|&b| b != 0);
+        let guest = if pc { Personality::X86_64 } else { Personality::default() };
+        return Ok(Kind::Disk(ImageFormat::Raw, guest));
     }
     Err("is nothing that is known: no kernel, ELF, qcow2 or partitioned disk; \
          say what it is with -kernel, -bios or -drive file=...,format=raw"
@@ -145,7 +148,7 @@ mod tests {
 
     #[test]
     fn signatures() {
-        let raw = Kind::Disk(ImageFormat::Raw);
+        let raw = Kind::Disk(ImageFormat::Raw, Personality::Aarch64);
         let (arm, x86) = (Kind::Kernel(Personality::Aarch64), Kind::Kernel(Personality::X86_64));
         let cases: &[(usize, &[u8], Kind)] = &[
             (0x38, b"ARM\x64", arm),
@@ -154,7 +157,7 @@ mod tests {
             (0, b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xb7\0", arm),
             (0, b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0", x86),
             (0x202, b"HdrS", x86),
-            (0, b"QFI\xfb", Kind::Disk(ImageFormat::Qcow2)),
+            (0, b"QFI\xfb", Kind::Disk(ImageFormat::Qcow2, Personality::Aarch64)),
             (510, &[0x55, 0xaa], raw),
             (0x438, &[0x53, 0xef], raw),
             (0x8001, b"CD001", raw),
@@ -163,6 +166,9 @@ mod tests {
         for (offset, magic, kind) in cases {
             assert_eq!(classify(&with(*offset, magic)), Ok(*kind), "{magic:?} at {offset:#x}");
         }
+        let mut pc = with(510, &[0x55, 0xaa]);
+        pc[0] = 0xeb;
+        assert_eq!(classify(&pc), Ok(Kind::Disk(ImageFormat::Raw, Personality::X86_64)), "boot code");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 pub use lyrebird_cpu::trace::DebugItems;
 use lyrebird_devices::block::ImageOptions;
 pub use lyrebird_devices::block::{Cache as CacheMode, Format as ImageFormat};
+pub use lyrebird_devices::time::mc146818::pc::BootDevice;
 
 /// A whole machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +88,7 @@ pub enum Board {
     Virt(VirtBoard),
     /// The x86 `microvm` board.
     Microvm(MicrovmBoard),
-    /// The x86 boards `pc` and `q35`.
+    /// The x86 boards `pc`, `q35` and `isapc`.
     Pc(PcBoard),
 }
 
@@ -140,27 +141,32 @@ pub enum PcChipset {
     I440fx,
     /// Q35 and ICH9: `q35`.
     Q35,
+    /// None, and no PCI: `isapc`.
+    Isa,
 }
 
-/// Properties of the x86 boards with PCI.
+/// Properties of the x86 boards `pc`, `q35` and `isapc`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PcBoard {
     /// Which of them.
     pub chipset: PcChipset,
-    /// `acpi`: ACPI tables.
+    /// `acpi`: ACPI tables; not on `isapc`.
     pub acpi: bool,
-    /// `hpet`: the high precision event timer.
+    /// `hpet`: the high precision event timer; not on `isapc`.
     pub hpet: bool,
     /// `pit`: the 8254.
     pub pit: bool,
     /// `i8042`: the keyboard controller.
     pub i8042: bool,
+    /// `direct`: a `-kernel` is started without firmware, unless a `-bios` is given.
+    pub direct: bool,
 }
 
 impl PcBoard {
     /// The board as it is without properties.
     pub fn new(chipset: PcChipset) -> Self {
-        Self { chipset, acpi: true, hpet: true, pit: true, i8042: true }
+        let pci = chipset != PcChipset::Isa;
+        Self { chipset, acpi: pci, hpet: pci, pit: true, i8042: true, direct: true }
     }
 }
 
@@ -275,6 +281,12 @@ pub struct Boot {
     pub dtb: Option<PathBuf>,
     /// `-bios`: flat firmware, placed at the board's flash.
     pub bios: Option<PathBuf>,
+    /// `-boot order=`: what a PC's firmware tries, best first; empty for QEMU's order.
+    pub order: Vec<BootDevice>,
+    /// `-boot menu=`: the firmware offers a menu.
+    pub menu: bool,
+    /// `-boot splash-time=`: how long, in milliseconds.
+    pub menu_wait: Option<u32>,
 }
 
 /// A medium: an image file and how to use it.
@@ -321,7 +333,7 @@ impl Drive {
 /// A device that the command line adds. `id` is the name in reports and for `bus=`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeviceConfig {
-    /// `virtio-blk-device`: a disk on a virtio-mmio transport.
+    /// `virtio-blk-pci`, `virtio-blk-device`: a disk.
     VirtioBlk {
         /// `id`.
         id: Option<String>,
@@ -329,13 +341,17 @@ pub enum DeviceConfig {
         drive: String,
         /// `serial`: up to 20 bytes that the guest reads as the disk's serial number.
         serial: Option<String>,
+        /// Where it is on a PCI bus.
+        place: PciPlace,
     },
-    /// `virtio-serial-device`: a multi-port console on a virtio-mmio transport.
+    /// `virtio-serial-pci`, `virtio-serial-device`: a multi-port console.
     VirtioSerial {
         /// `id`: the name of the bus that ports attach to is this and `.0`.
         id: Option<String>,
         /// `max_ports`, 1 to 511.
         max_ports: u32,
+        /// Where it is on a PCI bus.
+        place: PciPlace,
     },
     /// `virtconsole` and `virtserialport`: a port of a virtio-serial device.
     VirtPort {
@@ -352,13 +368,87 @@ pub enum DeviceConfig {
         /// `bus`: the virtio-serial device by id, with or without `.0`; `None` takes the first that has room.
         bus: Option<String>,
     },
-    /// `virtio-rng-device`: entropy on a virtio-mmio transport.
+    /// `virtio-rng-pci`, `virtio-rng-device`: entropy.
     VirtioRng {
         /// `id`.
         id: Option<String>,
         /// `max-bytes`, `period`: at most so many bytes in so many milliseconds; `None` for no limit.
         limit: Option<(u64, u32)>,
+        /// Where it is on a PCI bus.
+        place: PciPlace,
     },
+    /// `ide-hd`, `ide-cd`: a drive at the board's IDE or AHCI controller.
+    Disk {
+        /// `id`.
+        id: Option<String>,
+        /// `drive`: the id of a [`Drive`]; a CD-ROM drive may be empty.
+        drive: Option<String>,
+        /// It is a CD-ROM drive.
+        cdrom: bool,
+        /// `bus`: the number of the controller's channel or port; `None` takes the first with room.
+        bus: Option<u32>,
+        /// `unit`: the place there; `None` takes the first that is free.
+        unit: Option<u32>,
+        /// `serial`: up to 20 bytes.
+        serial: Option<String>,
+        /// `bootindex`.
+        boot: Option<u32>,
+    },
+    /// `-drive if=floppy`: a diskette.
+    Floppy {
+        /// The id of a [`Drive`].
+        drive: String,
+        /// The diskette drive, 0 or 1.
+        unit: u32,
+    },
+    /// `isa-debug-exit`: a port whose writes end the program.
+    DebugExit {
+        /// `iobase`.
+        port: u16,
+        /// `iosize`: 1 to 4 ports.
+        len: u16,
+    },
+    /// `isa-debugcon`: a port whose writes are output.
+    Debugcon {
+        /// `iobase`.
+        port: u16,
+        /// `chardev`: the id of the back end.
+        chardev: String,
+    },
+    /// `pvpanic`: a port through which the guest reports a panic.
+    Pvpanic {
+        /// `ioport`.
+        port: u16,
+    },
+    /// `pc-testdev`.
+    PcTestdev,
+}
+
+impl DeviceConfig {
+    /// Its `id`.
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Self::VirtioBlk { id, .. }
+            | Self::VirtioSerial { id, .. }
+            | Self::VirtPort { id, .. }
+            | Self::VirtioRng { id, .. }
+            | Self::Disk { id, .. } => id.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// Where a device goes on a PCI bus, and how. Boards without one do not look at it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PciPlace {
+    /// `addr`: slot and function; `None` takes the lowest free slot.
+    pub addr: Option<(u8, u8)>,
+    /// `disable-legacy`: without virtio 0.9's interface.
+    pub modern_only: bool,
+    /// `vectors`: MSI-X vectors; `None` for the device's choice.
+    pub vectors: Option<u16>,
+    /// `bootindex`: its place in the boot order.
+    pub boot: Option<u32>,
 }
 
 /// The far end of one of the board's serial ports.

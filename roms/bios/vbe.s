@@ -255,7 +255,10 @@ vbe_mode_information:
     pop ds
     mov eax, [FRAME_BUFFER]
     pop ds
-    mov es:[di + 40], eax
+    test eax, eax
+    jnz 4f
+    mov eax, 0xe0000000                         # an adapter that is not on PCI has it there
+4:  mov es:[di + 40], eax
     # Pages less one.
     call vbe_memory
     movzx ebx, ax

@@ -117,15 +117,33 @@ pub struct MachineArgs {
     #[arg(long, value_name = "FILE", help_heading = "What to boot")]
     pub bios: Option<PathBuf>,
 
-    /// Medium: file=,if=virtio|none|pflash,format=raw|qcow2,id=,readonly=,snapshot=,cache=,discard=
+    /// Boot order of a PC: [order=]LETTERS of a, c, d, n; menu=on|off, splash-time=MS
+    #[arg(long, value_name = "ORDER", help_heading = "What to boot")]
+    pub boot: Vec<String>,
+    /// Medium: file=,if=virtio|ide|floppy|none|pflash,media=disk|cdrom,format=raw|qcow2,id=,index=,readonly=,snapshot=,cache=,discard=
     #[arg(long, value_name = "PROP=VALUE", help_heading = "Devices")]
     pub drive: Vec<String>,
-    /// Disk image, the same as -drive file=FILE,if=virtio
+    /// Disk image: the board's first disk
     #[arg(long, value_name = "FILE", help_heading = "Devices")]
     pub hda: Option<PathBuf>,
     /// Second disk image
     #[arg(long, value_name = "FILE", help_heading = "Devices")]
     pub hdb: Option<PathBuf>,
+    /// Third disk image
+    #[arg(long, value_name = "FILE", help_heading = "Devices")]
+    pub hdc: Option<PathBuf>,
+    /// Fourth disk image
+    #[arg(long, value_name = "FILE", help_heading = "Devices")]
+    pub hdd: Option<PathBuf>,
+    /// Image of a CD-ROM
+    #[arg(long, value_name = "FILE", help_heading = "Devices")]
+    pub cdrom: Option<PathBuf>,
+    /// Image of a diskette, in the first drive of a PC
+    #[arg(long, value_name = "FILE", help_heading = "Devices")]
+    pub fda: Option<PathBuf>,
+    /// Image of a diskette, in the second drive
+    #[arg(long, value_name = "FILE", help_heading = "Devices")]
+    pub fdb: Option<PathBuf>,
     /// Device with properties; 'help' lists them, 'NAME,help' its properties
     #[arg(long, value_name = "NAME[,PROP=VALUE]", help_heading = "Devices")]
     pub device: Vec<String>,
@@ -201,7 +219,7 @@ pub struct MachineArgs {
     /// Accepted with the value none: there are no parallel ports
     #[arg(long, value_name = "PEER", help_heading = "Running")]
     pub parallel: Vec<String>,
-    /// Accepted with the value none: there is no display adapter
+    /// Display adapter: none and std are accepted; PCs always have the standard VGA
     #[arg(long, value_name = "TYPE", help_heading = "Running")]
     pub vga: Option<String>,
     /// Accepted with the value none: there is no network yet

@@ -18,7 +18,6 @@ const ABSENT: &[(&str, &str)] = &[
     ("vnc", "there is no display yet; serial consoles are on the terminal"),
     ("qmp", "QMP is not offered; -monitor speaks the human monitor"),
     ("daemonize", "use your shell's '&' or a service manager"),
-    ("cdrom", "use -drive file=IMAGE,if=virtio,readonly=on"),
     ("loadvm", "snapshots of machines are not offered yet"),
     ("icount", "use -accel interp or -accel jit; counted time is not offered yet"),
     ("plugin", "use -d for traces and -gdb to look in"),

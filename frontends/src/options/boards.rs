@@ -15,8 +15,8 @@ pub struct Offer {
     pub about: &'static str,
     /// Its own properties.
     pub properties: &'static [(&'static str, &'static str)],
-    /// Whether QEMU has versioned names of it: `virt-10.0`.
-    versioned: bool,
+    /// What QEMU's versioned names of it begin with: `virt` as in `virt-10.0`.
+    versions: Option<&'static str>,
     /// Reads its properties into the board.
     pub read: fn(&mut KeyVals, &mut Board) -> Result<(), Failure>,
 }
@@ -24,9 +24,9 @@ pub struct Offer {
 impl Offer {
     /// Whether it is called so.
     pub fn is(&self, name: &str) -> bool {
-        let version = || name.strip_prefix(self.name)?.strip_prefix('-')?.split_once('.');
+        let version = || name.strip_prefix(self.versions?)?.strip_prefix('-')?.split_once('.');
         let digits = |n: &str| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
-        name == self.name || self.versioned && version().is_some_and(|(a, b)| digits(a) && digits(b))
+        name == self.name || version().is_some_and(|(a, b)| digits(a) && digits(b))
     }
 }
 
@@ -51,7 +51,7 @@ pub const ARM: &[Offer] = &[Offer {
         ("its", "accepted: there is no interrupt translation service"),
         ("acpi", "accepted: tables are a device tree"),
     ],
-    versioned: true,
+    versions: Some("virt"),
     read: virt,
 }];
 
@@ -75,15 +75,22 @@ pub const X86: &[Offer] = &[
         name: "pc",
         about: "PC with i440FX and PIIX3, compatible with QEMU's (default)",
         properties: PC_PROPERTIES,
-        versioned: false,
+        versions: Some("pc-i440fx"),
         read: |kv, board| pc(PcChipset::I440fx, kv, board),
     },
     Offer {
         name: "q35",
         about: "PC with Q35 and ICH9, compatible with QEMU's",
         properties: PC_PROPERTIES,
-        versioned: false,
+        versions: Some("pc-q35"),
         read: |kv, board| pc(PcChipset::Q35, kv, board),
+    },
+    Offer {
+        name: "isapc",
+        about: "PC without PCI",
+        properties: PC_PROPERTIES,
+        versions: None,
+        read: |kv, board| pc(PcChipset::Isa, kv, board),
     },
     Offer {
         name: "microvm",
@@ -98,14 +105,15 @@ pub const X86: &[Offer] = &[
             ("ioapic2", "off is the only value"),
             ("x-option-roms", "accepted: there are none"),
         ],
-        versioned: false,
+        versions: None,
         read: microvm,
     },
 ];
 
 const PC_PROPERTIES: &[(&str, &str)] = &[
-    ("acpi", "ACPI tables (on)"),
-    ("hpet", "high precision event timer (on)"),
+    ("acpi", "ACPI tables (on; off on isapc)"),
+    ("hpet", "high precision event timer (on; off on isapc)"),
+    ("direct", "start a -kernel without firmware, unless there is a -bios (on)"),
     ("pit", "8254 timer (on)"),
     ("i8042", "keyboard controller (on)"),
     ("smm", "system management mode: off is the only value"),
@@ -124,6 +132,10 @@ fn pc(chipset: PcChipset, kv: &mut KeyVals, board: &mut Board) -> Result<(), Fai
         [("acpi", &mut pc.acpi), ("hpet", &mut pc.hpet), ("pit", &mut pc.pit), ("i8042", &mut pc.i8042)]
     {
         *place = kv.take_bool(key)?.unwrap_or(*place);
+    }
+    if chipset == PcChipset::Isa && (pc.acpi || pc.hpet) {
+        let why = "-machine isapc: it has no ACPI and no HPET; leave them out";
+        return Err(Failure::new(ExitClass::Impossible, why));
     }
     *board = Board::Pc(pc);
     off_only(kv, "smm")?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lyrebird_machine::config::{Board, Boot, ImageFormat, Rtc, RtcBase, RtcClock};
+use lyrebird_machine::config::{Board, Boot, BootDevice, ImageFormat, Rtc, RtcBase, RtcClock};
 
 use super::media::{plain, plug};
 use super::{Invocation, Stop};
@@ -19,28 +19,56 @@ pub fn read(args: &MachineArgs, look: bool, out: &mut Invocation) -> Result<(), 
         append: args.append.clone(),
         dtb: args.dtb.clone(),
         bios: args.bios.clone(),
+        order: Vec::new(),
+        menu: false,
+        menu_wait: None,
     };
+    for text in &args.boot {
+        order(text, &mut out.config.boot)?;
+    }
     if let Some(file) = &args.file {
         place(file, look, out)?;
     }
     Ok(())
 }
 
+/// `-boot [order=]cda,once=,menu=on|off,splash-time=,strict=`.
+fn order(text: &str, boot: &mut Boot) -> Result<(), Failure> {
+    let mut kv = KeyVals::parse("boot", text, Some("order"))?;
+    // There is one boot after power-on, and a reset boots like it.
+    if let Some(letters) = kv.take("once").or(kv.take("order")) {
+        let device = |letter| BOOT_DEVICES.iter().find(|d| d.0 == letter).map(|d| d.1);
+        let devices = letters.chars().map(device).collect::<Option<Vec<_>>>();
+        boot.order = devices.ok_or_else(|| {
+            kv.bad("order", &letters, "use letters of a (diskette), c (disk), d (CD-ROM), n (network)")
+        })?;
+    }
+    boot.menu = kv.take_bool("menu")?.unwrap_or(boot.menu);
+    boot.menu_wait = kv.take_u32("splash-time")?.or(boot.menu_wait);
+    kv.take_bool("strict")?;
+    kv.finish()
+}
+
+/// Letters of boot devices.
+const BOOT_DEVICES: &[(char, BootDevice)] =
+    &[('a', BootDevice::Floppy), ('c', BootDevice::Disk), ('d', BootDevice::Cd), ('n', BootDevice::Network)];
+
 fn place(file: &Path, look: bool, out: &mut Invocation) -> Result<(), Stop> {
     // QEMU takes a lone file for a disk whatever is in it.
     if !look {
-        return plug("hda", plain("hda", file.to_owned()), out);
+        return plug("hda", plain("hda", file.to_owned()), Some(0), false, out);
     }
     let boot = &mut out.config.boot;
     let (slot, name) = match detect(file)? {
         Kind::Kernel(_) => (&mut boot.kernel, "-kernel"),
         Kind::Firmware => (&mut boot.bios, "-bios"),
-        Kind::Disk(format) => {
+        Kind::Disk(format, _) => {
             let mut drive = plain("disk0", file.to_owned());
             drive.format = Some(format);
             // A disk image that carries an ISO file system is a medium that nobody can write to.
-            drive.read_only = format == ImageFormat::Raw && file.extension().is_some_and(|e| e == "iso");
-            return plug("drive", drive, out);
+            let iso = format == ImageFormat::Raw && file.extension().is_some_and(|e| e == "iso");
+            drive.read_only = iso;
+            return plug("drive", drive, None, iso, out);
         }
     };
     if slot.is_some() {
@@ -75,7 +103,8 @@ pub fn check(out: &Invocation) -> Result<(), Failure> {
         ));
     }
     let only_dumps = matches!(&config.board, Board::Virt(virt) if virt.dump_dtb.is_some());
-    let something = boot.kernel.is_some() || boot.bios.is_some() || flash;
+    let own_firmware = matches!(config.board, Board::Pc(_)) && !config.drives.is_empty();
+    let something = boot.kernel.is_some() || boot.bios.is_some() || flash || own_firmware;
     if !something && !only_dumps && !out.waits() {
         let advice = if config.drives.is_empty() {
             "give a file, -kernel or -bios; 'lyrebird run -help' has examples"

@@ -2,6 +2,7 @@
 
 use lyrebird_machine::config::DeviceConfig;
 
+use super::offers::OFFERS;
 use super::{Invocation, Stop, name_list};
 use crate::cli::args::MachineArgs;
 use crate::cli::keyval::KeyVals;
@@ -27,141 +28,45 @@ pub fn globals(args: &MachineArgs, out: &mut Invocation) -> Result<(), Stop> {
     Ok(())
 }
 
-/// A device that `-device` offers.
-struct Offer {
-    name: &'static str,
-    about: &'static str,
-    properties: &'static [(&'static str, &'static str)],
-    read: fn(&mut KeyVals) -> Result<DeviceConfig, Failure>,
-}
-
-const OFFERS: &[Offer] = &[
-    Offer {
-        name: "virtio-blk-device",
-        about: "disk on a virtio-mmio transport",
-        properties: &[
-            ("drive", "id of a -drive with if=none"),
-            ("serial", "serial number, up to 20 bytes"),
-            ("id", "name in reports"),
-        ],
-        read: virtio_blk,
-    },
-    Offer {
-        name: "virtio-serial-device",
-        about: "multi-port console on a virtio-mmio transport",
-        properties: &[("max_ports", "number of ports, 1 to 511 (31)"), ("id", "name for bus=")],
-        read: virtio_serial,
-    },
-    Offer {
-        name: "virtconsole",
-        about: "console port of a virtio-serial-device (hvc0 ...)",
-        properties: PORT_PROPERTIES,
-        read: |kv| virt_port(kv, true),
-    },
-    Offer {
-        name: "virtserialport",
-        about: "plain port of a virtio-serial-device",
-        properties: PORT_PROPERTIES,
-        read: |kv| virt_port(kv, false),
-    },
-    Offer {
-        name: "virtio-rng-device",
-        about: "randomness on a virtio-mmio transport",
-        properties: &[
-            ("rng", "id of an -object; the host's generator serves all of them"),
-            ("max-bytes", "at most so many bytes"),
-            ("period", "in so many milliseconds"),
-            ("id", "name in reports"),
-        ],
-        read: virtio_rng,
-    },
-];
-
-const PORT_PROPERTIES: &[(&str, &str)] = &[
-    ("chardev", "id of a -chardev"),
-    ("name", "what the guest sees in sysfs"),
-    ("nr", "port number (the next free one)"),
-    ("bus", "id of the virtio-serial-device, with or without .0 (the last one)"),
-    ("id", "name in reports"),
-];
-
-/// Names that people know from other boards and versions, and what is meant here.
-const ALIASES: &[(&str, &str)] = &[
-    ("virtio-blk", "virtio-blk-device"),
-    ("virtio-serial", "virtio-serial-device"),
-    ("virtio-rng", "virtio-rng-device"),
-];
-
 /// Reads all `-device` in order.
 pub fn devices(args: &MachineArgs, out: &mut Invocation) -> Result<(), Stop> {
+    let here = || OFFERS.iter().filter(|o| o.bus.is_on(&out.config.board));
+    let mut devices = Vec::new();
     for text in &args.device {
         if text == "help" || text == "?" {
-            return Err(Stop::Help(name_list("Devices (-device)", OFFERS.iter().map(|o| (o.name, o.about)))));
+            return Err(Stop::Help(name_list("Devices (-device)", here().map(|o| (o.name, o.about)))));
         }
         let mut kv = KeyVals::parse("device", text, Some("driver"))?;
         let typed = kv.take("driver").ok_or_else(|| kv.missing("driver"))?;
-        let name = ALIASES.iter().find(|a| a.0 == typed).map_or(typed.as_str(), |a| a.1);
-        let Some(offer) = OFFERS.iter().find(|o| o.name == name) else { return Err(unknown(&typed).into()) };
+        let Some(offer) = here().find(|o| o.is(&typed)) else {
+            return Err(unknown(&typed, here().map(|o| o.name).collect()).into());
+        };
         if text.split(',').skip(1).any(|item| item == "help") {
             let title = format!("Properties of {}", offer.name);
-            return Err(Stop::Help(name_list(&title, offer.properties.iter().copied())));
+            let rows = offer.properties.iter().chain(offer.bus.properties());
+            return Err(Stop::Help(name_list(&title, rows.copied())));
         }
-        let device = (offer.read)(&mut kv)?;
+        let place = offer.bus.place(&typed, &mut kv)?;
+        let device = (offer.read)(&mut kv, place)?;
         kv.finish()?;
-        out.config.devices.push(device);
+        devices.push(device);
     }
+    out.config.devices = devices;
     Ok(())
 }
 
-fn unknown(typed: &str) -> Failure {
-    let names = || OFFERS.iter().map(|o| o.name);
-    let mmio = typed.strip_suffix("-pci").map(|stem| format!("{stem}-device"));
-    let advice = match mmio.filter(|m| names().any(|n| n == m)) {
-        Some(mmio) => format!("; the board has no PCI bus yet, use '{mmio}'"),
-        None => hint(typed, names()),
+fn unknown(typed: &str, here: Vec<&str>) -> Failure {
+    let other = OFFERS.iter().any(|o| o.is(typed));
+    let stem = typed.trim_end_matches("-device").trim_end_matches("-pci");
+    let advice = match here
+        .iter()
+        .find(|n| n.strip_prefix(stem).is_some_and(|end| ["-device", "-pci"].contains(&end)))
+    {
+        Some(name) => format!("; on this board it is '{name}'"),
+        None if other => "; not on this board".into(),
+        None => hint(typed, here.iter().copied()),
     };
-    Failure::usage(format!(
-        "-device {typed}: no such device{advice}\nvalid here: {}",
-        names().collect::<Vec<_>>().join(", ")
-    ))
-}
-
-fn virtio_blk(kv: &mut KeyVals) -> Result<DeviceConfig, Failure> {
-    let drive = kv.take("drive").ok_or_else(|| kv.missing("drive"))?;
-    let serial = kv.take("serial");
-    if serial.as_ref().is_some_and(|s| s.len() > 20) {
-        return Err(kv.bad("serial", serial.as_deref().unwrap_or_default(), "use 20 bytes at most"));
-    }
-    Ok(DeviceConfig::VirtioBlk { id: kv.take("id"), drive, serial })
-}
-
-fn virtio_serial(kv: &mut KeyVals) -> Result<DeviceConfig, Failure> {
-    let max_ports = kv.take_u32("max_ports")?.unwrap_or(31);
-    if !(1..=511).contains(&max_ports) {
-        return Err(kv.bad("max_ports", &max_ports.to_string(), "use 1 to 511"));
-    }
-    Ok(DeviceConfig::VirtioSerial { id: kv.take("id"), max_ports })
-}
-
-fn virt_port(kv: &mut KeyVals, console: bool) -> Result<DeviceConfig, Failure> {
-    Ok(DeviceConfig::VirtPort {
-        id: kv.take("id"),
-        console,
-        chardev: kv.take("chardev"),
-        name: kv.take("name"),
-        nr: kv.take_u32("nr")?,
-        bus: kv.take("bus"),
-    })
-}
-
-fn virtio_rng(kv: &mut KeyVals) -> Result<DeviceConfig, Failure> {
-    let _ = kv.take("rng");
-    let (bytes, period) = (kv.take_size("max-bytes", 1)?, kv.take_u32("period")?);
-    if period == Some(0) {
-        return Err(kv.bad("period", "0", "use at least 1"));
-    }
-    let limit = bytes.map(|b| (b, period.unwrap_or(1 << 16)));
-    Ok(DeviceConfig::VirtioRng { id: kv.take("id"), limit })
+    Failure::usage(format!("-device {typed}: no such device{advice}\nvalid here: {}", here.join(", ")))
 }
 
 /// `-object`: only sources of randomness, all of which are the host's generator.
@@ -191,14 +96,8 @@ pub fn check(args: &MachineArgs, out: &Invocation) -> Result<(), Failure> {
     let devices = &out.config.devices;
     let mut ids: Vec<&str> = Vec::new();
     for device in devices {
-        let id = match device {
-            DeviceConfig::VirtioBlk { id, .. }
-            | DeviceConfig::VirtioSerial { id, .. }
-            | DeviceConfig::VirtPort { id, .. }
-            | DeviceConfig::VirtioRng { id, .. } => id,
-        };
-        if let Some(id) = id {
-            if ids.contains(&id.as_str()) {
+        if let Some(id) = device.id() {
+            if ids.contains(&id) {
                 return Err(Failure::usage(format!("-device id={id}: this id is taken by another device")));
             }
             ids.push(id);
@@ -207,7 +106,9 @@ pub fn check(args: &MachineArgs, out: &Invocation) -> Result<(), Failure> {
     let mut used: Vec<&str> = Vec::new();
     for device in devices {
         match device {
-            DeviceConfig::VirtioBlk { drive, .. } => {
+            DeviceConfig::VirtioBlk { drive, .. }
+            | DeviceConfig::Disk { drive: Some(drive), .. }
+            | DeviceConfig::Floppy { drive, .. } => {
                 let drives = out.config.drives.iter();
                 if !drives.clone().any(|d| d.id == *drive && d.pflash.is_none()) {
                     return Err(absent("drive", drive, drives.map(|d| d.id.as_str())));
@@ -216,7 +117,7 @@ pub fn check(args: &MachineArgs, out: &Invocation) -> Result<(), Failure> {
                     return Err(Failure::new(
                         ExitClass::Impossible,
                         format!(
-                            "-device virtio-blk-device,drive={drive}: another device has this drive; \
+                            "-device drive={drive}: another device has this drive; \
                              give the -drive if=none, or leave out the -device"
                         ),
                     ));
@@ -231,7 +132,12 @@ pub fn check(args: &MachineArgs, out: &Invocation) -> Result<(), Failure> {
                 }
                 check_bus(devices, bus.as_deref(), *console)?;
             }
-            DeviceConfig::VirtioSerial { .. } | DeviceConfig::VirtioRng { .. } => {}
+            DeviceConfig::Debugcon { chardev, .. } => {
+                if !out.chardevs.iter().any(|c| c.id == *chardev) {
+                    return Err(absent("chardev", chardev, out.chardevs.iter().map(|c| c.id.as_str())));
+                }
+            }
+            _ => {}
         }
     }
     let rng_ids: Vec<String> = args.object.iter().filter_map(|o| property(o, "id")).collect();
@@ -257,7 +163,7 @@ fn check_bus(devices: &[DeviceConfig], bus: Option<&str>, console: bool) -> Resu
         return match buses.next() {
             Some(_) => Ok(()),
             None => Err(Failure::usage(format!(
-                "-device {name}: there is no virtio-serial-device to attach to; put -device virtio-serial-device before it"
+                "-device {name}: there is no virtio-serial device to attach to; put -device virtio-serial before it"
             ))),
         };
     };

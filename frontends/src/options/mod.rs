@@ -8,6 +8,7 @@ pub mod debug;
 pub mod device;
 pub mod fw_cfg;
 pub mod media;
+mod offers;
 pub mod personality;
 
 use lyrebird_machine::config::{Config, GdbListen};
@@ -113,7 +114,11 @@ fn harmless(args: &MachineArgs) -> Result<(), Failure> {
         .flat_map(|(name, values)| values.iter().map(move |v| (*name, v)))
         .chain(singles.iter().filter_map(|(name, value)| value.as_ref().map(|v| (*name, v))));
     for (name, value) in words {
-        let accepted: &[&str] = if name == "parallel" { &["none", "null"] } else { &["none"] };
+        let accepted: &[&str] = match name {
+            "parallel" => &["none", "null"],
+            "vga" => &["none", "std"],
+            _ => &["none"],
+        };
         if !accepted.contains(&value.as_str()) {
             return Err(Failure::usage(format!(
                 "-{name} {value}: not available; the only value is {}",

@@ -98,7 +98,7 @@ impl Personality {
         };
         let file = args.kernel.as_ref().or(args.file.as_ref());
         args.machine.iter().find_map(named).unwrap_or_else(|| match file.map(|file| detect(file)) {
-            Some(Ok(Kind::Kernel(guest))) => guest,
+            Some(Ok(Kind::Kernel(guest) | Kind::Disk(_, guest))) => guest,
             _ => Self::default(),
         })
     }

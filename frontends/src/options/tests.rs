@@ -57,7 +57,9 @@ fn a_usual_line() {
     assert_eq!(config.ram, 1 << 30);
     assert_eq!(config.boot.append.as_deref(), Some("console=ttyAMA0 root=/dev/vda"));
     assert_eq!(config.drives.len(), 1);
-    assert_eq!(config.devices, [DeviceConfig::VirtioBlk { id: None, drive: "d0".into(), serial: None }]);
+    let place = PciPlace::default();
+    let blk = DeviceConfig::VirtioBlk { id: None, drive: "d0".into(), serial: None, place };
+    assert_eq!(config.devices, [blk]);
     assert_eq!(config.accel.engine, EngineKind::Interp);
     assert_eq!(config.debug.items, DebugItems::INT | DebugItems::MMU);
     assert!(config.no_reboot && config.snapshot && !config.start_paused);
@@ -271,6 +273,79 @@ fn fw_cfg_files_and_global_properties() {
 }
 
 #[test]
+fn disks_of_a_pc() {
+    let got =
+        run("qemu-system-x86_64 -M pc-q35-10.0 -hda a.img -cdrom b.iso -drive file=c,if=virtio,serial=s \
+         -fda d.img -device virtio-rng-pci,addr=5.1,disable-legacy=on,bootindex=3 -boot dc,menu=on");
+    let mut board = PcBoard::new(PcChipset::Q35);
+    assert_eq!(got.config.board, Board::Pc(board.clone()));
+    let disk = |drive: &str, bus, unit, cdrom| DeviceConfig::Disk {
+        id: None,
+        drive: Some(drive.into()),
+        cdrom,
+        bus,
+        unit,
+        serial: None,
+        boot: None,
+    };
+    let virtio = DeviceConfig::VirtioBlk {
+        id: None,
+        drive: "virtio0".into(),
+        serial: Some("s".into()),
+        place: PciPlace::default(),
+    };
+    let place = PciPlace { addr: Some((5, 1)), modern_only: true, vectors: None, boot: Some(3) };
+    let expected = [
+        DeviceConfig::VirtioRng { id: None, limit: None, place },
+        disk("hda", Some(0), Some(0), false),
+        disk("cdrom", Some(2), Some(0), true),
+        DeviceConfig::Floppy { drive: "fda".into(), unit: 0 },
+        virtio,
+    ];
+    assert_eq!(got.config.devices, expected);
+    assert_eq!((got.config.boot.order, got.config.boot.menu), (vec![BootDevice::Cd, BootDevice::Disk], true));
+    let got = run("qemu-system-x86_64 -M pc,acpi=off,direct=off -cdrom b.iso -drive file=c,media=cdrom \
+         -drive file=e,if=none,id=e -device ide-hd,drive=e,bus=ide.1,unit=1 -device isa-debug-exit,iobase=0xf4");
+    board = PcBoard { acpi: false, direct: false, ..PcBoard::new(PcChipset::I440fx) };
+    assert_eq!(got.config.board, Board::Pc(board));
+    let expected = [
+        disk("e", Some(1), Some(1), false),
+        DeviceConfig::DebugExit { port: 0xF4, len: 2 },
+        disk("cdrom", Some(1), Some(0), true),
+        disk("ide1", None, None, true),
+    ];
+    // Drives without a name are called after their place on the command line.
+    let named = |d: &DeviceConfig| match d {
+        DeviceConfig::Disk { drive, .. } => drive.clone(),
+        _ => None,
+    };
+    assert_eq!(got.config.devices.len(), expected.len());
+    assert_eq!(got.config.devices[..3], expected[..3]);
+    assert_eq!(named(&got.config.devices[3]).as_deref(), Some("ide0"));
+    for (line, says) in [
+        (
+            "qemu-system-x86_64 -M pc -device virtio-blk-device,drive=x -hda a",
+            "on this board it is 'virtio-blk-pci'",
+        ),
+        (
+            "qemu-system-x86_64 -M microvm -device virtio-blk-pci,drive=x -kernel a",
+            "it is 'virtio-blk-device'",
+        ),
+        ("qemu-system-x86_64 -M microvm -device ide-hd,drive=x -kernel a", "not on this board"),
+        ("qemu-system-x86_64 -M isapc -drive file=a,if=virtio", "no bus for virtio"),
+        ("qemu-system-x86_64 -M isapc,acpi=on -hda a", "no ACPI"),
+        ("qemu-system-x86_64 -M microvm -drive file=a,if=floppy -kernel a", "no diskette"),
+        ("qemu-system-x86_64 -M pc -hda a -boot x", "use letters of a"),
+        ("qemu-system-x86_64 -M pc -hda a -device virtio-rng-pci,addr=20", "slot from 0 to 1f"),
+        ("qemu-system-x86_64 -M pc -fda a -drive file=b,if=floppy,index=0", "is taken"),
+        ("qemu-system-x86_64 -M pc", "nothing to run"),
+    ] {
+        let text = fails(line).to_string();
+        assert!(text.contains(says), "{line}: {text}");
+    }
+}
+
+#[test]
 fn an_x86_line() {
     let got = run(
         "qemu-system-x86_64 -M microvm,pit=off,acpi=off -m 256 -kernel bzImage -append console=ttyS0 -nographic",
@@ -285,7 +360,7 @@ fn an_x86_line() {
     assert_eq!(features.collect::<Vec<_>>(), [("sha-ni", "on"), ("avx2", "off"), ("x2apic", "off")]);
     assert_eq!(run("run -M microvm -kernel nowhere").personality, Personality::X86_64);
     for (line, says) in [
-        ("qemu-system-x86_64 -M virt -kernel a", "valid here: pc, q35, microvm"),
+        ("qemu-system-x86_64 -M virt -kernel a", "valid here: pc, q35, isapc, microvm"),
         ("qemu-system-x86_64 -cpu cortex-a53 -kernel a", "valid here: 8086"),
         ("qemu-system-x86_64 -M microvm,gic-version=3 -kernel a", "gic-version"),
         ("qemu-system-x86_64 -M microvm,acpi=on -kernel a", "acpi=on: not available"),

@@ -6,6 +6,7 @@ pub mod pc;
 pub mod virt;
 mod virt_dtb;
 mod virt_flash;
+mod virtio;
 mod virtio_mmio;
 
 pub use virt_dtb::check as check_dtb;

@@ -17,6 +17,17 @@ pub(super) fn option(option: &'static str, problem: impl Into<String>) -> BuildE
     BuildError::Option { option, problem: problem.into() }
 }
 
+/// The drive that a device names.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn find_drive<'a>(config: &'a Config, id: &str) -> Result<&'a Drive, BuildError> {
+    config.drives.iter().find(|d| d.id == id).ok_or_else(|| {
+        let problem = format!("there is no drive with id '{id}'; add -drive id={id},file=...,if=none");
+        option("device", problem)
+    })
+}
+
 /// Opens the image of a drive.
 pub(super) fn open_drive(drive: &Drive, snapshot: bool) -> Result<Arc<dyn BlockBackend>, BuildError> {
     Ok(block::open(&drive.image(snapshot))?)

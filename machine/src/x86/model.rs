@@ -20,6 +20,11 @@ impl Model {
         self.what.features & f::LM != 0
     }
 
+    /// Whether it has a local APIC.
+    pub fn has_apic(&self) -> bool {
+        self.what.cpuid.word(Leaf::L1D) >> 9 & 1 != 0
+    }
+
     /// Family, model and stepping as CPUID has them, and DX after reset.
     pub fn signature(&self) -> u32 {
         self.what.cpuid.signature

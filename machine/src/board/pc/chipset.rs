@@ -1,42 +1,39 @@
-//! The boards `pc` and `q35`: a host bridge with PCI, a south bridge with ACPI power management, and a PC's old chips.
+//! PCs with PCI, the boards `pc` and `q35`: a host bridge with PCI, a south bridge with ACPI power management, and a PC's old chips.
 //!
 //! Guests see QEMU's machines of these names: the same functions in the same slots, addresses and interrupt numbers.
 //! Left out on purpose: SMBus, USB, sound, the parallel port, system management mode.
 
-use super::super::parts::{self, option};
-use super::super::{Actions, BootPlan, Built, Site};
-use super::direct::{self, Write};
+use super::super::parts::option;
+use super::super::virtio::{self, Plan, Planned};
+use super::super::{Built, Site};
+use super::actions::{Button, Pc};
+use super::describe::Description;
+use super::direct::Write;
+use super::drives::{self, Controller, Drives};
+use super::extras;
 use super::fabric::Fabric;
 use super::isa::{self, Wanted};
 use super::memory::{self, Upper};
 use super::wiring::{Ask, ask, forget_all};
-use super::{i440fx, q35};
-use crate::acpi::linker::Blob;
-use crate::acpi::{self, Platform};
-use crate::config::{BuildError, Config, PcBoard, PcChipset};
-use crate::firmware::{self, Facts};
+use super::{i440fx, isapc, q35};
+use crate::acpi;
+use crate::config::{BuildError, PcBoard, PcChipset};
 use crate::loader::Files;
-use crate::loader::x86::{self as programs, LinuxEntry, MemoryMap};
-use crate::smbios::{self, Smbios};
-use crate::x86::{Entry, Model, model, processor};
+use crate::x86::model;
 use lyrebird_cpu::x86::X64;
 use lyrebird_devices::acpi::pm::PowerWires;
-use lyrebird_devices::bus::device::{Socket, share};
+use lyrebird_devices::bus::device::Socket;
 use lyrebird_devices::bus::irq::Wire;
 use lyrebird_devices::bus::shadow::{NoShadow, ShadowControl};
-use lyrebird_devices::fw_cfg::FwCfg;
 use lyrebird_devices::pci::adapter::Adapter;
 use lyrebird_devices::pci::bus::{Devfn, PciBus, SlotTaken};
 use lyrebird_devices::pci::host::{self, ConfigPorts};
 use lyrebird_devices::pci::pirq::PirqRouter;
-use lyrebird_devices::time::mc146818::pc::{BootDevice, PcCmos};
+use lyrebird_devices::storage::drive::Drive;
+use lyrebird_devices::virtio::pci::{PciOptions, VirtioPci};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
-/// Ports of fw_cfg.
-const FW_CFG: u64 = 0x510;
-const FW_CFG_DMA: u64 = 0x514;
-const GIB: u64 = 1 << 30;
 /// Processors that the tables have room for.
 const CPUS: u32 = 255;
 
@@ -60,16 +57,15 @@ pub(super) struct Chipset {
     pub(super) apic_lines: bool,
     /// The slot of the VGA.
     pub(super) vga: Devfn,
+    /// Its controller of disks.
+    pub(super) controller: Controller,
     /// What the tables call it.
     pub(super) acpi: acpi::Chipset,
     /// Plugs the bridges and what belongs to them.
-    pub(super) plug: fn(&Parts<'_>) -> Result<Button, BuildError>,
+    pub(super) plug: fn(Parts<'_>) -> Result<Button, BuildError>,
     /// What firmware writes to configuration space before a kernel starts.
     pub(super) setup: &'static [Write],
 }
-
-/// Presses the power button.
-pub(super) type Button = Box<dyn Fn() + Send + Sync>;
 
 /// What a chipset's functions are made of.
 pub(super) struct Parts<'a> {
@@ -78,9 +74,17 @@ pub(super) struct Parts<'a> {
     pub(super) bus: &'a Arc<PciBus>,
     pub(super) router: &'a Arc<PirqRouter>,
     pub(super) shadow: Arc<dyn ShadowControl>,
+    /// The controller's drives, bus by bus.
+    pub(super) drives: Vec<Option<Drive>>,
 }
 
 impl Parts<'_> {
+    /// Takes the drives.
+    pub(super) fn drives<const N: usize>(&mut self) -> [Option<Drive>; N] {
+        let mut drives = std::mem::take(&mut self.drives).into_iter();
+        std::array::from_fn(|_| drives.next().flatten())
+    }
+
     /// Interrupt 9, of power management.
     pub(super) fn sci(&self) -> Wire {
         self.fabric.gsi.wire(9, "sci")
@@ -97,21 +101,7 @@ pub(super) fn taken(e: SlotTaken) -> BuildError {
     option("device", e.to_string())
 }
 
-/// What stays of the board besides its devices.
-struct Pc {
-    fabric: Fabric,
-    bus: Arc<PciBus>,
-    chipset: &'static Chipset,
-    model: Model,
-    map: MemoryMap,
-    cpus: u32,
-    acpi: Option<Blob>,
-    smbios: Smbios,
-    button: Button,
-    files: Mutex<Files>,
-}
-
-/// Builds the board.
+/// Builds the board, or the one without PCI.
 ///
 /// # Errors
 /// When an option cannot be satisfied or a file cannot be used.
@@ -119,6 +109,7 @@ pub fn build(site: &Site<'_, X64>, board: &PcBoard) -> Result<Built<X64>, BuildE
     let chipset: &'static Chipset = match board.chipset {
         PcChipset::I440fx => &i440fx::CHIPSET,
         PcChipset::Q35 => &q35::CHIPSET,
+        PcChipset::Isa => return isapc::build(site, board),
     };
     let Site { config, shared, clock, .. } = *site;
     let cpus = config.smp.cpus;
@@ -127,6 +118,7 @@ pub fn build(site: &Site<'_, X64>, board: &PcBoard) -> Result<Built<X64>, BuildE
         return Err(option("smp", problem));
     }
     memory::check(config, chipset.name)?;
+    let model = model::of(&config.cpu)?;
     let mut files = Files::default();
     let [most, split] = chipset.splits;
     let split = if config.ram >= most { split } else { most };
@@ -143,6 +135,7 @@ pub fn build(site: &Site<'_, X64>, board: &PcBoard) -> Result<Built<X64>, BuildE
     let fabric = Fabric::new(shared, clock, &space, true)?;
     let wanted = Wanted { hpet: board.hpet.then_some(chipset.hpet), pit: board.pit, i8042: board.i8042 };
     let isa = isa::build(site, &fabric, &space, &wanted)?;
+    extras::build(site, &fabric, &space)?;
 
     let irqs = std::array::from_fn(|n| fabric.gsi.wire(n as u32, "pirq"));
     let lines = if chipset.apic_lines { 16..24 } else { 0..0 };
@@ -157,129 +150,63 @@ pub fn build(site: &Site<'_, X64>, board: &PcBoard) -> Result<Built<X64>, BuildE
         Some(shadow) => shadow,
         None => Arc::new(NoShadow),
     };
-    let parts = Parts { site, fabric: &fabric, bus: &bus, router: &router, shadow };
-    let button = (chipset.plug)(&parts)?;
-    bus.plug(chipset.vga, Adapter::vga(Arc::clone(&isa.vga), None)).map_err(taken)?;
+    let Drives { slots, mut disks, mut boot } = chipset.controller.drives(config)?;
+    disks.extend(drives::diskettes(config, &mut isa.floppy.lock())?);
+    let parts = Parts { site, fabric: &fabric, bus: &bus, router: &router, shadow, drives: slots };
+    let button = (chipset.plug)(parts)?;
+    let rom = memory::vga_rom(config, &mut files)?;
+    bus.plug(chipset.vga, Adapter::vga(Arc::clone(&isa.vga), rom)).map_err(taken)?;
 
-    let model = model::of(&config.cpu)?;
-    let (low, high) = (config.ram.min(split), config.ram - config.ram.min(split));
-    let acpi = board.acpi.then(|| {
-        let hole = (chipset.hole.max(low) as u32, 0xFEBF_FFFF);
-        let above = (4 * GIB + high).next_multiple_of(GIB);
-        acpi::build(&Platform {
-            chipset: chipset.acpi,
-            apic_ids: (0..cpus).map(|n| n as u8).collect(),
-            pci_hole: hole,
-            pci_hole_64: Some((above, above + chipset.hole_64 - 1)),
-            hpet: board.hpet,
-            serials: isa.serials,
-            floppy: true,
-            i8042: board.i8042,
-            virtio_mmio: Vec::new(),
-        })
-    });
-    let smbios = Smbios::new(&smbios::Machine {
-        product: chipset.product.into(),
-        version: format!("pc-{}-10.0", chipset.name),
-        uuid: [0; 16],
-        cpus: cpus as u16,
-        cpu: model.name.into(),
-        cpuid: model.identity(),
-        ram: (low, high),
-    });
-    let floppies = isa.floppy.lock().kinds();
-    let cmos = PcCmos {
-        ram_below_4g: low,
-        ram_above_4g: high,
-        cpus: cpus as u8,
-        floppies,
-        boot: vec![BootDevice::Disk, BootDevice::Cd, BootDevice::Floppy],
-        check_floppy_signature: true,
-    };
-    cmos.bytes().into_iter().for_each(|(at, value)| isa.rtc.lock().set_cmos(at, value));
+    let Plan { devices, disks: virtio_disks } = virtio::plan(config, site.chardevs, clock)?;
+    disks.extend(virtio_disks);
+    for Planned { device, place } in devices {
+        let at = match place.addr {
+            Some((slot, function)) => Devfn::new(slot, function),
+            None => {
+                let slot = bus.free_slot().ok_or_else(|| option("device", "all 32 PCI slots are taken"))?;
+                Devfn::new(slot, 0)
+            }
+        };
+        let options = PciOptions { modern_only: place.modern_only, vectors: place.vectors };
+        bus.plug(at, VirtioPci::function(device, space.dma(), options)).map_err(taken)?;
+        boot.extend(drives::virtio_path(at, place));
+    }
+    boot.sort();
+    let boot: Vec<String> = boot.into_iter().map(|(_, path)| path).collect();
 
-    let mut fw_cfg = FwCfg::new(space.dma());
-    let facts = Facts {
-        cpus: cpus as u16,
-        ram: config.ram,
-        map: &map,
-        uuid: [0; 16],
-        nographic: true,
-        boot_menu: false,
+    let ram_below_4g = config.ram.min(split);
+    let about = Description {
+        config,
+        name: chipset.name,
+        product: chipset.product,
+        model: &model,
+        ram: (ram_below_4g, config.ram - ram_below_4g),
+        isa: &isa,
         hpet: board.hpet,
-        boot_order: &[],
-        acpi: acpi.as_ref(),
-        smbios: Some(&smbios),
     };
-    firmware::offer(&mut fw_cfg, &facts).map_err(|e| BuildError::Host(e.to_string()))?;
-    parts::offer_files(config, &mut files, &mut fw_cfg)?;
-    let fw_cfg = share(fw_cfg);
-    fabric.at("fw_cfg", FW_CFG, FwCfg::PORTS_LEN, FwCfg::PORTS, fw_cfg.clone())?;
-    fabric.at("fw_cfg.dma", FW_CFG_DMA, 8, FwCfg::DMA, fw_cfg)?;
+    let acpi = board.acpi.then(|| about.acpi(chipset, board));
+    let smbios = about.smbios();
+    about.fill_cmos();
+    about.fw_cfg(&fabric, &space, &mut files, (&map, acpi.as_ref(), &smbios), &boot)?;
     let loose = bus.functions().into_iter().map(|(_, slot)| slot as Arc<dyn Socket>).collect();
     Ok(Built {
         ports: Some(Arc::clone(&fabric.ports)),
         space,
         bus: physical,
         model: model.clone(),
-        disks: Vec::new(),
+        disks,
         loose,
         ram,
         actions: Box::new(Pc {
             fabric,
-            bus,
-            chipset,
+            bus: Some((bus, chipset.setup)),
             model,
             map,
             cpus,
             acpi,
             smbios,
-            button,
+            button: Some(button),
             files: Mutex::new(files),
         }),
     })
-}
-
-impl Actions<X64> for Pc {
-    fn processor(&self, _: usize) -> X64 {
-        processor(self.fabric.platform.clone(), self.cpus)
-    }
-
-    fn boot(&self, config: &Config) -> Result<BootPlan<X64>, BuildError> {
-        let boot = &config.boot;
-        let Some(kernel) = boot.kernel.as_deref().filter(|_| direct::is(config)) else {
-            return Ok(BootPlan { pieces: Vec::new(), first: Entry::Reset, others: Entry::Reset });
-        };
-        let initrd = boot.initrd.as_deref().map(|path| path.to_string_lossy());
-        let request = programs::Request {
-            kernel,
-            initrd: initrd.as_deref(),
-            append: boot.append.as_deref().unwrap_or_default(),
-            map: &self.map,
-            long_mode: self.model.is_64(),
-            rsdp: self.acpi.as_ref().map(|_| acpi::DIRECT),
-            vga_text: false,
-            linux: LinuxEntry::default(),
-        };
-        let program = programs::load(&mut self.files.lock(), &request)?;
-        let mut pieces = program.pieces;
-        pieces.extend(self.acpi.iter().flat_map(|tables| tables.place(acpi::DIRECT)));
-        pieces.extend(self.smbios.place(smbios::DIRECT));
-        Ok(BootPlan { pieces, first: Entry::Program(Box::new(program.entry)), others: Entry::Reset })
-    }
-
-    fn reset(&self, config: &Config) {
-        if direct::is(config) {
-            self.fabric.lapics.virtual_wire();
-            direct::setup(&self.bus, &self.fabric, self.chipset.setup);
-        }
-    }
-
-    fn press_power_button(&self) {
-        (self.button)();
-    }
-
-    fn interrupts(&self) -> String {
-        self.fabric.info()
-    }
 }

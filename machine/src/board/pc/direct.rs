@@ -1,7 +1,7 @@
 //! Firmware's part when a kernel is started without it: chipset registers as SeaBIOS leaves them on QEMU's boards.
 
 use super::fabric::Fabric;
-use crate::config::Config;
+use crate::config::{Board, Config};
 use lyrebird_devices::bus::device::{Initiator, Size};
 use lyrebird_devices::pci::bus::{Devfn, PciBus};
 
@@ -30,7 +30,8 @@ pub(super) const ROUTES: u32 = 0x0B0B_0A0A;
 
 /// Whether the machine starts a kernel without firmware.
 pub(super) fn is(config: &Config) -> bool {
-    config.boot.kernel.is_some() && config.boot.bios.is_none()
+    let direct = matches!(&config.board, Board::Pc(pc) if pc.direct);
+    direct && config.boot.kernel.is_some() && config.boot.bios.is_none()
 }
 
 /// Writes the registers: those of the chipset, and of each function the interrupt of its pin.

@@ -88,6 +88,16 @@ impl Fabric {
         self.ports.add_registers(name, port, len, reg, device).map_err(span)
     }
 
+    /// Has the 8259s' interrupts reach processors that have no local APIC.
+    pub(super) fn without_apics(&self) {
+        /// IA32_APIC_BASE: the local APIC is enabled.
+        const ENABLE: u64 = 1 << 11;
+        for cpu in 0..self.platform.shared.gates.len() {
+            let base = self.lapics.base(cpu);
+            let _ = self.lapics.set_base(cpu, base & !ENABLE);
+        }
+    }
+
     /// The controllers' state, for `info irq`.
     pub(super) fn info(&self) -> String {
         let pic = self.pic.as_ref().map_or_else(String::new, |pic| pic.lock().info());

@@ -1,7 +1,9 @@
 //! The chips of `pc`: i440FX, PIIX3 with its IDE function, PIIX4's power management.
 
-use super::chipset::{Button, Chipset, Parts, taken};
+use super::actions::Button;
+use super::chipset::{Chipset, Parts, taken};
 use super::direct::{ROUTES, Value::*, Write};
+use super::drives::Controller;
 use crate::acpi;
 use crate::config::BuildError;
 use lyrebird_devices::acpi::piix4::{self, Piix4Pm, Piix4Wires};
@@ -27,6 +29,7 @@ pub(super) static CHIPSET: Chipset = Chipset {
     swizzle: i440fx_swizzle,
     apic_lines: false,
     vga: Devfn::new(2, 0),
+    controller: Controller { name: "pc", buses: 2, units: 2, path: "ide@1,1" },
     acpi: acpi::Chipset::Piix,
     plug,
     setup: &[
@@ -46,13 +49,13 @@ pub(super) static CHIPSET: Chipset = Chipset {
     ],
 };
 
-fn plug(parts: &Parts<'_>) -> Result<Button, BuildError> {
-    let Parts { site, fabric, bus, router, shadow } = parts;
+fn plug(mut parts: Parts<'_>) -> Result<Button, BuildError> {
+    let drives = parts.drives();
+    let Parts { site, fabric, bus, router, ref shadow, .. } = parts;
     bus.plug(HOST, I440fx::function(shadow.clone())).map_err(taken)?;
-    bus.plug(BRIDGE, Piix3::function((*router).clone())).map_err(taken)?;
+    bus.plug(BRIDGE, Piix3::function(router.clone())).map_err(taken)?;
     let wires = IDE_INTERRUPTS.map(|n| fabric.gsi.wire(n, "ide"));
-    let ide =
-        bus.plug(IDE, Ide::function([None, None, None, None], bus.memory().dma(), wires)).map_err(taken)?;
+    let ide = bus.plug(IDE, Ide::function(drives, bus.memory().dma(), wires)).map_err(taken)?;
     for (port, len, reg) in ide::PORTS {
         fabric.at("ide", port, len, reg, ide.clone())?;
     }

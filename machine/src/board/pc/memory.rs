@@ -167,6 +167,28 @@ fn firmware(files: &mut Files, path: &Path) -> Result<Content, BuildError> {
     Ok(content)
 }
 
+/// Name of the ROM of QEMU's standard VGA, as SeaBIOS's package has it.
+const VGA_ROM: &str = "vgabios-stdvga.bin";
+
+/// The VGA's ROM, which lies beside firmware that wants one. Our own firmware has its services.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn vga_rom(config: &Config, files: &mut Files) -> Result<Option<GuestRam>, BuildError> {
+    let Some(path) = config.boot.bios.as_deref().map(|bios| bios.with_file_name(VGA_ROM)) else {
+        return Ok(None);
+    };
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let bytes = files.read(FileRole::Firmware, &path)?;
+    let host = |e: String| BuildError::Host(e);
+    let len = (bytes.len() as u64).max(ROM_UNIT).next_power_of_two().min(ROM_MOST);
+    let rom = GuestRam::new(len).map_err(|e| host(e.to_string()))?;
+    rom.write_bytes(0, &bytes).map_err(|e| host(format!("{}: {e}", path.display())))?;
+    Ok(Some(rom))
+}
+
 /// Refuses amounts of RAM that no PC has.
 pub(super) fn check(config: &Config, board: &str) -> Result<(), BuildError> {
     super::super::parts::check_ram(config, 255 << 30, board)?;

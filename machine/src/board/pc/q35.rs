@@ -1,7 +1,9 @@
 //! The chips of `q35`: the MCH with memory-mapped configuration space, ICH9's LPC bridge and AHCI controller.
 
-use super::chipset::{Button, Chipset, Parts, taken};
+use super::actions::Button;
+use super::chipset::{Chipset, Parts, taken};
 use super::direct::{ROUTES, Value::*, Write};
+use super::drives::Controller;
 use crate::acpi;
 use crate::config::BuildError;
 use lyrebird_devices::pci::bus::{Devfn, q35_swizzle};
@@ -26,6 +28,7 @@ pub(super) static CHIPSET: Chipset = Chipset {
     swizzle: q35_swizzle,
     apic_lines: true,
     vga: Devfn::new(1, 0),
+    controller: Controller { name: "q35", buses: 6, units: 1, path: "pci8086,2922@1f,2" },
     acpi: acpi::Chipset::Ich9 { ecam: ECAM },
     plug,
     setup: &[
@@ -48,14 +51,14 @@ pub(super) static CHIPSET: Chipset = Chipset {
     ],
 };
 
-fn plug(parts: &Parts<'_>) -> Result<Button, BuildError> {
-    let Parts { site, fabric, bus, router, shadow } = parts;
-    bus.plug(HOST, Mch::function((*bus).clone(), shadow.clone())).map_err(taken)?;
+fn plug(mut parts: Parts<'_>) -> Result<Button, BuildError> {
+    let drives = parts.drives();
+    let Parts { site, fabric, bus, router, ref shadow, .. } = parts;
+    bus.plug(HOST, Mch::function(bus.clone(), shadow.clone())).map_err(taken)?;
     let wires = LpcWires { sci: parts.sci(), smi: None, power: parts.power() };
-    let lpc = Lpc::function((*router).clone(), site.clock.clone(), wires);
+    let lpc = Lpc::function(router.clone(), site.clock.clone(), wires);
     let lpc = bus.plug(BRIDGE, lpc).map_err(taken)?;
     fabric.at("apm", ich9::APM_PORT, ich9::APM_PORTS, ich9::APM_REGION, lpc.clone())?;
-    let drives = [None, None, None, None, None, None];
     bus.plug(AHCI, Ahci::function(drives, bus.memory().dma())).map_err(taken)?;
     Ok(Box::new(move || lpc.lock().device_mut().pm().press_power_button()))
 }
