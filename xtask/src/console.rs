@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 pub struct Machine {
     words: Vec<String>,
     environment: Vec<(&'static str, &'static str)>,
+    serial: &'static str,
 }
 
 impl Machine {
@@ -23,9 +24,16 @@ impl Machine {
     /// The same with the version of the interrupt controller, the processor model and the number of processors.
     pub fn with(emulator: &str, gic: u32, model: &str, cpus: u32) -> Machine {
         let words = emulator.split_whitespace().map(str::to_owned).collect();
-        let machine = Machine { words, environment: Vec::new() };
+        let machine = Machine { words, environment: Vec::new(), serial: "ttyAMA0" };
         let (board, cpus) = (format!("virt,gic-version={gic}"), cpus.to_string());
         machine.args(["-M", &board, "-cpu", model, "-m", "1G", "-smp", &cpus, "-nographic", "-no-reboot"])
+    }
+
+    /// A `microvm` with one processor that has all features.
+    pub fn microvm(emulator: &str) -> Machine {
+        let words = emulator.split_whitespace().map(str::to_owned).collect();
+        let machine = Machine { words, environment: Vec::new(), serial: "ttyS0" };
+        machine.args("-M microvm -cpu max -m 1G -nographic -no-reboot".split(' '))
     }
 
     /// Appends `-kernel`.
@@ -40,7 +48,8 @@ impl Machine {
 
     /// Appends `-append`, with a serial console, few messages and, with `-no-reboot`, an end at a panic.
     pub fn append(self, line: &str) -> Machine {
-        self.args(["-append", &format!("console=ttyAMA0 quiet panic=-1 {line}")])
+        let line = format!("console={} quiet panic=-1 {line}", self.serial);
+        self.args(["-append", &line])
     }
 
     /// Appends a virtio disk on the first free transport, with the image's `format`.
@@ -228,7 +237,8 @@ mod tests {
 
     fn shell(script: &str) -> Console {
         let words = ["sh", "-c", script].map(str::to_owned).to_vec();
-        Console::start(Machine { words, environment: Vec::new() }, Duration::from_secs(20)).unwrap()
+        Console::start(Machine { words, environment: Vec::new(), serial: "" }, Duration::from_secs(20))
+            .unwrap()
     }
 
     #[test]

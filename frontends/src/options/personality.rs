@@ -85,7 +85,7 @@ impl Personality {
     pub fn engine(self) -> EngineKind {
         match self {
             Self::Aarch64 => EngineKind::Jit,
-            Self::X86_64 | Self::I386 => EngineKind::Interp,
+            Self::X86_64 | Self::I386 => EngineKind::Jit,
         }
     }
 

@@ -15,6 +15,9 @@ program stream, chase;                                                 /* memory
 program syscalls, forkexec, pingpong, pgfault;                         /* the kernel's part */
 program jit, smc;                                                      /* code that appears and changes */
 program threads, console;
+program avxfloat, avxint;           /* PC only: vectors of 256 bits */
+program x87poly, x87mandel, x87mix; /* PC only: 80-bit floating point */
+program repmovs, repstos, repscan;  /* PC only: repeated string instructions */
 
 /* xorshift64*: the same numbers everywhere. */
 static inline uint64_t next_random(uint64_t *state)

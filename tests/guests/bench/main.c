@@ -28,6 +28,16 @@ static const struct {
     {"fpmix", "fp", fpmix},
     {"simdfloat", "simd", simdfloat},
     {"simdint", "simd", simdint},
+#ifdef BENCH_PC
+    {"avxfloat", "simd", avxfloat},
+    {"avxint", "simd", avxint},
+    {"x87poly", "x87", x87poly},
+    {"x87mandel", "x87", x87mandel},
+    {"x87mix", "x87", x87mix},
+    {"repmovs", "rep", repmovs},
+    {"repstos", "rep", repstos},
+    {"repscan", "others", repscan},
+#endif
     {"syscall", "syscalls", syscalls},
     {"forkexec", "syscalls", forkexec},
     {"pipe", "syscalls", pingpong},

@@ -12,13 +12,16 @@ mod run;
 use crate::paths;
 use crate::shell::Tool;
 use anyhow::{Context, Result, bail};
-use programs::Programs;
+use programs::{Architecture, Programs};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Options of `cargo xtask bench`.
 #[derive(clap::Args)]
 pub struct Args {
+    /// What the guest is.
+    #[arg(long, value_enum, default_value = "arm64", value_name = "ARCH")]
+    arch: Architecture,
     /// Only programs whose name or group is one of these, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "NAME|GROUP")]
     filter: Vec<String>,
@@ -31,8 +34,8 @@ pub struct Args {
     /// The emulator under test, a command line to which QEMU's options are appended. The default is built first.
     #[arg(long, value_name = "COMMAND")]
     subject: Option<String>,
-    /// The emulator to compare with; `none` runs the subject alone.
-    #[arg(long, value_name = "COMMAND", default_value = "qemu-system-aarch64")]
+    /// The emulator to compare with; `none` runs the subject alone. The default is QEMU.
+    #[arg(long, value_name = "COMMAND", default_value = "qemu")]
     against: String,
     /// More options for both emulators; a later -cpu or -smp wins over the default.
     #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true, default_value = "")]
@@ -54,7 +57,7 @@ pub struct Args {
 /// Runs everything and prints the table. An error if a checksum is wrong or a program did not end.
 pub fn run(args: &Args) -> Result<()> {
     let folder = paths::target().join("bench");
-    let programs = Programs::build(&folder)?;
+    let programs = Programs::build(&folder, args.arch)?;
     let integer = ["integer".to_owned()];
     let filter: &[String] = if args.interp && args.filter.is_empty() { &integer } else { &args.filter };
     let wanted = programs.matching(filter)?;
@@ -66,9 +69,10 @@ pub fn run(args: &Args) -> Result<()> {
     let initrd = run::initrd(&folder, &programs)?;
     let subject = match &args.subject {
         Some(command) => command.clone(),
-        None => built_subject()?,
+        None => built_subject(args.arch)?,
     };
     let job = run::Job {
+        architecture: args.arch,
         initrd: &initrd,
         names: wanted.iter().map(|program| program.name.as_str()).collect(),
         scale: args.scale,
@@ -81,7 +85,7 @@ pub fn run(args: &Args) -> Result<()> {
             count => bail!("{count} results are wrong; see above"),
         };
     }
-    let against = if args.against == "qemu" { "qemu-system-aarch64" } else { &args.against };
+    let against = if args.against == "qemu" { args.arch.emulator() } else { &args.against };
     let mut sides = vec![run::Side::new("subject", &subject)];
     if against != "none" {
         sides.push(run::Side::new("against", against));
@@ -107,10 +111,10 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// Builds the release binary and returns how to run it.
-fn built_subject() -> Result<String> {
+fn built_subject(architecture: Architecture) -> Result<String> {
     Tool::new("cargo", "cargo")
         .args(["build", "--release", "--quiet", "--package", "lyrebird"])
         .dir(paths::workspace())
         .run()?;
-    Ok(format!("{} qemu-system-aarch64", paths::target().join("release/lyrebird").display()))
+    Ok(format!("{} {}", paths::target().join("release/lyrebird").display(), architecture.emulator()))
 }

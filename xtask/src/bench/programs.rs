@@ -1,4 +1,5 @@
-//! The guest programs: their sources in `tests/guests/bench`, built for the guest and for this host.
+//! The guest programs: their sources in `tests/guests/bench`, built for the guest and for this host. Those in `pc` are
+//! for amd64 only, which is also what this host runs.
 
 use crate::paths;
 use crate::shell::Tool;
@@ -7,9 +8,38 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// What the guest is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Architecture {
+    /// on `virt`
+    Arm64,
+    /// on `microvm`
+    Amd64,
+}
+
+impl Architecture {
+    /// As Debian names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Arm64 => "arm64",
+            Self::Amd64 => "amd64",
+        }
+    }
+
+    /// The program that emulates it, QEMU's or ours by that name.
+    pub fn emulator(self) -> &'static str {
+        match self {
+            Self::Arm64 => "qemu-system-aarch64",
+            Self::Amd64 => "qemu-system-x86_64",
+        }
+    }
+}
+
 /// The built programs.
 pub struct Programs {
-    /// The static arm64 executable that holds all programs.
+    /// What they are built for.
+    pub architecture: Architecture,
+    /// The static executable that holds all programs.
     pub guest: PathBuf,
     native: PathBuf,
     table: Vec<Program>,
@@ -51,16 +81,26 @@ impl Outcome {
 
 impl Programs {
     /// Compiles what has changed into `folder`.
-    pub fn build(folder: &Path) -> Result<Programs> {
+    pub fn build(folder: &Path, architecture: Architecture) -> Result<Programs> {
         let sources = paths::workspace().join("tests/guests/bench");
         fs::create_dir_all(folder)?;
-        let (guest, native) = (folder.join("bench-arm64"), folder.join("bench-native"));
-        compile("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu", &sources, &guest)?;
-        compile("gcc", "gcc", &sources, &native)?;
+        let guest = folder.join(format!("bench-{}", architecture.name()));
+        let native = match architecture {
+            Architecture::Arm64 => {
+                compile("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu", &[&sources], &guest)?;
+                let native = folder.join("bench-native");
+                compile("gcc", "gcc", &[&sources], &native)?;
+                native
+            }
+            Architecture::Amd64 => {
+                compile("gcc", "gcc", &[&sources, &sources.join("pc")], &guest)?;
+                guest.clone()
+            }
+        };
         let list = program_output(&native, &["-l".to_owned()])?;
         let table = list.lines().filter_map(|line| line.split_once(' '));
         let table = table.map(|(name, group)| Program { name: name.to_owned(), group: group.to_owned() });
-        Ok(Programs { guest, native, table: table.collect() })
+        Ok(Programs { architecture, guest, native, table: table.collect() })
     }
 
     /// The programs whose name or group is in `filter`, all if it is empty.
@@ -85,15 +125,22 @@ impl Programs {
     }
 }
 
-/// Compiles all sources with `compiler`, unless `executable` is newer than they are.
-fn compile(compiler: &'static str, package: &'static str, sources: &Path, executable: &Path) -> Result<()> {
+/// Compiles all sources of some folders with `compiler`, unless `executable` is newer than they are.
+fn compile(
+    compiler: &'static str,
+    package: &'static str,
+    folders: &[&Path],
+    executable: &Path,
+) -> Result<()> {
     let mut files = Vec::new();
     let mut latest = None;
-    for entry in fs::read_dir(sources).with_context(|| format!("Cannot read {}", sources.display()))? {
-        let path = entry?.path();
-        latest = latest.max(Some(fs::metadata(&path)?.modified()?));
-        if path.extension().is_some_and(|extension| extension == "c") {
-            files.push(path);
+    for sources in folders {
+        for entry in fs::read_dir(sources).with_context(|| format!("Cannot read {}", sources.display()))? {
+            let path = entry?.path();
+            latest = latest.max(Some(fs::metadata(&path)?.modified()?));
+            if path.extension().is_some_and(|extension| extension == "c") {
+                files.push(path);
+            }
         }
     }
     if fs::metadata(executable).and_then(|meta| meta.modified()).ok() > latest {
@@ -105,9 +152,18 @@ fn compile(compiler: &'static str, package: &'static str, sources: &Path, execut
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let object = executable.with_extension(format!("{name}.o"));
         // Contraction would change results between architectures; only the vector programs gain from -O3.
-        let level = if name == "simd" { "-O3" } else { "-O2" };
+        let mut options: Vec<&str> = match name.as_str() {
+            "simd" => vec!["-O3"],
+            "avx" => vec!["-O3", "-mavx2", "-mfma"],
+            _ => vec!["-O2"],
+        };
+        if folders.len() > 1 {
+            options.push("-DBENCH_PC");
+        }
         Tool::new(compiler, package)
-            .args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", level, "-ffp-contract=off", "-c", "-o"])
+            .args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off"])
+            .args(options)
+            .args(["-c", "-o"])
             .args([&object, &file])
             .run()?;
         objects.push(object);

@@ -1,6 +1,6 @@
 //! Booting an emulator with the programs and taking down what they print.
 
-use super::programs::{Outcome, Programs};
+use super::programs::{Architecture, Outcome, Programs};
 use crate::console::{Console, Machine};
 use crate::guests::initrd;
 use crate::paths;
@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// What every boot has in common.
 pub struct Job<'a> {
+    /// What the guest is.
+    pub architecture: Architecture,
     /// The initrd with the programs.
     pub initrd: &'a Path,
     /// The programs to run, in order.
@@ -41,27 +43,29 @@ pub struct Side {
 
 /// Writes the cloud kernel's initrd with the programs added, and returns its path.
 pub fn initrd(folder: &Path, programs: &Programs) -> Result<PathBuf> {
-    let busybox = fs::read(paths::arm64().join("busybox"));
+    let architecture = programs.architecture.name();
+    let busybox = fs::read(paths::guests_of(architecture).join("busybox"));
     let busybox = busybox.context("There are no guests yet: run `cargo xtask guests` first")?;
-    let mut archive = initrd::archive(&kernel(), &busybox)?;
+    let mut archive = initrd::archive(&kernel(programs.architecture), &busybox)?;
     archive.file("bin/bench", 0o755, &fs::read(&programs.guest)?);
-    let file = folder.join("initrd.gz");
+    let file = folder.join(format!("initrd-{architecture}.gz"));
     fs::write(&file, initrd::compress(&archive.finish())?)?;
     Ok(file)
 }
 
-fn kernel() -> PathBuf {
-    paths::arm64().join("cloud")
+fn kernel(architecture: Architecture) -> PathBuf {
+    paths::guests_of(architecture.name()).join("cloud")
 }
 
 /// The machine that boots, runs the programs `names` and powers off.
 pub fn machine(command: &str, job: &Job<'_>, names: &[&str]) -> Machine {
     let line = format!("lyre.off lyre.run=\"bench -s {} {}\"", job.scale, names.join(" "));
-    Machine::virt(command)
-        .kernel(&kernel().join("Image"))
-        .initrd(job.initrd)
-        .append(&line)
-        .args(job.options.split_whitespace())
+    let kernel = kernel(job.architecture);
+    let machine = match job.architecture {
+        Architecture::Arm64 => Machine::virt(command).kernel(&kernel.join("Image")).append(&line),
+        Architecture::Amd64 => Machine::microvm(command).kernel(&kernel.join("bzImage")).append(&line),
+    };
+    machine.initrd(job.initrd).args(job.options.split_whitespace())
 }
 
 impl Side {
@@ -119,7 +123,10 @@ impl Side {
                 bail!("The programs ended during {name}: {line}");
             }
         }
-        console.wait_for_end()?;
+        // A microvm without ACPI cannot power off.
+        if job.architecture == Architecture::Arm64 {
+            console.wait_for_end()?;
+        }
         Ok(())
     }
 }
