@@ -12,6 +12,7 @@ pub mod gdb;
 pub mod logging;
 pub mod monitor;
 pub mod options;
+pub mod picture;
 pub mod program;
 pub mod run;
 pub mod suggest;

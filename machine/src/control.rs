@@ -8,6 +8,8 @@
 //!
 //! Left out on purpose: snapshots, record and replay, pictures. They become further traits, reached from here.
 
+use lyrebird_devices::display::Screen;
+use lyrebird_devices::input::{KeySink, PointerSink};
 use std::sync::Arc;
 
 use crossbeam::channel::{Receiver, RecvTimeoutError};
@@ -350,6 +352,8 @@ pub enum Report {
     Jit,
     /// Drives and their images.
     Block,
+    /// PCI functions and their regions.
+    Pci,
 }
 
 /// Why a request was refused.
@@ -370,6 +374,17 @@ pub enum ControlError {
     /// The engine or board cannot do this.
     #[error("not supported: {0}")]
     Unsupported(String),
+}
+
+/// Where a person would sit: screen, keyboard and mouse, as far as the board has them.
+#[derive(Clone, Default)]
+pub struct Seat {
+    /// The display adapter.
+    pub screen: Option<Arc<dyn Screen>>,
+    /// The keyboard.
+    pub keys: Option<Arc<dyn KeySink>>,
+    /// The mouse.
+    pub pointer: Option<Arc<dyn PointerSink>>,
 }
 
 /// What front ends may do with a machine.
@@ -443,6 +458,9 @@ pub trait Control: Send + Sync {
 
     /// A report as text, lines ended by `\n`.
     fn report(&self, report: Report) -> Result<String, ControlError>;
+
+    /// What the machine shows and takes, where people sit before it.
+    fn seat(&self) -> Seat;
 
     /// Changes what engines write to the debug log.
     fn set_debug_items(&self, items: DebugItems);

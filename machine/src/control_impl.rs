@@ -3,7 +3,7 @@
 use crate::config::{DebugItems, EngineKind};
 use crate::control::{
     AddressSpace, Breakpoint, BreakpointId, BreakpointKind, Control, ControlError, CpuId, CpuInfo,
-    DisasmLine, Event, Guest, Others, RegisterGroup, RegisterId, Report, Shutdown, Status, StopReason,
+    DisasmLine, Event, Guest, Others, RegisterGroup, RegisterId, Report, Seat, Shutdown, Status, StopReason,
     Translation,
 };
 use crate::machine::Inner;
@@ -252,6 +252,10 @@ impl<T: Target> Control for Inner<T> {
             Report::Mtree => text = self.board.spaces().map(|space| space.mtree()).collect(),
             Report::Qtree => text = self.board.spaces().map(|space| space.qtree()).collect(),
             Report::Irq => text = self.board.actions.interrupts(),
+            Report::Pci => {
+                let pci = self.board.actions.pci();
+                text = pci.ok_or_else(|| ControlError::Unsupported("the board has no PCI".into()))?;
+            }
             Report::Jit => {
                 for i in 0..self.vcpus.len() {
                     self.with(CpuId(i as u32), |v| {
@@ -271,6 +275,10 @@ impl<T: Target> Control for Inner<T> {
             }
         }
         Ok(text)
+    }
+
+    fn seat(&self) -> Seat {
+        self.board.seat.clone()
     }
 
     fn set_debug_items(&self, items: DebugItems) {

@@ -2,6 +2,7 @@
 
 pub mod debugcon;
 pub mod isa_debug_exit;
+pub mod numeric_port;
 pub mod pc_testdev;
 pub mod port92;
 pub mod pvpanic;

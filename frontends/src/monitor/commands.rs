@@ -9,6 +9,7 @@ use lyrebird_machine::control::{
 
 use super::format::{Format, quoted};
 use super::info;
+use super::seat;
 use super::session::Session;
 use crate::logging;
 use crate::options::debug::items;
@@ -100,6 +101,18 @@ pub const COMMANDS: &[Command] = &[
         arguments: "item,...|none|help",
         help: "choose what the debug log shows",
         run: log,
+    },
+    Command {
+        names: &["sendkey"],
+        arguments: "key[-key...] [milliseconds]",
+        help: "press keys of the guest's keyboard together, as in ctrl-alt-delete",
+        run: seat::sendkey,
+    },
+    Command {
+        names: &["screendump"],
+        arguments: "file [-f png|ppm]",
+        help: "write a picture of the screen",
+        run: seat::screendump,
     },
     Command { names: &["system_reset"], arguments: "", help: "reset the machine", run: system_reset },
     Command {

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use lyrebird_machine::control::{CpuId, RegisterInfo, RegisterKind, Report};
 
 use super::commands::Answer;
+use super::seat;
 use super::session::Session;
 use crate::options::name_list;
 use crate::suggest::hint;
@@ -47,6 +48,8 @@ pub const SUBJECTS: &[Subject] = &[
     },
     Subject { name: "qtree", arguments: "", help: "devices", run: |s, _| report(s, Report::Qtree) },
     Subject { name: "irq", arguments: "", help: "interrupt lines", run: |s, _| report(s, Report::Irq) },
+    Subject { name: "pci", arguments: "", help: "PCI functions", run: |s, _| report(s, Report::Pci) },
+    Subject { name: "screen", arguments: "", help: "the text on the screen", run: seat::text },
     Subject {
         name: "jit",
         arguments: "",

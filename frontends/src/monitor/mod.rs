@@ -8,6 +8,7 @@ pub mod editor;
 pub mod expr;
 pub mod format;
 pub mod info;
+pub mod seat;
 pub mod session;
 
 use std::io;

@@ -128,9 +128,13 @@ fn pc(chipset: PcChipset, kv: &mut KeyVals, board: &mut Board) -> Result<(), Fai
         Board::Pc(pc) if pc.chipset == chipset => pc.clone(),
         _ => PcBoard::new(chipset),
     };
-    for (key, place) in
-        [("acpi", &mut pc.acpi), ("hpet", &mut pc.hpet), ("pit", &mut pc.pit), ("i8042", &mut pc.i8042)]
-    {
+    for (key, place) in [
+        ("acpi", &mut pc.acpi),
+        ("hpet", &mut pc.hpet),
+        ("pit", &mut pc.pit),
+        ("i8042", &mut pc.i8042),
+        ("direct", &mut pc.direct),
+    ] {
         *place = kv.take_bool(key)?.unwrap_or(*place);
     }
     if chipset == PcChipset::Isa && (pc.acpi || pc.hpet) {

@@ -172,7 +172,7 @@ fn errors_name_the_option_the_value_and_the_choices() {
         ("-accel jti", ExitClass::Usage, &["-accel jti", "jit, interp, verify"]),
         ("-accel kvm", ExitClass::Impossible, &["-accel kvm", "use -accel jit"]),
         ("-enable-kvm", ExitClass::Impossible, &["-enable-kvm"]),
-        ("-device virtio-blk-pci,drive=x", ExitClass::Usage, &["use 'virtio-blk-device'"]),
+        ("-device virtio-blk-pci,drive=x", ExitClass::Usage, &["on this board it is 'virtio-blk-device'"]),
         ("-device virtio-blk-device,drive=x", ExitClass::Usage, &["drive=x: not found"]),
         ("-device virtconsole", ExitClass::Usage, &["no virtio-serial-device"]),
         ("-device virtio-blk-device", ExitClass::Usage, &["'drive=' is missing"]),

@@ -377,6 +377,10 @@ impl Control for Mock {
         self.state.lock().items = items;
     }
 
+    fn seat(&self) -> Seat {
+        Seat::default()
+    }
+
     fn debug_items(&self) -> DebugItems {
         self.state.lock().items
     }

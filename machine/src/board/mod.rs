@@ -14,6 +14,7 @@ pub use virt_dtb::check as check_dtb;
 use crate::bus::PhysicalBus;
 use crate::chardev::Chardevs;
 use crate::config::{BuildError, Config};
+use crate::control::Seat;
 use crate::loader::Piece;
 use crate::shared::Shared;
 use crate::target::Target;
@@ -52,6 +53,8 @@ pub struct Built<T: Target> {
     pub disks: Vec<(String, Arc<dyn BlockBackend>)>,
     /// Devices outside of the address spaces that reset with them.
     pub loose: Vec<Arc<dyn Socket>>,
+    /// Screen, keyboard and mouse.
+    pub seat: Seat,
     /// What it does when it is asked.
     pub actions: Box<dyn Actions<T>>,
 }
@@ -79,6 +82,10 @@ pub trait Actions<T: Target>: Send + Sync {
     fn press_power_button(&self);
     /// The state of the interrupt controllers, for `info irq`.
     fn interrupts(&self) -> String;
+    /// The functions on its PCI bus, for `info pci`; none if it has no such bus.
+    fn pci(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What is put in place before the guest starts and at each reset.

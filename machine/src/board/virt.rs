@@ -12,6 +12,7 @@ use crate::arm::platform::{Timers, VirtPlatform};
 use crate::arm::{self, Entry};
 use crate::bus::PhysicalBus;
 use crate::config::{BuildError, Config, FileRole, GicVersion, VirtBoard};
+use crate::control::Seat;
 use crate::loader::{self, Content, Files, Piece};
 use lyrebird_cpu::arm::{Arm64, Platform, Timer, exclusive};
 use lyrebird_devices::bus::device::share;
@@ -222,6 +223,7 @@ pub fn build(site: &Site<'_, Arm64>, board: &VirtBoard) -> Result<Built<Arm64>, 
         bus: Arc::new(bus),
         model: arm::Model { cpu: arm::model::of(&config.cpu)?, gicv3 },
         loose: vec![button.clone()],
+        seat: Seat::default(),
         actions: Box::new(Virt {
             properties: board.clone(),
             gic,

@@ -13,8 +13,9 @@ use lyrebird_devices::bus::space::AddressSpace;
 use lyrebird_devices::intc::i8259::I8259;
 use lyrebird_devices::intc::lapic::Lapics;
 use lyrebird_devices::intc::{X86Lines, X86Signal};
+use lyrebird_devices::misc::numeric_port::NumericPort;
 use parking_lot::Mutex;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// MSRs that belong to the local APIC.
 mod msr {
@@ -36,6 +37,28 @@ pub struct PcPlatform {
     pub pic: Option<Arc<Mutex<I8259>>>,
     /// Address line 20.
     pub a20: Arc<A20>,
+    /// Where FERR# ends, if the board has that.
+    numeric: OnceLock<Arc<Mutex<NumericPort>>>,
+}
+
+impl PcPlatform {
+    /// The platform of processors that share these.
+    pub fn new(
+        shared: Arc<Shared<X64>>,
+        clock: Clock,
+        ports: Arc<AddressSpace>,
+        lapics: Arc<Lapics>,
+        pic: Option<Arc<Mutex<I8259>>>,
+        a20: Arc<A20>,
+    ) -> Self {
+        Self { shared, clock, ports, lapics, pic, a20, numeric: OnceLock::new() }
+    }
+
+    /// Leads FERR# to this chip.
+    pub fn connect_numeric(&self, port: Arc<Mutex<NumericPort>>) {
+        // The first connection stays.
+        let _ = self.numeric.set(port);
+    }
 }
 
 impl Platform for PcPlatform {
@@ -88,6 +111,12 @@ impl Platform for PcPlatform {
 
     fn random(&self) -> u64 {
         crate::bus::random()
+    }
+
+    fn fpu_error(&self, _: usize) {
+        if let Some(port) = self.numeric.get() {
+            port.lock().error();
+        }
     }
 
     fn a20(&self) -> bool {

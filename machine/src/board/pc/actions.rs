@@ -100,4 +100,8 @@ impl Actions<X64> for Pc {
     fn interrupts(&self) -> String {
         self.fabric.info()
     }
+
+    fn pci(&self) -> Option<String> {
+        self.bus.as_ref().map(|(bus, _)| bus.info())
+    }
 }

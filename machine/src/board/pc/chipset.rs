@@ -197,6 +197,7 @@ pub fn build(site: &Site<'_, X64>, board: &PcBoard) -> Result<Built<X64>, BuildE
         disks,
         loose,
         ram,
+        seat: isa.seat(),
         actions: Box::new(Pc {
             fabric,
             bus: Some((bus, chipset.setup)),

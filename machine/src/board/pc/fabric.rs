@@ -62,14 +62,14 @@ impl Fabric {
         }
         let gsi = Gsi::pc(&io_apic, |n| pic.as_ref().map(|pic| Wire::new("isa", pic.clone(), n)));
         let a20 = A20::new(shared);
-        let platform = Arc::new(PcPlatform {
-            shared: Arc::clone(shared),
-            clock: clock.clone(),
-            ports: Arc::clone(&ports),
-            lapics: Arc::clone(&lapics),
-            pic: pic.clone(),
-            a20: Arc::clone(&a20),
-        });
+        let platform = Arc::new(PcPlatform::new(
+            Arc::clone(shared),
+            clock.clone(),
+            Arc::clone(&ports),
+            Arc::clone(&lapics),
+            pic.clone(),
+            Arc::clone(&a20),
+        ));
         Ok(Self { ports, lapics, io_apic, pic, gsi, a20, platform })
     }
 

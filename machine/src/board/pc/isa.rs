@@ -6,6 +6,7 @@ use super::super::parts::{self, span};
 use super::fabric::Fabric;
 use super::wiring::{Ask, ask};
 use crate::config::{BuildError, SerialPort};
+use crate::control::Seat;
 use lyrebird_cpu::x86::X64;
 use lyrebird_devices::bus::device::share;
 use lyrebird_devices::bus::space::AddressSpace;
@@ -13,6 +14,8 @@ use lyrebird_devices::char::uart16550::Uart16550;
 use lyrebird_devices::display::vga::Vga;
 use lyrebird_devices::dma::i8237::{I8237, Line};
 use lyrebird_devices::input::i8042::I8042;
+use lyrebird_devices::input::{KeySink, PointerSink};
+use lyrebird_devices::misc::numeric_port::NumericPort;
 use lyrebird_devices::misc::port92::Port92;
 use lyrebird_devices::storage::fdc::Fdc;
 use lyrebird_devices::time::hpet::{Hpet, LegacyGate};
@@ -31,6 +34,7 @@ mod port {
     pub const PORT_B: u64 = 0x61;
     pub const RTC: u64 = 0x70;
     pub const PORT_92: u64 = 0x92;
+    pub const NUMERIC: u64 = 0xF0;
     pub const SERIAL: [u64; 4] = [0x3F8, 0x2F8, 0x3E8, 0x2E8];
 }
 
@@ -42,6 +46,7 @@ mod irq {
     pub const FLOPPY: u32 = 6;
     pub const RTC: u32 = 8;
     pub const MOUSE: u32 = 12;
+    pub const NUMERIC: u32 = 13;
 }
 
 /// Channel of the DMA controller that diskettes use.
@@ -65,8 +70,21 @@ pub(super) struct Isa {
     pub(super) rtc: Arc<Mutex<Mc146818>>,
     pub(super) floppy: Arc<Mutex<Fdc>>,
     pub(super) vga: Arc<Mutex<Vga>>,
+    keyboard: Option<Arc<Mutex<I8042>>>,
     /// Which serial ports there are.
     pub(super) serials: [bool; 4],
+}
+
+impl Isa {
+    /// What people see and touch.
+    pub(super) fn seat(&self) -> Seat {
+        let keyboard = self.keyboard.clone();
+        Seat {
+            screen: Some(self.vga.clone()),
+            keys: keyboard.clone().map(|k| k as Arc<dyn KeySink>),
+            pointer: keyboard.map(|k| k as Arc<dyn PointerSink>),
+        }
+    }
 }
 
 /// Puts all of them in place.
@@ -96,6 +114,7 @@ pub(super) fn build(
         });
         space.add_device(Hpet::ADDRESS, Hpet::LEN, share(hpet)).map_err(span)?;
     }
+    let mut input = None;
     if wanted.i8042 {
         let a20 = fabric.a20.wire("i8042 a20", A20_KEYBOARD);
         let (keyboard, mouse) = (line(irq::KEYBOARD, "keyboard"), line(irq::MOUSE, "mouse"));
@@ -103,6 +122,7 @@ pub(super) fn build(
         for (port, reg) in port::KEYBOARD {
             fabric.at("i8042", port, 1, reg, chip.clone())?;
         }
+        input = Some(chip);
     }
     let port92 = Port92::new(fabric.a20.wire("port92 a20", A20_PORT_92), ask(shared, Ask::Reset));
     fabric.at("port92", port::PORT_92, Port92::LEN, 0, share(port92))?;
@@ -115,7 +135,11 @@ pub(super) fn build(
     for piece in Fdc::PORTS {
         fabric.at("fdc", piece.at, piece.len, piece.reg, floppy.clone())?;
     }
-    Ok(Isa { rtc, floppy, vga: vga(site, fabric, space)?, serials: serials(site, fabric)? })
+    let numeric = share(NumericPort::new(line(irq::NUMERIC, "ferr")));
+    fabric.at("fpu", port::NUMERIC, NumericPort::LEN, 0, numeric.clone())?;
+    fabric.platform.connect_numeric(numeric);
+    let (vga, serials) = (vga(site, fabric, space)?, serials(site, fabric)?);
+    Ok(Isa { rtc, floppy, vga, keyboard: input, serials })
 }
 
 /// The VGA's ports and its window; its other registers and its memory are a PCI device's.

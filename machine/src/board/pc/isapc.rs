@@ -81,6 +81,7 @@ pub fn build(site: &Site<'_, X64>, board: &PcBoard) -> Result<Built<X64>, BuildE
         disks,
         loose: Vec::new(),
         ram,
+        seat: isa.seat(),
         actions: Box::new(Pc {
             fabric,
             bus: None,

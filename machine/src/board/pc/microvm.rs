@@ -11,6 +11,7 @@ use super::fabric::Fabric;
 use super::memory::{self, Memory};
 use super::mptable;
 use crate::config::{BuildError, Config, MicrovmBoard};
+use crate::control::Seat;
 use crate::loader::Files;
 use crate::loader::x86::{self as programs, LinuxEntry, MemoryMap};
 use crate::x86::{Entry, Model, model, processor};
@@ -115,6 +116,7 @@ pub fn build(site: &Site<'_, X64>, board: &MicrovmBoard) -> Result<Built<X64>, B
         model: model.clone(),
         disks,
         loose: Vec::new(),
+        seat: Seat::default(),
         actions: Box::new(Microvm { fabric, model, map, cpus, virtio, files: Mutex::new(files) }),
         ram,
     })
