@@ -18,11 +18,13 @@ use std::path::Path;
 use std::{env, error::Error, fs};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    for source in ["demo", "stress", "text.rs", "rustc.rs", "x86", "bios", "bootsector"] {
+    for source in ["demo", "stress", "stress_x86", "text.rs", "rustc.rs", "x86", "bios", "bootsector"] {
         println!("cargo::rerun-if-changed={source}");
     }
     let out = env::var("OUT_DIR")?;
     rustc::compile("x86/main.rs", "x86/link.ld", &Path::new(&out).join("demo-x86.elf"), false)?;
+    let stress = Path::new(&out).join("stress-x86.elf");
+    rustc::compile("stress_x86/main.rs", "x86/link.ld", &stress, false)?;
     fs::write(Path::new(&out).join("font.s"), font::assembly())?;
     rustc::compile("bios/main.rs", "bios/link.ld", &Path::new(&out).join("bios.bin"), true)?;
     rustc::compile(

@@ -8,6 +8,9 @@
 //! say so: code that is changed is executed after DC CVAU, DSB, IC IVAU, DSB here and ISB there (DDI 0487 B2.7.4.2), and
 //! IC IVAU counts as a store. That is enough if an engine marks before it reads: then either the maintenance comes
 //! after the mark and raises the version, or the code that is read is the new one.
+//!
+//! x86 asks for nothing of the kind. There a processor that marks code has the write tags of all others withdrawn before
+//! it reads, and says that the page is *settled*: as long as its version stays, nobody can store to it unnoticed.
 
 use crate::core::Attention;
 use std::collections::VecDeque;
@@ -19,6 +22,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 struct Page {
     marks: AtomicU64,
     version: AtomicU32,
+    /// One more than the version for which write tags were withdrawn everywhere; 0 for none.
+    settled: AtomicU64,
 }
 
 /// Pages that are allocated together, when the first of them gets code: 2 MiB of RAM.
@@ -115,6 +120,21 @@ impl CodeMap {
         self.page(ram).map_or(0, |p| p.version.load(Ordering::Acquire))
     }
 
+    /// Whether no processor can store unnoticed to the page at RAM offset `ram`, which is marked.
+    #[inline]
+    pub fn is_settled(&self, ram: u64) -> bool {
+        self.page(ram).is_some_and(|p| {
+            p.settled.load(Ordering::SeqCst) == u64::from(p.version.load(Ordering::SeqCst)) + 1
+        })
+    }
+
+    /// Says that write tags of the page were withdrawn everywhere, after it had been marked under `version`.
+    pub fn settle(&self, ram: u64, version: u32) {
+        if let Some(p) = self.page(ram) {
+            p.settled.store(u64::from(version) + 1, Ordering::SeqCst);
+        }
+    }
+
     /// A number that changes whenever any page's version does.
     #[inline]
     pub fn epoch(&self) -> u64 {
@@ -186,6 +206,20 @@ mod tests {
         assert_eq!(map.hits_since(&mut one), Hits::Pages(vec![]));
         assert_eq!(map.hits_since(&mut other), Hits::Pages(vec![0x1000]));
         assert!(!map.stored(0x9999_9999, 8));
+    }
+
+    #[test]
+    fn a_store_to_code_unsettles_its_page() {
+        let map = CodeMap::new(0x4000);
+        assert!(!map.is_settled(0x1000));
+        map.mark(0x1000, 1);
+        assert!(!map.is_settled(0x1000));
+        map.settle(0x1000, map.version(0x1000));
+        assert!(map.is_settled(0x1000) && !map.is_settled(0x2000));
+        map.stored(0x1FFF, 1);
+        assert!(map.is_settled(0x1000));
+        map.stored(0x1000, 1);
+        assert!(!map.is_settled(0x1000));
     }
 
     #[test]

@@ -219,9 +219,19 @@ pub trait Arch: Sized + Send + 'static {
     ) -> Result<(), Raised>;
     /// Does what other processors asked for by mail; engines call it wherever they wait for another processor.
     fn mail(core: &mut Core<Self>);
-    /// A page of RAM, at this offset, has become code, and this processor's own stores to it are noticed. Where the
-    /// architecture notices the stores of others without being told, their write tags are withdrawn before this returns.
+    /// A part of a page of RAM, at this offset, has become code, and this processor's own stores to it are noticed. Where
+    /// the architecture notices the stores of others without being told, their write tags are withdrawn before this
+    /// returns. It may wait for other processors: the caller holds nothing that they could be waiting for.
     fn marked(_core: &mut Core<Self>, _ram: u64) {}
+    /// Whether that is so for a marked page.
+    fn settled(_core: &Core<Self>, _ram: u64) -> bool {
+        true
+    }
+    /// A locked access to RAM that the host cannot make atomic begins: no other processor executes anything until
+    /// [`Arch::together`].
+    fn alone(_core: &mut Core<Self>) {}
+    /// It ends.
+    fn together(_core: &mut Core<Self>) {}
     /// The registers, as lines of text.
     fn describe(core: &Core<Self>) -> String;
     /// The virtual counter, in guest ticks.
@@ -497,10 +507,12 @@ impl<A: Arch> Emitter for Core<A> {
             let old = by_size!(W, T => self.ram.rmw::<T>(ram, op, W::wide(v) as T).map(|x| x as u128));
             return old.map(W::narrow).map_err(|_| A::unanswered(self, at, Want::Write));
         }
-        let old = self.load_slow(at, size, k)?;
-        let new = op.apply(old as u64, W::enc(v), W::TY.bits());
-        self.store_slow(at, size, k, new as u128)?;
-        Ok(W::narrow(old))
+        self.indivisibly(at, size, |core| {
+            let old = core.load_slow(at, size, k)?;
+            let new = op.apply(old as u64, W::enc(v), W::TY.bits());
+            core.store_slow(at, size, k, new as u128)?;
+            Ok(W::narrow(old))
+        })
     }
     fn cas<W: Width>(&mut self, k: Access, at: u64, expected: W::Prim, new: W::Prim) -> Emit<Self, W> {
         let size = W::TY.bytes();
@@ -509,11 +521,13 @@ impl<A: Arch> Emitter for Core<A> {
             let old = by_size!(W, T => self.ram.cas::<T>(ram, e as T, n as T).map(|x| x as u128));
             return old.map(W::narrow).map_err(|_| A::unanswered(self, at, Want::Write));
         }
-        let old = self.load_slow(at, size, k)?;
-        if old == W::wide(expected) {
-            self.store_slow(at, size, k, W::wide(new))?;
-        }
-        Ok(W::narrow(old))
+        self.indivisibly(at, size, |core| {
+            let old = core.load_slow(at, size, k)?;
+            if old == W::wide(expected) {
+                core.store_slow(at, size, k, W::wide(new))?;
+            }
+            Ok(W::narrow(old))
+        })
     }
     #[inline(always)]
     fn fence(&mut self, k: Fence) {

@@ -124,11 +124,14 @@ impl Journal {
 
     /// Notes that `len` bytes at RAM offset `ram` are about to change.
     pub fn changing(&mut self, ram: &GuestRam, at: u64, len: u64) {
-        let mut bytes = [0; 16];
-        if let Some(into) = bytes.get_mut(..len as usize)
-            && ram.read_bytes(at, into).is_ok()
-        {
-            self.undo.push(Undo { ram: at, len: len as u8, old: u128::from_le_bytes(bytes) });
+        for from in (0..len).step_by(16) {
+            let mut bytes = [0; 16];
+            let (at, len) = (at + from, (len - from).min(16));
+            if let Some(into) = bytes.get_mut(..len as usize)
+                && ram.read_bytes(at, into).is_ok()
+            {
+                self.undo.push(Undo { ram: at, len: len as u8, old: u128::from_le_bytes(bytes) });
+            }
         }
     }
 

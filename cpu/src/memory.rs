@@ -238,6 +238,34 @@ impl<A: Arch> Core<A> {
         }
     }
 
+    /// Marks granules of a page of RAM as code, before they are read: stores to them will be noticed. See [`Arch::marked`]
+    /// for who may be waited for.
+    pub fn mark_code(&mut self, ram: u64, granules: u64) {
+        if self.code.mark(ram, granules) {
+            self.tlb.watch(ram);
+        }
+        A::marked(self, ram);
+    }
+
+    /// Runs `body`, a locked access at `at` of `size` bytes that is done by a load and a store, as if it were atomic.
+    pub(crate) fn indivisibly<T>(
+        &mut self,
+        at: u64,
+        size: u64,
+        body: impl FnOnce(&mut Self) -> Result<T, Raised>,
+    ) -> Result<T, Raised> {
+        // What is aligned went to a device.
+        let split = at & (size - 1) != 0;
+        if split {
+            A::alone(self);
+        }
+        let done = body(self);
+        if split {
+            A::together(self);
+        }
+        done
+    }
+
     /// Whether an atomic access is permitted. What a load would fault on, too, is reported as a load's fault.
     ///
     /// # Errors

@@ -202,10 +202,7 @@ impl<A: Arch> Core<A> {
         let Page { ram, mode, .. } = self.decoded.pages[page];
         let (at, most) = (ram + at, LONGEST.min(0x1000 - at));
         // The mark comes before the look, see `code`.
-        if self.code.mark(at, granules(at, if A::ALIGN > 1 { A::ALIGN } else { most })) {
-            self.tlb.watch(ram);
-            A::marked(self, ram);
-        }
+        self.mark_code(at, granules(at, if A::ALIGN > 1 { A::ALIGN } else { most }));
         let mut bytes = [0; LONGEST as usize];
         let bytes = &mut bytes[..most as usize];
         if self.ram.read_bytes(at, bytes).is_err() {

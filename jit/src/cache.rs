@@ -10,11 +10,11 @@ use crate::dump::Dump;
 use crate::guest::Guest;
 use crate::host::x64::{Compiled, Config, Lower, asm::Asm, stubs};
 use crate::host::{Pins, x64::stubs::Stubs};
-use crate::ir::lift::{LONGEST, Lift};
+use crate::ir::lift::Lift;
 use crate::opt::Passes;
 use crate::opt::seeded::Fault;
 use crate::region::{self, Limits};
-use lyrebird_cpu::code::{CodeMap, Hits, granules};
+use lyrebird_cpu::code::{CodeMap, Hits};
 use lyrebird_cpu::core::Core;
 use lyrebird_cpu::trace::DebugItems;
 use std::collections::HashMap;
@@ -249,7 +249,8 @@ impl<A: Guest> Cache<A> {
         (at <= r.start + r.len as u64).then_some(n as u32)
     }
 
-    /// Compiles the region at `key`.
+    /// Compiles the region at `key`, whose first instruction is marked as code. What is not settled by then is refused:
+    /// waiting for other processors is for those who do not hold the cache.
     pub fn compile(&mut self, key: Key, core: &mut Core<A>) -> Outcome {
         let page = key.ram & !0xFFF;
         let version = core.code.version(page);
@@ -267,17 +268,17 @@ impl<A: Guest> Cache<A> {
         let (map, pages) = (&self.map, &self.pages);
         let fresh = pages.get(&page).is_some_and(|p| p.version == version);
         let elsewhere = |at: u64| fresh && map.contains_key(&Key { ram: page + at, mode: key.mode });
-        let first =
-            core.code.mark(page, granules(key.ram, if A::ALIGN > 1 { A::ALIGN } else { LONGEST as u64 }));
         let mut built = region::build(&mut self.lift, &core.ram, key.ram, key.mode, limits, elsewhere);
         if let Some(marks) = built {
-            core.code.mark(page, marks);
-            if first {
+            if core.code.mark(page, marks) {
                 core.tlb.watch(page);
             }
             // What the code is made of is only known now, and marks come before the look: so it is looked at again.
             // A store from another processor that comes later is noticed.
-            if core.code.version(page) != version || !self.lift.unchanged(&core.ram, page) {
+            if core.code.version(page) != version
+                || !A::settled(core, page)
+                || !self.lift.unchanged(&core.ram, page)
+            {
                 built = None;
             }
         }

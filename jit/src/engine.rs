@@ -7,6 +7,7 @@
 use crate::cache::{Cache, Counters, Key, Options, Outcome};
 use crate::guest::Guest;
 use crate::host::{Pins, Site, Why};
+use crate::region;
 use crate::run;
 use crate::table::Table;
 use crate::words;
@@ -387,13 +388,20 @@ impl<A: Guest> Jit<A> {
         let mut cache = shared.cache();
         let mut found = cache.find(key);
         if found.is_none() && self.warm(key, &cache) {
-            match cache.compile(key, core) {
-                Outcome::Region(new) => found = Some(new),
-                Outcome::Refused => {}
-                Outcome::Full => {
-                    drop(cache);
-                    shared.flush(core);
-                    return 0;
+            // Marking may wait for processors that wait for the cache.
+            drop(cache);
+            core.mark_code(key.ram, region::first::<A>(key.ram));
+            cache = shared.cache();
+            found = cache.find(key);
+            if found.is_none() {
+                match cache.compile(key, core) {
+                    Outcome::Region(new) => found = Some(new),
+                    Outcome::Refused => {}
+                    Outcome::Full => {
+                        drop(cache);
+                        shared.flush(core);
+                        return 0;
+                    }
                 }
             }
         }

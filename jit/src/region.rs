@@ -26,6 +26,11 @@ impl Default for Limits {
     }
 }
 
+/// The granules of the page that the instruction at RAM offset `ram` may lie in.
+pub fn first<A: Guest>(ram: u64) -> u64 {
+    granules(ram, if A::ALIGN > 1 { A::ALIGN } else { LONGEST as u64 })
+}
+
 /// Records the region that starts at RAM offset `entry`, in `mode`. `elsewhere` says of a byte of the page that it has
 /// a region of its own already, where this one should rather link to. Gives the granules of the page that it covers,
 /// or `None` if the entry is not in RAM.

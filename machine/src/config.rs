@@ -124,13 +124,15 @@ pub struct MicrovmBoard {
     pub rtc: bool,
     /// `isa-serial`: the serial port.
     pub isa_serial: bool,
+    /// `acpi`: tables and the generic event device.
+    pub acpi: bool,
     /// `auto-kernel-cmdline`: a kernel's command line says where devices are.
     pub auto_kernel_cmdline: bool,
 }
 
 impl Default for MicrovmBoard {
     fn default() -> Self {
-        Self { pic: true, pit: true, rtc: true, isa_serial: true, auto_kernel_cmdline: true }
+        Self { pic: true, pit: true, rtc: true, isa_serial: true, acpi: true, auto_kernel_cmdline: true }
     }
 }
 

@@ -102,8 +102,12 @@ impl<T: Target> Gate<T> {
     /// Whether it is on and has something to do.
     fn is_ready(&self) -> bool {
         let wakes = self.wakes.load(Ordering::SeqCst) | Attention::MAIL;
-        *self.power.lock() != Power::Off
-            && (!self.halted.load(Ordering::SeqCst) || self.attention.bits() & wakes != 0)
+        match *self.power.lock() {
+            Power::Off => false,
+            // It waits no longer for what it waited for before.
+            Power::Starting(_) => true,
+            Power::On => !self.halted.load(Ordering::SeqCst) || self.attention.bits() & wakes != 0,
+        }
     }
 }
 

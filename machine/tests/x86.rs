@@ -130,13 +130,14 @@ fn compiled_code() {
 }
 
 #[test]
-fn engines_that_are_not_there_are_refused() {
+fn several_processors_are_not_verified() {
     let config = Config {
         board: Board::Microvm(MicrovmBoard::default()),
         accel: Accel { engine: EngineKind::Verify, ..Accel::default() },
+        smp: Smp::cores(2),
         start_paused: true,
         ..Config::default()
     };
-    let error = Machine::build(config, &Unplugged).err().expect("verify compares Arm only");
-    assert!(error.to_string().contains("x86 guests cannot be verified"), "{error}");
+    let error = Machine::build(config, &Unplugged).err().expect("verify compares one processor");
+    assert!(error.to_string().contains("use -smp 1"), "{error}");
 }

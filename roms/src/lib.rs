@@ -41,10 +41,25 @@ pub fn stress_arm64(rounds: u32, seconds: u32, times: u32, skip: u32) -> Vec<u8>
     image
 }
 
-/// The names of the stress guest's tests; the first one's bit in `skip` is bit 0.
+/// The stress guest for `microvm`: an ELF file as the demo's. Parameters as for [`stress_arm64`], and the number of
+/// processors. It powers off at its end, and resets the machine after saying what went wrong.
+pub fn stress_x86(cpus: u32, rounds: u32, seconds: u32, times: u32, skip: u32) -> Vec<u8> {
+    const MARK: &[u8] = b"STRESSPARAMETERS";
+    let mut image = include_bytes!(concat!(env!("OUT_DIR"), "/stress-x86.elf")).to_vec();
+    let mark = image.windows(MARK.len()).position(|bytes| bytes == MARK).unwrap_or(image.len());
+    let words = image.get_mut(mark + MARK.len()..).into_iter().flat_map(|bytes| bytes.chunks_exact_mut(4));
+    for (to, x) in words.zip([cpus, rounds, times, skip, seconds]) {
+        to.copy_from_slice(&x.to_le_bytes());
+    }
+    image
+}
+
+/// The names of the arm64 stress guest's tests; the first one's bit in `skip` is bit 0.
 pub fn stress_arm64_tests() -> impl Iterator<Item = &'static str> {
     include_str!(concat!(env!("OUT_DIR"), "/stress-arm64.names")).lines()
 }
+
+include!("../stress_x86/names.rs");
 
 /// What the demo's `bench` prints on every machine that computes right: loop, checksum.
 pub const DEMO_CHECKSUMS: [(&str, u64); 5] = [

@@ -83,7 +83,7 @@ no_long_mode:
 4:  hlt
     jmp 4b
 no_long_mode_text:
-    .asciz "This processor has no long mode: the demo needs an x86-64.\r\n"
+    .asciz "This processor has no long mode: this program needs an x86-64.\r\n"
 
 .code64
 long_mode:

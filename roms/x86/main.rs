@@ -20,6 +20,7 @@ mod pic;
 mod pit;
 mod port;
 mod power;
+mod probe;
 mod shell;
 #[path = "../text.rs"]
 #[allow(dead_code, reason = "some of it is for the arm64 demo")]

@@ -1,8 +1,7 @@
 //! Reading physical memory, and what compiled code expects of a C library.
 //!
-//! The first 4 GiB are mapped as they are; a load of anything else faults and is caught.
+//! The first 4 GiB are mapped as they are.
 
-use crate::vectors;
 use core::arch::asm;
 
 /// The bytes at an address, copied into a `T` that any bytes are valid for; `None` outside of what is mapped.
@@ -30,23 +29,6 @@ unsafe impl Plain for u32 {}
 unsafe impl Plain for u64 {}
 // SAFETY: an array of such a type.
 unsafe impl<T: Plain, const N: usize> Plain for [T; N] {}
-
-/// The doubleword at any address, or nothing if loading it faults.
-pub fn try_load(address: u64) -> Option<u32> {
-    let value: u32;
-    vectors::expect();
-    // SAFETY: a load from an address that may have any meaning: the user asked for it. If it faults, the handler goes
-    // on at the address in r11.
-    unsafe {
-        asm!(
-            "lea r11, [rip + 2f]",
-            "mov {value:e}, [{address}]",
-            "2:",
-            address = in(reg) address, value = out(reg) value, out("r11") _, options(nostack)
-        );
-    }
-    vectors::caught().is_none().then_some(value)
-}
 
 /// Writes a register of a device.
 pub fn poke(address: u64, value: u32) {

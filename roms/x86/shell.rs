@@ -2,7 +2,7 @@
 
 use crate::console::say;
 use crate::line::Line;
-use crate::{bench, info, memory, power, text, timer, vectors};
+use crate::{bench, info, power, probe, text, timer, vectors};
 
 /// An address beyond all that is mapped.
 const NOWHERE: u64 = 0x7f_dead_beec;
@@ -25,7 +25,7 @@ pub fn run() -> ! {
                 dump(address.and_then(|text| u64::from_str_radix(text, 16).ok()).unwrap_or(0) & !3);
             }
             Some("fault") => {
-                memory::try_load(NOWHERE);
+                probe::try_load(NOWHERE);
                 print_fault();
             }
             Some("reset") => power::reset(),
@@ -40,7 +40,7 @@ fn dump(address: u64) {
     for row in 0..4 {
         for word in 0..4 {
             let at = address.wrapping_add(16 * row + 4 * word);
-            let Some(value) = memory::try_load(at) else { return print_fault() };
+            let Some(value) = probe::try_load(at) else { return print_fault() };
             if word == 0 {
                 say!("{at:x}:");
             }

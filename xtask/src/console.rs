@@ -29,11 +29,12 @@ impl Machine {
         machine.args(["-M", &board, "-cpu", model, "-m", "1G", "-smp", &cpus, "-nographic", "-no-reboot"])
     }
 
-    /// A `microvm` with one processor that has all features.
-    pub fn microvm(emulator: &str) -> Machine {
+    /// A `microvm` with so many processors of a model.
+    pub fn microvm(emulator: &str, model: &str, cpus: u32) -> Machine {
         let words = emulator.split_whitespace().map(str::to_owned).collect();
         let machine = Machine { words, environment: Vec::new(), serial: "ttyS0" };
-        machine.args("-M microvm -cpu max -m 1G -nographic -no-reboot".split(' '))
+        let cpus = cpus.to_string();
+        machine.args(["-M", "microvm", "-cpu", model, "-m", "1G", "-smp", &cpus, "-nographic", "-no-reboot"])
     }
 
     /// Appends `-kernel`.

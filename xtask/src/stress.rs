@@ -1,4 +1,4 @@
-//! `cargo xtask stress`: the guest of `roms/stress` for as long as one likes, with the monitor stopping it now and then.
+//! `cargo xtask stress`: the guest of `roms/stress`, or of `roms/stress_x86`, for as long as one likes, with the monitor stopping it now and then.
 //! Nothing may be lost, torn or seen in a wrong order, and it must go on saying that a test passed.
 
 use crate::console::{Console, Machine};
@@ -18,6 +18,9 @@ pub struct Args {
     /// The emulator, as a command line to append QEMU's options to (default: the release build).
     #[arg(long, value_name = "COMMAND")]
     emulator: Option<String>,
+    /// The guest: arm64 or amd64.
+    #[arg(long, default_value = "arm64", value_parser = ["arm64", "amd64"])]
+    arch: String,
     /// Engine.
     #[arg(long, default_value = "jit")]
     engine: String,
@@ -48,16 +51,26 @@ pub struct Args {
 
 /// Runs, prints how often each test passed, and fails if one did not or if the guest fell silent.
 pub fn run(args: &Args) -> Result<()> {
-    let emulator = args.emulator.clone().unwrap_or_else(|| {
-        format!("{} qemu-system-aarch64", paths::target().join("release/lyrebird").display())
-    });
+    let x86 = args.arch == "amd64";
+    let personality = if x86 { "qemu-system-x86_64" } else { "qemu-system-aarch64" };
+    let emulator = args
+        .emulator
+        .clone()
+        .unwrap_or_else(|| format!("{} {personality}", paths::target().join("release/lyrebird").display()));
     let image = paths::target().join(format!("stress-{}.Image", std::process::id()));
-    std::fs::write(&image, lyrebird_roms::stress_arm64(u32::MAX, args.seconds, args.times, args.skip()?))
-        .with_context(|| format!("Cannot write {}", image.display()))?;
+    let program = if x86 {
+        lyrebird_roms::stress_x86(args.smp, u32::MAX, args.seconds, args.times, args.skip()?)
+    } else {
+        lyrebird_roms::stress_arm64(u32::MAX, args.seconds, args.times, args.skip()?)
+    };
+    std::fs::write(&image, program).with_context(|| format!("Cannot write {}", image.display()))?;
     let (socket, place) = Monitor::place();
-    let machine = Machine::with(&emulator, args.gic, &args.model, args.smp)
-        .args(["-accel", &args.engine, "-semihosting", "-monitor", &place])
-        .kernel(&image);
+    let machine = if x86 {
+        Machine::microvm(&emulator, &args.model, args.smp)
+    } else {
+        Machine::with(&emulator, args.gic, &args.model, args.smp).args(["-semihosting"])
+    };
+    let machine = machine.args(["-accel", &args.engine, "-monitor", &place]).kernel(&image);
     let (start, patience) = (Instant::now(), Duration::from_secs(args.patience));
     let mut console = Console::start(machine, patience)?;
     console.wait_for(&format!("stress: {} processors", args.smp))?;
@@ -101,7 +114,11 @@ impl Args {
     /// The bits of the tests that are not wanted.
     fn skip(&self) -> Result<u32> {
         let wanted = |name: &str| self.tests.is_empty() || self.tests.iter().any(|part| name.contains(part));
-        let names: Vec<_> = lyrebird_roms::stress_arm64_tests().collect();
+        let names: Vec<_> = if self.arch == "amd64" {
+            lyrebird_roms::STRESS_X86_TESTS.to_vec()
+        } else {
+            lyrebird_roms::stress_arm64_tests().collect()
+        };
         ensure!(names.iter().any(|name| wanted(name)), "Tests are: {}", names.join(", "));
         Ok(names.iter().enumerate().filter(|(_, name)| !wanted(name)).map(|(bit, _)| 1 << bit).sum())
     }

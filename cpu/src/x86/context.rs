@@ -210,6 +210,20 @@ pub fn refresh(core: &mut Core<X64>) {
     refresh_masks(core);
 }
 
+/// Recomputes everything after the register file was replaced by one of another time.
+pub fn replaced(core: &mut Core<X64>) {
+    refresh(core);
+    (core.arch.trap, core.arch.resumed) = (false, false);
+    let pcid = pcid(core);
+    if core.arch.pcid != pcid {
+        core.arch.pcid = pcid;
+        if core.arch.spaces.upper_varies {
+            renew_half(core, true);
+        }
+    }
+    select_lower(core);
+}
+
 fn mode_word(core: &Core<X64>) -> u32 {
     let (cr0, cr4) = (core.reg(state::CR0), core.reg(state::CR4));
     let ef = core.reg(state::EFLAGS);

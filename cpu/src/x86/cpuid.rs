@@ -149,6 +149,8 @@ pub struct Cpuid {
     pub physical: u32,
     /// Processors in the package.
     pub cpus: u32,
+    /// How it was configured: what [`super::model::configure`] makes the same of.
+    pub spec: String,
     words: [u32; LEAVES],
 }
 
@@ -164,6 +166,7 @@ impl Cpuid {
             brand,
             physical: 32,
             cpus: 1,
+            spec: String::new(),
             words: [0; LEAVES],
         }
     }

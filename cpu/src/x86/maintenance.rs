@@ -16,6 +16,8 @@ pub enum Forget {
     All,
     /// Permission to store to a page of RAM, by offset, without being noticed: it has become code.
     Stores(u64),
+    /// Nothing: they stand still if another processor is [`alone`].
+    Nothing,
 }
 
 /// Forgets on this processor.
@@ -28,6 +30,7 @@ pub fn forget(core: &mut Core<X64>, what: Forget) {
             context::new_spaces(core);
         }
         Forget::Stores(ram) => core.tlb.watch(ram),
+        Forget::Nothing => {}
     }
 }
 
@@ -38,13 +41,39 @@ pub fn receive(core: &mut Core<X64>) {
     for what in platform.mail(core.index) {
         forget(core, what);
     }
+    platform.stand_by(core.index);
 }
 
 /// A page of RAM has become code: no other processor may store to it unnoticed from here on.
 pub fn marked(core: &mut Core<X64>, ram: u64) {
+    if settled(core, ram) {
+        return;
+    }
+    let version = core.code.version(ram);
+    let platform = Arc::clone(&core.arch.platform);
+    core.tlb.watch(ram);
+    platform.broadcast(core.index, Forget::Stores(ram & PAGE_MASK), &mut || receive(core));
+    core.code.settle(ram, version);
+}
+
+/// Whether that was done already.
+pub fn settled(core: &Core<X64>, ram: u64) -> bool {
+    !core.arch.smp || core.code.is_settled(ram)
+}
+
+/// A locked access begins that the host cannot make atomic: one to a device or across two pages, or unaligned. All other
+/// processors stand still until [`together`], as a locked bus would make them (SDM vol. 3, 9.1.2).
+pub fn alone(core: &mut Core<X64>) {
     if core.arch.smp {
         let platform = Arc::clone(&core.arch.platform);
-        platform.broadcast(core.index, Forget::Stores(ram & PAGE_MASK), &mut || receive(core));
+        platform.alone(core.index, &mut || receive(core));
+    }
+}
+
+/// It ends.
+pub fn together(core: &mut Core<X64>) {
+    if core.arch.smp {
+        core.arch.platform.together(core.index);
     }
 }
 

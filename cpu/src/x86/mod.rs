@@ -89,6 +89,13 @@ pub trait Platform: Send + Sync {
     /// Sends maintenance to all other processors and waits until all have done it. While waiting it calls `meanwhile`,
     /// which handles the sender's own mail.
     fn broadcast(&self, _from: usize, _what: maintenance::Forget, _meanwhile: &mut dyn FnMut()) {}
+    /// Waits until no other processor executes anything, and keeps it so until [`Platform::together`]. Meanwhile as for
+    /// [`Platform::broadcast`].
+    fn alone(&self, _cpu: usize, _meanwhile: &mut dyn FnMut()) {}
+    /// Ends it.
+    fn together(&self, _cpu: usize) {}
+    /// Waits while another processor is alone. Called whenever the processor has read its mail.
+    fn stand_by(&self, _cpu: usize) {}
     /// What was sent to a processor since it last looked.
     fn mail(&self, _cpu: usize) -> Vec<maintenance::Forget> {
         Vec::new()
@@ -193,6 +200,15 @@ impl Arch for X64 {
     }
     fn marked(core: &mut Core<Self>, ram: u64) {
         maintenance::marked(core, ram);
+    }
+    fn settled(core: &Core<Self>, ram: u64) -> bool {
+        maintenance::settled(core, ram)
+    }
+    fn alone(core: &mut Core<Self>) {
+        maintenance::alone(core);
+    }
+    fn together(core: &mut Core<Self>) {
+        maintenance::together(core);
     }
     fn describe(core: &Core<Self>) -> String {
         describe::registers(core)

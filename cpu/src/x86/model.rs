@@ -118,6 +118,7 @@ pub fn configure(spec: &str) -> Result<Configured, String> {
         return Err(format!("There is no processor model {name}; there are {} and host", all.join(", ")));
     };
     let mut c = configured(model);
+    c.cpuid.spec = spec.into();
     for part in parts.filter(|p| !p.is_empty()) {
         let (name, on) = match (part.strip_prefix('+'), part.strip_prefix('-'), part.split_once('=')) {
             (Some(name), ..) => (name, true),

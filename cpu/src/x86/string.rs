@@ -101,7 +101,8 @@ fn repeat(core: &mut Core<X64>, what: u64, _: u64, _: u64) -> Result<u64, Raised
         if left == 0 {
             return Ok(0);
         }
-        if room == 0 || singles == 0 {
+        // While runs are compared, an instruction that has to be taken back has not begun.
+        if room == 0 || singles == 0 || core.journal.is_some() && room < MOST {
             return Ok(1);
         }
         let done = run(core, what, left.min(room))?;
@@ -139,7 +140,7 @@ fn ports(core: &mut Core<X64>, what: u64, next: u64, _: u64) -> Result<u64, Rais
         advance(core, what, 1);
         left -= 1;
         set_register(core, RCX, what.asize, left);
-        if core.code_hit {
+        if core.code_hit || core.journal.is_some() {
             break;
         }
     }

@@ -101,7 +101,7 @@ pub const X86: &[Offer] = &[
             ("rtc", "clock with CMOS memory (on)"),
             ("isa-serial", "serial port (on)"),
             ("auto-kernel-cmdline", "tell the kernel of virtio devices on its command line (on)"),
-            ("acpi", "off is the only value: tables are those of the MultiProcessor Specification"),
+            ("acpi", "ACPI tables and a power button, else MP tables (on)"),
             ("ioapic2", "off is the only value"),
             ("x-option-roms", "accepted: there are none"),
         ],
@@ -163,7 +163,9 @@ fn microvm(kv: &mut KeyVals, board: &mut Board) -> Result<(), Failure> {
     ] {
         *place = kv.take_bool(key)?.unwrap_or(*place);
     }
-    for key in ["acpi", "ioapic2", "pcie"] {
+    microvm.acpi =
+        kv.take_enum("acpi", &[("on", true), ("auto", true), ("off", false)])?.unwrap_or(microvm.acpi);
+    for key in ["ioapic2", "pcie"] {
         off_only(kv, key)?;
     }
     kv.take_or_auto("x-option-roms")?;

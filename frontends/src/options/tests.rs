@@ -350,7 +350,7 @@ fn an_x86_line() {
     let got = run(
         "qemu-system-x86_64 -M microvm,pit=off,acpi=off -m 256 -kernel bzImage -append console=ttyS0 -nographic",
     );
-    let board = MicrovmBoard { pit: false, ..MicrovmBoard::default() };
+    let board = MicrovmBoard { pit: false, acpi: false, ..MicrovmBoard::default() };
     assert_eq!(got.config.board, Board::Microvm(board));
     assert_eq!(got.config.cpu.model, "max");
     let old = run("qemu-system-i386 -kernel a.elf -display none");
@@ -363,7 +363,7 @@ fn an_x86_line() {
         ("qemu-system-x86_64 -M virt -kernel a", "valid here: pc, q35, isapc, microvm"),
         ("qemu-system-x86_64 -cpu cortex-a53 -kernel a", "valid here: 8086"),
         ("qemu-system-x86_64 -M microvm,gic-version=3 -kernel a", "gic-version"),
-        ("qemu-system-x86_64 -M microvm,acpi=on -kernel a", "acpi=on: not available"),
+        ("qemu-system-x86_64 -M microvm,ioapic2=on -kernel a", "ioapic2=on: not available"),
         ("qemu-system-x86_64 -enable-kvm -kernel a", "host's processor"),
     ] {
         let text = fails(line).to_string();

@@ -106,3 +106,8 @@ pub(super) fn shared_interrupts(of: &[u32]) -> Term {
 pub(super) fn edge_interrupt(n: u32) -> Term {
     Term::of(&Interrupt::new(true, true, false, false, n))
 }
+
+/// One level-triggered, active-high interrupt by global number.
+pub(super) fn level_interrupt(n: u32) -> Term {
+    Term::of(&Interrupt::new(true, false, false, false, n))
+}

@@ -1,7 +1,9 @@
 //! The DSDT: processors, the PCI root or what stands for it, the power-off state.
 
-use super::aml::{Term, crs, device, edge_interrupt, hid, method, name, package, path, ports, scope};
-use super::{Chipset, Platform, fixed, isa, pci};
+use super::aml::{
+    Term, crs, device, edge_interrupt, hid, level_interrupt, method, name, package, path, ports, scope,
+};
+use super::{Chipset, Platform, fixed, ged, isa, pci};
 use acpi_tables::aml::{Arg, Memory32Fixed, Store};
 use lyrebird_devices::time::hpet::Hpet;
 
@@ -17,6 +19,7 @@ pub(super) fn build(platform: &Platform) -> Vec<u8> {
         Chipset::Reduced => {
             system.extend(isa::serials(platform, edge_interrupt));
             system.extend(virtio_mmio(platform));
+            system.extend(ged::devices());
         }
         _ => {
             let mut root = pci::root(platform);
@@ -35,7 +38,7 @@ pub(super) fn build(platform: &Platform) -> Vec<u8> {
     }
     terms.push(scope("\\_SB_", &system));
     // Type 0 is power off on both chips; the event device has 5.
-    let off = if platform.chipset == Chipset::Reduced { 5u8 } else { 0 };
+    let off = if platform.chipset == Chipset::Reduced { lyrebird_devices::acpi::ged::S5 } else { 0 };
     let zero = || Term::of(&0u8);
     terms.push(name("\\_S5_", &package(&[Term::of(&off), zero(), zero(), zero()])));
 
@@ -62,7 +65,7 @@ fn virtio_mmio(platform: &Platform) -> impl Iterator<Item = Term> {
             name("_HID", &"LNRO0005"),
             name("_UID", &(n as u32)),
             name("_CCA", &1u8),
-            crs(&[registers, edge_interrupt(gsi)]),
+            crs(&[registers, level_interrupt(gsi)]),
         ];
         device(&format!("VR{n:02}"), &own)
     })

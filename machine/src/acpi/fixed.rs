@@ -9,6 +9,7 @@ use acpi_tables::gas::{AccessSize, AddressSpace, GAS};
 use acpi_tables::madt::{EnabledStatus, IoApic, ProcessorLocalApic};
 use acpi_tables::mcfg::MCFG;
 use acpi_tables::sdt::Sdt;
+use lyrebird_devices::acpi::ged::{Ged, RESET_VALUE};
 
 /// Who made the tables, and what they are called.
 pub(super) const OEM_ID: [u8; 6] = *b"LYREBD";
@@ -30,9 +31,6 @@ const PCI_IRQS: [u8; 4] = [5, 9, 10, 11];
 
 /// ACPI power management block of PIIX4 and ICH9: both boards have it at port 600h.
 const PM_BASE: u32 = 0x600;
-/// Register of the generic event device of QEMU's microvm.
-const GED_REGISTERS: u64 = 0xfea0_0200;
-const GED_RESET_VALUE: u8 = 0x42;
 
 pub(super) fn table(signature: &[u8; 4], revision: u8) -> Sdt {
     Sdt::new(*signature, HEADER, revision, OEM_ID, OEM_TABLE, OEM_REVISION)
@@ -55,11 +53,11 @@ pub(super) fn fadt(blob: &mut Blob, platform: &Platform, facs: Option<usize>, ds
         Chipset::Reduced => {
             fadt = fadt.flag(Flags::HwReducedAcpi).flag(Flags::ResetRegSup);
             let register =
-                |n| GAS::new(AddressSpace::SystemMemory, 8, 0, AccessSize::ByteAccess, GED_REGISTERS + n);
-            fadt.sleep_control_reg = register(0);
-            fadt.sleep_status_reg = register(1);
-            fadt.reset_reg = register(2);
-            fadt.reset_value = GED_RESET_VALUE;
+                |n| GAS::new(AddressSpace::SystemMemory, 8, 0, AccessSize::ByteAccess, Ged::REGISTERS + n);
+            fadt.sleep_control_reg = register(Ged::SLEEP_CONTROL);
+            fadt.sleep_status_reg = register(Ged::SLEEP_STATUS);
+            fadt.reset_reg = register(Ged::RESET);
+            fadt.reset_value = RESET_VALUE;
         }
         chipset => {
             let piix = chipset == Chipset::Piix;

@@ -10,6 +10,7 @@
 mod aml;
 mod dsdt;
 mod fixed;
+pub mod ged;
 mod isa;
 pub mod linker;
 mod pci;

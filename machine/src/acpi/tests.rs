@@ -14,7 +14,7 @@ fn platform(chipset: Chipset) -> Platform {
         serials: [true, true, full, full],
         floppy: chipset == Chipset::Piix,
         i8042: full,
-        virtio_mmio: if full { vec![] } else { vec![(0xfeb0_0000, 5), (0xfeb0_0200, 6)] },
+        virtio_mmio: if full { vec![] } else { vec![(0xfeb0_0000, 16), (0xfeb0_0200, 17)] },
     }
 }
 

@@ -7,9 +7,11 @@ use lyrebird_cpu::core::Core;
 use lyrebird_cpu::journal::{self, SharedTape};
 use std::sync::Arc;
 
+/// The page of the branch's target is guarded.
+const GUARDED: &str = "guarded";
+
 impl Verified for Arm64 {
     const WORDS: usize = state::ENGINE as usize;
-    const EXTRAS: &'static [&'static str] = &["guarded"];
 
     fn word_name(word: usize) -> String {
         match word {
@@ -36,7 +38,7 @@ impl Verified for Arm64 {
         core.arch.platform = Arc::new(Taped { tape: Arc::clone(tape), board });
     }
 
-    fn alone(tape: &SharedTape) -> Self {
+    fn bare(tape: &SharedTape) -> Self {
         let platform = Arc::new(Taped { tape: Arc::clone(tape), board: Arc::new(Nowhere) });
         Self::new(platform, Arc::new(exclusive::Versions::default()), false)
     }
@@ -53,8 +55,12 @@ impl Verified for Arm64 {
         core.arch.spaces.walks
     }
 
-    fn extra(core: &Core<Self>, _: &str) -> bool {
-        core.arch.guarded
+    fn extras(core: &Core<Self>) -> Vec<String> {
+        core.arch.guarded.then(|| GUARDED.to_owned()).into_iter().collect()
+    }
+
+    fn is_extra(word: &str) -> bool {
+        word == GUARDED
     }
 
     fn set_extra(core: &mut Core<Self>, _: &str) {

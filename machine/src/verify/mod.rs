@@ -232,7 +232,7 @@ impl<T: Verified> Engine<T> for Verify<T> {
             if bits & Attention::STOP != 0 {
                 return Exit::Attention;
             }
-            if bits & core.reg(T::POLL_MASK) & INTERRUPTS != 0 {
+            if bits & core.reg(T::POLL_MASK) & (INTERRUPTS | Attention::MAIL) != 0 {
                 let inside = std::mem::replace(&mut core.attention, Arc::clone(&outside));
                 T::interrupt(core);
                 core.attention = inside;

@@ -36,7 +36,7 @@ struct Case {
     limits: Limits,
     fault: Option<&'static seeded::Fault>,
     file: RegFile,
-    /// Of [`Verified::EXTRAS`].
+    /// Of [`Verified::extras`].
     extras: Vec<String>,
     /// Physical address, whether it is writable, bytes.
     pages: Vec<(u64, bool, Vec<u8>)>,
@@ -68,7 +68,7 @@ fn replay_on<T: Verified>(report: &str) -> Result<Replayed, String> {
     }
     let tape = Arc::new(Mutex::new(Tape::of(case.tape)));
     let code = Arc::new(CodeMap::new(ram.len()));
-    let mut core = Core::new(T::alone(&tape), case.features, 0, ram, Arc::new(Windows(windows)), code);
+    let mut core = Core::new(T::bare(&tape), case.features, 0, ram, Arc::new(Windows(windows)), code);
     for name in &case.extras {
         T::set_extra(&mut core, name);
     }
@@ -123,7 +123,7 @@ fn entry<T: Verified>(case: &mut Case, line: &str) -> Option<()> {
         }
         "fault" => case.fault = Some(seeded::find(words.next()?)?),
         "guest" => {}
-        extra if T::EXTRAS.contains(&extra) => case.extras.push(extra.into()),
+        extra if T::is_extra(extra) => case.extras.push(extra.into()),
         "word" => {
             let at = number(words.next()?).filter(|at| *at < T::WORDS as u64)?;
             case.file.set_word(at as u16, number(words.next()?)?);

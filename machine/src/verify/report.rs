@@ -143,7 +143,7 @@ fn replayable<T: Verified>(
     if let Some(fault) = options.fault {
         let _ = writeln!(text, "fault {}", fault.name);
     }
-    for name in T::EXTRAS.iter().filter(|name| T::extra(core, name)) {
+    for name in T::extras(core) {
         let _ = writeln!(text, "{name}");
     }
     for (i, x) in place.file.words()[..T::WORDS].iter().enumerate().filter(|(_, x)| **x != 0) {

@@ -4,6 +4,7 @@ pub mod entry;
 pub mod model;
 pub mod platform;
 mod registers;
+mod verify;
 
 pub use entry::Entry;
 pub use model::Model;
@@ -50,7 +51,7 @@ impl Target for X64 {
     }
 
     fn engines(setup: &Setup<'_, Self>) -> Engines<Self> {
-        engine::translators(setup)
+        engine::comparable(setup)
     }
 
     fn reset(core: &mut Core<Self>, model: &Model, entry: &Entry) {

@@ -15,6 +15,7 @@ use lyrebird_devices::intc::lapic::Lapics;
 use lyrebird_devices::intc::{X86Lines, X86Signal};
 use lyrebird_devices::misc::numeric_port::NumericPort;
 use parking_lot::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// MSRs that belong to the local APIC.
@@ -39,6 +40,8 @@ pub struct PcPlatform {
     pub a20: Arc<A20>,
     /// Where FERR# ends, if the board has that.
     numeric: OnceLock<Arc<Mutex<NumericPort>>>,
+    /// Which processor is alone.
+    alone: Alone,
 }
 
 impl PcPlatform {
@@ -51,13 +54,32 @@ impl PcPlatform {
         pic: Option<Arc<Mutex<I8259>>>,
         a20: Arc<A20>,
     ) -> Self {
-        Self { shared, clock, ports, lapics, pic, a20, numeric: OnceLock::new() }
+        Self { shared, clock, ports, lapics, pic, a20, numeric: OnceLock::new(), alone: Alone::default() }
     }
 
     /// Leads FERR# to this chip.
     pub fn connect_numeric(&self, port: Arc<Mutex<NumericPort>>) {
         // The first connection stays.
         let _ = self.numeric.set(port);
+    }
+}
+
+/// The processor that keeps all others from executing: one more than its number, or 0.
+#[derive(Default)]
+pub struct Alone(AtomicUsize);
+
+impl Alone {
+    /// Becomes the one. While another one is, `meanwhile` is called, which reads the mail.
+    fn claim(&self, cpu: usize, meanwhile: &mut dyn FnMut()) {
+        while self.0.compare_exchange(0, cpu + 1, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            meanwhile();
+            std::thread::yield_now();
+        }
+    }
+
+    /// Whether another processor is.
+    fn is_another(&self, cpu: usize) -> bool {
+        ![0, cpu + 1].contains(&self.0.load(Ordering::SeqCst))
     }
 }
 
@@ -132,8 +154,24 @@ impl Platform for PcPlatform {
         self.shared.broadcast(from, &what, meanwhile);
     }
 
+    fn alone(&self, cpu: usize, meanwhile: &mut dyn FnMut()) {
+        self.alone.claim(cpu, meanwhile);
+        // Whoever reads this waits.
+        self.shared.broadcast(cpu, &Forget::Nothing, meanwhile);
+    }
+
+    fn together(&self, _: usize) {
+        self.alone.0.store(0, Ordering::SeqCst);
+    }
+
     fn mail(&self, cpu: usize) -> Vec<Forget> {
-        self.shared.take_mail(cpu)
+        let mut mail = self.shared.take_mail(cpu);
+        // Another one may be the next to be alone, and waits until its mail is read.
+        while self.alone.is_another(cpu) {
+            std::thread::yield_now();
+            mail.extend(self.shared.take_mail(cpu));
+        }
+        mail
     }
 
     fn init(&self, cpu: usize) {

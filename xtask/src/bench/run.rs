@@ -63,7 +63,9 @@ pub fn machine(command: &str, job: &Job<'_>, names: &[&str]) -> Machine {
     let kernel = kernel(job.architecture);
     let machine = match job.architecture {
         Architecture::Arm64 => Machine::virt(command).kernel(&kernel.join("Image")).append(&line),
-        Architecture::Amd64 => Machine::microvm(command).kernel(&kernel.join("bzImage")).append(&line),
+        Architecture::Amd64 => {
+            Machine::microvm(command, "max", 1).kernel(&kernel.join("bzImage")).append(&line)
+        }
     };
     machine.initrd(job.initrd).args(job.options.split_whitespace())
 }

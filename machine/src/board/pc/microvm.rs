@@ -1,8 +1,9 @@
-//! The `microvm` board with the addresses and interrupt numbers of QEMU's with `acpi=off`: virtio-mmio transports, a serial
-//! port, the interrupt controllers and timers of a PC, and no PCI.
+//! The `microvm` board with the addresses and interrupt numbers of QEMU's with `ioapic2=off`: virtio-mmio transports, a
+//! serial port, the interrupt controllers and timers of a PC, and no PCI.
 //!
-//! A kernel is started without firmware, told of the transports on its command line and of the processors by MP tables.
-//! Left out: ACPI tables and with them the second I/O APIC and the power button; option ROMs.
+//! A kernel is started without firmware. Hardware-reduced ACPI tables tell it of processors, transports and the generic
+//! event device, through which it powers off and resets. With `acpi=off` there is no such device, MP tables tell of the
+//! processors and the command line of the transports, which have ISA interrupts. Left out: the second I/O APIC, option ROMs.
 
 use super::super::parts::{self, option};
 use super::super::virtio_mmio::{self, STRIDE, Transports};
@@ -10,12 +11,16 @@ use super::super::{Actions, BootPlan, Built, Site};
 use super::fabric::Fabric;
 use super::memory::{self, Memory};
 use super::mptable;
+use crate::acpi;
+use crate::acpi::linker::Blob;
 use crate::config::{BuildError, Config, MicrovmBoard};
-use crate::control::Seat;
+use crate::control::{Seat, Shutdown};
 use crate::loader::Files;
 use crate::loader::x86::{self as programs, LinuxEntry, MemoryMap};
+use crate::shared::{Request, Shared};
 use crate::x86::{Entry, Model, model, processor};
 use lyrebird_cpu::x86::X64;
+use lyrebird_devices::acpi::ged::{Ged, PowerRequest};
 use lyrebird_devices::bus::device::share;
 use lyrebird_devices::char::uart16550::Uart16550;
 use lyrebird_devices::fw_cfg::{FwCfg, key};
@@ -43,7 +48,8 @@ pub mod irq {
     #![expect(missing_docs, reason = "named after the device")]
     pub const PIT: u32 = 0;
     pub const COM1: u32 = 4;
-    pub const VIRTIO: u32 = 5;
+    pub const VIRTIO_ISA: u32 = 5;
+    pub const VIRTIO: u32 = 16;
     pub const RTC: u32 = 8;
 }
 
@@ -58,6 +64,9 @@ struct Microvm {
     cpus: u32,
     /// What the command line says of transports that hold a device.
     virtio: String,
+    /// ACPI tables, and what they describe.
+    acpi: Option<Blob>,
+    ged: Option<Arc<Mutex<Ged>>>,
     /// What it boots from.
     files: Mutex<Files>,
 }
@@ -96,19 +105,32 @@ pub fn build(site: &Site<'_, X64>, board: &MicrovmBoard) -> Result<Built<X64>, B
     fw_cfg.add(key::NB_CPUS, (cpus as u16).to_le_bytes());
     fw_cfg.add(key::MAX_CPUS, (cpus as u16).to_le_bytes());
     fw_cfg.add(key::RAM_SIZE, config.ram.to_le_bytes());
+    let acpi = board.acpi.then(|| acpi::build(&platform(config, board)));
+    for (name, bytes) in acpi.iter().flat_map(Blob::files) {
+        fw_cfg.add_file(name, bytes).map_err(|e| option("fw_cfg", e.to_string()))?;
+    }
     parts::offer_files(config, &mut files, &mut fw_cfg)?;
     let fw_cfg = share(fw_cfg);
     fabric.at("fw_cfg", map::FW_CFG, FwCfg::PORTS_LEN, FwCfg::PORTS, fw_cfg.clone())?;
     fabric.at("fw_cfg.dma", map::FW_CFG_DMA, 8, FwCfg::DMA, fw_cfg)?;
+    let ged = board.acpi.then(|| event_device(&fabric, shared));
+    if let Some(ged) = &ged {
+        space.add_device(Ged::ADDRESS, Ged::LEN, ged.clone()).map_err(parts::span)?;
+        space
+            .add_registers("acpi-ged", Ged::REGISTERS, Ged::REGISTERS_LEN, Ged::POWER, ged.clone())
+            .map_err(parts::span)?;
+    }
+    let first = if board.acpi { irq::VIRTIO } else { irq::VIRTIO_ISA };
     let place = Transports {
         base: map::VIRTIO,
         count: TRANSPORTS,
-        wire: &|i| fabric.gsi.wire(irq::VIRTIO + i, "virtio-mmio"),
+        wire: &|i| fabric.gsi.wire(first + i, "virtio-mmio"),
         board: "microvm",
     };
     let disks = virtio_mmio::transports(config, chardevs, &space, clock, &place)?;
     let model = model::of(&config.cpu)?;
-    let virtio = if board.auto_kernel_cmdline { transports_in_use(config) } else { String::new() };
+    let virtio =
+        if board.auto_kernel_cmdline && !board.acpi { transports_in_use(config) } else { String::new() };
     Ok(Built {
         ports: Some(Arc::clone(&fabric.ports)),
         space,
@@ -117,9 +139,37 @@ pub fn build(site: &Site<'_, X64>, board: &MicrovmBoard) -> Result<Built<X64>, B
         disks,
         loose: Vec::new(),
         seat: Seat::default(),
-        actions: Box::new(Microvm { fabric, model, map, cpus, virtio, files: Mutex::new(files) }),
+        actions: Box::new(Microvm { fabric, model, map, cpus, virtio, acpi, ged, files: Mutex::new(files) }),
         ram,
     })
+}
+
+/// What the ACPI tables tell of.
+fn platform(config: &Config, board: &MicrovmBoard) -> acpi::Platform {
+    let transport = |i| ((map::VIRTIO + u64::from(i) * STRIDE) as u32, irq::VIRTIO + i);
+    acpi::Platform {
+        chipset: acpi::Chipset::Reduced,
+        apic_ids: (0..config.smp.cpus as u8).collect(),
+        pci_hole: (0, 0),
+        pci_hole_64: None,
+        hpet: false,
+        serials: [board.isa_serial, false, false, false],
+        floppy: false,
+        i8042: false,
+        virtio_mmio: (0..TRANSPORTS).map(transport).collect(),
+    }
+}
+
+/// The generic event device: what a guest asks it for, the machine does.
+fn event_device(fabric: &Fabric, shared: &Arc<Shared<X64>>) -> Arc<Mutex<Ged>> {
+    let shared = Arc::clone(shared);
+    let power = Box::new(move |request| {
+        shared.request(match request {
+            PowerRequest::Off => Request::Shutdown(Shutdown::PowerOff),
+            PowerRequest::Reset => Request::Reset,
+        });
+    });
+    share(Ged::new(fabric.gsi.wire(acpi::ged::GSI, "acpi-ged"), power))
 }
 
 /// The transports that hold devices, as Linux wants to hear of them: the first device has the last one.
@@ -127,7 +177,7 @@ fn transports_in_use(config: &Config) -> String {
     let used = virtio_mmio::count(config).min(TRANSPORTS);
     (TRANSPORTS - used..TRANSPORTS).fold(String::new(), |mut text, i| {
         let at = map::VIRTIO + u64::from(i) * STRIDE;
-        let _ = write!(text, " virtio_mmio.device={STRIDE}@{at:#x}:{}", irq::VIRTIO + i);
+        let _ = write!(text, " virtio_mmio.device={STRIDE}@{at:#x}:{}", irq::VIRTIO_ISA + i);
         text
     })
 }
@@ -150,13 +200,16 @@ impl Actions<X64> for Microvm {
             append: append.trim_start(),
             map: &self.map,
             long_mode: self.model.is_64(),
-            rsdp: None,
+            rsdp: self.acpi.as_ref().map(|_| acpi::DIRECT),
             vga_text: false,
             linux: LinuxEntry::default(),
         };
         let program = programs::load(&mut self.files.lock(), &request)?;
         let mut pieces = program.pieces;
-        pieces.push(mptable::table(self.cpus, self.model.signature()));
+        match &self.acpi {
+            Some(acpi) => pieces.extend(acpi.place(acpi::DIRECT)),
+            None => pieces.push(mptable::table(self.cpus, self.model.signature())),
+        }
         Ok(BootPlan { pieces, first: Entry::Program(Box::new(program.entry)), others: Entry::Reset })
     }
 
@@ -167,7 +220,10 @@ impl Actions<X64> for Microvm {
     }
 
     fn press_power_button(&self) {
-        log::warn!("microvm has no power button; switch the guest off from inside, or use quit");
+        match &self.ged {
+            Some(ged) => ged.lock().press_power_button(),
+            None => log::warn!("microvm with acpi=off has no power button; switch the guest off from inside"),
+        }
     }
 
     fn interrupts(&self) -> String {

@@ -1,0 +1,22 @@
+/// The x86-64 stress guest's tests, in their order; the first one's bit in `skip` is bit 0.
+pub const STRESS_X86_TESTS: [&str; 19] = [
+    "counters that add",
+    "counters that compare",
+    "bits",
+    "counters that are split",
+    "ticket lock",
+    "exchange lock",
+    "sequence lock",
+    "message passing",
+    "store buffering",
+    "independent reads",
+    "own code",
+    "changed functions",
+    "endless loops",
+    "data beside code",
+    "translations",
+    "ring",
+    "calls",
+    "sleep",
+    "processors start",
+];
