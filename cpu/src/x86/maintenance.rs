@@ -41,7 +41,6 @@ pub fn receive(core: &mut Core<X64>) {
     for what in platform.mail(core.index) {
         forget(core, what);
     }
-    platform.stand_by(core.index);
 }
 
 /// A page of RAM has become code: no other processor may store to it unnoticed from here on.

@@ -94,9 +94,7 @@ pub trait Platform: Send + Sync {
     fn alone(&self, _cpu: usize, _meanwhile: &mut dyn FnMut()) {}
     /// Ends it.
     fn together(&self, _cpu: usize) {}
-    /// Waits while another processor is alone. Called whenever the processor has read its mail.
-    fn stand_by(&self, _cpu: usize) {}
-    /// What was sent to a processor since it last looked.
+    /// What was sent to a processor since it last looked. Does not come back while another processor is alone.
     fn mail(&self, _cpu: usize) -> Vec<maintenance::Forget> {
         Vec::new()
     }

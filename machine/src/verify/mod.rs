@@ -236,6 +236,10 @@ impl<T: Verified> Engine<T> for Verify<T> {
                 let inside = std::mem::replace(&mut core.attention, Arc::clone(&outside));
                 T::interrupt(core);
                 core.attention = inside;
+                // What it pushed comes before the run.
+                if let Some(j) = &mut core.journal {
+                    j.keep();
+                }
             }
             core.attention.clear(u32::MAX);
             let before = core.file.clone();

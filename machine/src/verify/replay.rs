@@ -9,6 +9,7 @@ use lyrebird_cpu::code::CodeMap;
 use lyrebird_cpu::core::{Core, Physical};
 use lyrebird_cpu::journal::{Event, Journal, Tape};
 use lyrebird_cpu::slot::RegFile;
+use lyrebird_cpu::x86::X64;
 use lyrebird_jit::cache::Options;
 use lyrebird_jit::opt::seeded;
 use lyrebird_jit::region::Limits;
@@ -52,6 +53,7 @@ pub fn replay(report: &str) -> Result<Replayed, String> {
     // Reports of old do not say whose they are.
     match lines.find_map(|line| line.strip_prefix("guest ")).unwrap_or(Arm64::NAME) {
         Arm64::NAME => replay_on::<Arm64>(report),
+        X64::NAME => replay_on::<X64>(report),
         other => Err(format!("it is about a guest that is not known here: `{other}`")),
     }
 }

@@ -1,14 +1,9 @@
-//! `-accel verify` with every seeded fault: the report names the instruction that the fault is in, and running the
-//! report again shows the difference again.
+//! An arm64 guest for `virt`, which shows every fault.
 
-use anyhow::{Context, Result, ensure};
+use super::Program;
+use anyhow::{Context, Result};
 use lyrebird_jit::opt::seeded::FAULTS;
-use lyrebird_machine::config::{Accel, Boot, Config, CpuConfig, EngineKind};
-use lyrebird_machine::control::Shutdown;
-use lyrebird_machine::verify::replay;
-use lyrebird_tests::guest::Guest;
-use std::path::PathBuf;
-use std::time::Duration;
+use lyrebird_machine::config::Config;
 
 /// The guest: each word with the fault that shows there first, if one does. It powers off at its end.
 #[rustfmt::skip]
@@ -134,53 +129,18 @@ fn image() -> Vec<u8> {
     bytes
 }
 
-fn scratch(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
-}
-
-fn run(fault: Option<&str>) -> Result<(Shutdown, PathBuf)> {
-    let name = fault.unwrap_or("none");
-    let (kernel, report) = (scratch(&format!("seeded-{name}.Image")), scratch(&format!("seeded-{name}.txt")));
-    std::fs::write(&kernel, image())?;
-    let _ = std::fs::remove_file(&report);
-    let mut options = vec![("report".to_owned(), report.display().to_string())];
-    options.extend(fault.map(|name| ("fault".to_owned(), name.to_owned())));
-    let config = Config {
-        cpu: CpuConfig { model: "max".into(), features: Vec::new() },
-        ram: 16 << 20,
-        boot: Boot { kernel: Some(kernel), ..Boot::default() },
-        accel: Accel { engine: EngineKind::Verify, options, ..Accel::default() },
-        ..Config::default()
-    };
-    Ok((Guest::start(config)?.end(Duration::from_secs(60))?, report))
-}
+const PROGRAM: Program = Program { name: "arm64", image, config: Config::default };
 
 #[test]
 fn without_a_fault_the_engines_agree() -> Result<()> {
-    let (end, report) = run(None)?;
-    ensure!(end == Shutdown::PowerOff, "{end:?}");
-    ensure!(!report.exists(), "a report of nothing");
-    Ok(())
+    PROGRAM.agrees()
 }
 
 /// Runs the guest with a fault. What is wrong with the report.
 fn check(name: &str) -> Result<()> {
     let at = CODE.iter().position(|(_, f)| *f == name).context("no instruction of the guest shows it")?;
-    let (end, report) = run(Some(name))?;
-    let Shutdown::Divergence(why) = end else { anyhow::bail!("the machine ended with {end:?}") };
     let place = LOADED + (HEADER + 4 * at) as u64;
-    let expected = format!("{place:#x}: {:08x} ", CODE[at].0);
-    ensure!(why.starts_with(&expected), "not {expected}, but {why}");
-    let text = std::fs::read_to_string(report)?;
-    for part in ["Differences:", "State before:", "IR:\n", "Host code:\n"] {
-        ensure!(text.contains(part), "the report lacks {part:?}");
-    }
-    let again = replay::replay(&text).map_err(anyhow::Error::msg)?;
-    ensure!(again.differs, "does not repeat: {}", again.text);
-    let healed = text.replace(&format!("\nfault {name}\n"), "\n");
-    let again = replay::replay(&healed).map_err(anyhow::Error::msg)?;
-    ensure!(!again.differs, "repeats without the fault: {}", again.text);
-    Ok(())
+    PROGRAM.differs(name, &format!("{place:#x}: {:08x} ", CODE[at].0))
 }
 
 #[test]
