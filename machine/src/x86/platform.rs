@@ -66,7 +66,7 @@ impl PcPlatform {
 
 /// The processor that keeps all others from executing: one more than its number, or 0.
 #[derive(Default)]
-pub struct Alone(AtomicUsize);
+struct Alone(AtomicUsize);
 
 impl Alone {
     /// Becomes the one. While another one is, `meanwhile` is called, which reads the mail.
