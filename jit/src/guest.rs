@@ -24,7 +24,9 @@ pub trait Guest: Arch {
     fn recorder(bytes: &[u8], cx: Cx) -> Option<(Recorder<Self>, Self::Insn)>;
     /// Modes whose code is always interpreted, because they watch every instruction or access.
     fn interpret_only(mode: u32) -> bool;
-    /// Whether floating point rounds to nearest.
+    /// MXCSR without its exception flags, which are [`Arch::FP_STATUS`], if the guest has one.
+    const MXCSR: Option<Slot<W32>>;
+    /// Whether the host's floating point serves the mode: it rounds to nearest, or all is as in the host's MXCSR.
     fn plain_fp(mode: u32) -> bool;
     /// Whether floating point may flush denormal numbers.
     fn flushing_fp(mode: u32) -> bool;
@@ -35,6 +37,7 @@ pub trait Guest: Arch {
 impl Guest for Arm64 {
     const FLAGS: Slot<W32> = state::NZCV;
     const FLAG_BITS: u32 = nzcv::N | nzcv::Z | nzcv::C | nzcv::V;
+    const MXCSR: Option<Slot<W32>> = None;
 
     fn recorder(bytes: &[u8], cx: Cx) -> Option<(Recorder<Self>, u32)> {
         static TABLE: OnceLock<Table<Lift<Arm64>>> = OnceLock::new();
@@ -63,6 +66,7 @@ impl Guest for Arm64 {
 impl Guest for X64 {
     const FLAGS: Slot<W32> = x86::state::FLAGS;
     const FLAG_BITS: u32 = x86::flags::ALL;
+    const MXCSR: Option<Slot<W32>> = Some(x86::state::MXCSR);
 
     fn recorder(bytes: &[u8], cx: Cx) -> Option<(Recorder<Self>, Insn)> {
         static TABLE: OnceLock<x86::decode::Table<Lift<X64>>> = OnceLock::new();
@@ -74,9 +78,9 @@ impl Guest for X64 {
         mode & (x86::mode::STEP | x86::mode::WATCH) != 0
     }
 
-    fn plain_fp(_: u32) -> bool {
-        // The back end's own floating point keeps Arm's status flags; x86's are MXCSR's, so the evaluator is called.
-        false
+    fn plain_fp(mode: u32) -> bool {
+        // The host's exceptions stay masked: who wants one asks the evaluator for the flags of each operation.
+        mode & x86::mode::SSE_UNMASKED == 0
     }
 
     fn flushing_fp(mode: u32) -> bool {

@@ -52,6 +52,8 @@ words! {
     SCRATCH2 = 41;
     /// Constants of vector lowerings: see [`crate::host::x64::fp::CONSTANTS`]; twelve words.
     CONSTANTS = 42;
+    /// Whether the host's MXCSR is the guest's: its control, and exception flags that the status has not got yet.
+    MXCSR_LIVE = 54;
 }
 
 /// Operand `i` of a vector operation; 3 is its result.

@@ -63,7 +63,7 @@ impl FpEnv {
     /// Records that an element saturated.
     #[inline(always)]
     pub fn saturated(&mut self, yes: bool) {
-        self.status |= (yes as u32) << 27;
+        self.status |= ((yes && self.control & Self::X86 == 0) as u32) << 27;
     }
 }
 

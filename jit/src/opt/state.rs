@@ -5,7 +5,7 @@
 //! `If` body reads or writes is forgotten at its end, because the body may not have run.
 
 use crate::guest::Guest;
-use crate::ir::{Ir, NONE, Op, Ty, Val, VecForm};
+use crate::ir::{Inst, Ir, NONE, Op, Ty, Val, VecForm};
 use lyrebird_cpu::slot::WORDS;
 
 #[derive(Clone, Copy)]
@@ -13,6 +13,12 @@ struct Known {
     stamp: u32,
     value: Val,
     ty: Ty,
+}
+
+/// Whether two vectors are one value, or the same constant.
+fn same(code: &[Inst], a: Val, b: Val) -> bool {
+    let (x, y) = (&code[a as usize], &code[b as usize]);
+    a == b || x.op == Op::Lit && y.op == Op::Lit && x.wide() == y.wide()
 }
 
 /// The pass and its memory.
@@ -89,6 +95,13 @@ impl State {
                 },
                 Op::Put => {
                     let (offset, v, ty) = (inst.imm, inst.a, inst.ty);
+                    let known = self.lookup(offset).filter(|k| ty == Ty::V128 && k.1 == ty);
+                    if known.is_some_and(|(k, _)| same(&ir.code, k, v)) {
+                        // A vector that is there already: nobody uses the constant in its place.
+                        let (a, b, c) = (NONE, NONE, NONE);
+                        ir.code[i as usize] = Inst { op: Op::Lit, ty: Ty::I64, sub: 0, a, b, c, imm: 0 };
+                        continue;
+                    }
                     self.set(offset, v, ty, inside);
                 }
                 Op::If => {

@@ -228,7 +228,8 @@ fn masked<E: X86, D: Elements>(e: &mut E, i: Insn) -> Exec<E> {
     let offset = e.ea(i);
     let fields = e.lit::<W64>(fields::<D, D>(i).pack());
     e.call(&MASKED, [fields, offset, offset])?;
-    Ok(Flow::Next)
+    // What was stored may be code, the code that follows even.
+    Ok(if D::STORE { Flow::Sync } else { Flow::Next })
 }
 
 fn gather<E: X86, D: Elements, X: Elements>(e: &mut E, i: Insn) -> Exec<E> {

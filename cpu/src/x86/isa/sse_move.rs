@@ -120,9 +120,12 @@ fn mov_scalar_to<E: X86, X: Enc, W: crate::width::Int>(e: &mut E, i: Insn) -> Ex
 fn movlps<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let b = small(e, i, 3)?;
-    let x = e.lane::<W64>(b, if i.is_mem() { 0 } else { 1 });
     let a = e.get(state::xmm(first::<X>(i)));
-    let r = e.set_lane::<W64>(a, 0, x);
+    let r = if i.is_mem() {
+        e.v2(VecOp::Merge, Lanes::scalar(3), a, b)
+    } else {
+        e.v2(VecOp::Zip2, Lanes::full(3), b, a)
+    };
     write_low::<E, X>(e, i.reg, r);
     Ok(Flow::Next)
 }
@@ -131,9 +134,8 @@ fn movlps<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
 fn movhps<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let b = small(e, i, 3)?;
-    let x = e.lane::<W64>(b, 0);
     let a = e.get(state::xmm(first::<X>(i)));
-    let r = e.set_lane::<W64>(a, 1, x);
+    let r = e.v2(VecOp::Zip1, Lanes::full(3), a, b);
     write_low::<E, X>(e, i.reg, r);
     Ok(Flow::Next)
 }
@@ -267,5 +269,6 @@ fn maskmovdqu<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
     let at = e.linear(i.seg, offset, 16, Want::Write)?;
     let (value, mask) = (e.lit::<W64>(i.reg as u64), e.lit::<W64>(i.rm as u64));
     e.call(&MASKED_BYTES, [at, value, mask])?;
-    Ok(Flow::Next)
+    // What was stored may be code, the code that follows even.
+    Ok(Flow::Sync)
 }

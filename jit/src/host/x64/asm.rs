@@ -514,6 +514,10 @@ impl Asm {
         self.extend([0x0F, 0xAE, 2 << 3 | 5]);
         self.reference(l);
     }
+    /// LDMXCSR.
+    pub fn load_mxcsr_mem(&mut self, m: Mem) {
+        self.op_mem(None, false, &[0x0F, 0xAE], 2, m, false);
+    }
     /// STMXCSR.
     pub fn store_mxcsr(&mut self, m: Mem) {
         self.op_mem(None, false, &[0x0F, 0xAE], 3, m, false);

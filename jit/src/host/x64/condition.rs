@@ -114,7 +114,8 @@ impl Lower {
     pub(super) fn materialise(&mut self, r: Val) {
         let inst = self.code[r as usize];
         match inst.op {
-            Op::Flags => self.save_flags(r),
+            // Of a vector there are those that its comparison left.
+            Op::Flags | Op::Lane => self.save_flags(r),
             Op::Cmp | Op::Holds => self.materialise_condition(r, &inst),
             Op::Bin => {
                 // A deferred address whose user wants it whole after all.

@@ -3,7 +3,7 @@
 use super::alloc::Loc;
 use super::asm::{Alu, Cc, Mem, Shift, file, reg};
 use super::{Cold, Lower, XPIN};
-use crate::host::Exit;
+use crate::host::{Exit, Site};
 use crate::ir::{Inst, Op, Val, transfer};
 use crate::words;
 use lyrebird_cpu::emit::{Effects, Transfer};
@@ -59,6 +59,10 @@ impl Lower {
     }
 
     // ---- exceptions ----
+
+    pub(super) fn site(&self, log2: u32, pair: bool, access: u16) -> Site {
+        Site { at: self.at, dirty: self.dirty, log2, pair, access }
+    }
 
     pub(super) fn raise_if(&mut self, inst: &Inst) {
         let from = self.asm.label();
@@ -364,6 +368,10 @@ impl Lower {
                     Cold::Fp { from, back, slow } => {
                         self.asm.bind(*from);
                         self.cold_fp(slow, *back);
+                    }
+                    Cold::Mxcsr { from, back } => {
+                        self.asm.bind(*from);
+                        self.mxcsr_take(*back);
                     }
                     Cold::Link { from, number } => {
                         self.asm.bind(*from);

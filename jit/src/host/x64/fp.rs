@@ -54,7 +54,11 @@ impl Lower {
     /// Lowers a floating-point operation, if it has a native form here.
     pub(super) fn fp(&mut self, i: Val, inst: &Inst, form: VecForm) -> bool {
         let flushing = self.config.fp_flush && !self.config.avx512;
-        if !self.config.fp_plain || flushing || !matches!(form.lanes.log2, 2 | 3) {
+        if self.config.mxcsr.is_some()
+            || !self.config.fp_plain
+            || flushing
+            || !matches!(form.lanes.log2, 2 | 3)
+        {
             return false;
         }
         let scalar = form.lanes.part == Part::Scalar;

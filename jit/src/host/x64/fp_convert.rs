@@ -28,7 +28,7 @@ fn host_rounding(imm: u32) -> Option<u8> {
 
 impl Lower {
     /// If all that is done with the scalar result `i` is taking it to general registers, the one it may be made in.
-    fn fp_general(&mut self, i: Val) -> Option<u8> {
+    pub(super) fn fp_general(&mut self, i: Val) -> Option<u8> {
         let user = self.user[i as usize];
         let taken = user != NONE && self.uses[i as usize] == 1 && {
             let inst = &self.code[user as usize];

@@ -22,6 +22,13 @@ impl Lower {
     }
 
     pub(super) fn get(&mut self, i: Val, inst: &Inst) {
+        if inst.imm == self.config.status as u64 && self.x86_floats() {
+            self.mxcsr_flags();
+            self.loc[i as usize] = Loc::Home(inst.imm as u16);
+            self.homes.push(i);
+            self.reg(i);
+            return;
+        }
         match self.pin_of(inst.imm) {
             Some(h) => {
                 self.loc[i as usize] = Loc::Pin(h);

@@ -25,6 +25,9 @@ mod simd_shift_by;
 mod simd_widen;
 mod vec;
 mod vex;
+mod x86_mxcsr;
+mod x86_single;
+mod x86_vec;
 
 #[cfg(test)]
 mod simd_tests;
@@ -69,7 +72,9 @@ pub struct Config {
     pub pinnable: u16,
     /// Byte of the request mask, from the start of the register file.
     pub poll_mask: u16,
-    /// The mode rounds to nearest.
+    /// Byte of MXCSR without its exception flags, which are the status, if the guest is x86.
+    pub mxcsr: Option<u16>,
+    /// The host's floating point serves the mode.
     pub fp_plain: bool,
     /// The host has BMI2.
     pub bmi2: bool,
@@ -81,6 +86,8 @@ pub struct Config {
     pub fma: bool,
     /// The host has AVX-512 with the BW, DQ and VL extensions.
     pub avx512: bool,
+    /// The host converts half precision.
+    pub f16c: bool,
     /// The host has AES rounds.
     pub aes: bool,
     /// The host has SHA-256 rounds.
@@ -101,6 +108,7 @@ impl Config {
             pinnable: A::GENERAL,
             flag_bits: A::FLAG_BITS,
             poll_mask: A::POLL_MASK.offset(),
+            mxcsr: A::MXCSR.map(|s| s.offset()),
             fp_plain: A::plain_fp(mode),
             fp_flush: A::flushing_fp(mode),
             ..Config::default()
@@ -116,6 +124,7 @@ impl Config {
             avx2,
             fma: avx2 && has!("fma"),
             avx512: has!("avx512dq") && has!("avx512vl") && has!("avx512bw"),
+            f16c: avx2 && has!("f16c"),
             aes: has!("aes"),
             sha: has!("sha"),
             pclmul: has!("pclmulqdq"),
@@ -169,6 +178,8 @@ enum Cold {
     Budget { from: Label, dirty: u32, target: i64, count: u32 },
     /// A floating-point operation that the host does not answer for.
     Fp { from: Label, back: Label, slow: fp_cold::Slow },
+    /// The guest's MXCSR is not in the host's yet.
+    Mxcsr { from: Label, back: Label },
     /// An unlinked direct jump.
     Link { from: Label, number: u32 },
 }
@@ -307,6 +318,7 @@ impl Lower {
         }
         // Invalidation overwrites these eight bytes with a call, in one store.
         self.asm.extend([0x0F, 0x1F, 0x84, 0, 0, 0, 0, 0]);
+        self.mxcsr_entry();
         for p in 0..self.pins.count as usize {
             if entry >> p & 1 != 0 {
                 self.asm.load(8, self.pins.host[p], file(self.pins.word[p] * 8));
@@ -371,9 +383,17 @@ impl Lower {
                 if matches!(i.op, Op::Get | Op::Put) && (i.imm >> 3) < self.config.pinnable as u64 {
                     weight[(i.imm >> 3) as usize & 63] += each;
                 } else if matches!(i.op, Op::Get | Op::Put) {
-                    // Vectors are pinned for loops only, and only if nobody looks at parts of them.
+                    // Vectors are pinned for loops only, and only if nobody looks at parts of them. Constants, like
+                    // the zeros above what AVX writes, need no register.
                     let word = (i.imm >> 3) as usize;
-                    let more = if i.ty == Ty::V128 && i.imm & 7 == 0 { looped as i32 } else { i32::MIN / 2 };
+                    let constant = i.op == Op::Put && self.code[i.a as usize].op == Op::Lit;
+                    let more = if constant && i.ty == Ty::V128 {
+                        0
+                    } else if i.ty == Ty::V128 && i.imm & 7 == 0 {
+                        looped as i32
+                    } else {
+                        i32::MIN / 2
+                    };
                     if let Some(w) = self.vectors.get_mut(word) {
                         *w = w.saturating_add(more);
                     }
@@ -462,8 +482,8 @@ impl Lower {
                     Op::If => inside = true,
                     Op::EndIf => inside = false,
                     Op::Call => need |= dirty & !set,
-                    // These may call, which keeps no vector.
-                    Op::Vec | Op::Clock => need |= dirty & !set & !0 << XPIN,
+                    // Calls keep no vector.
+                    Op::Vec | Op::Clock if self.may_call(inst) => need |= dirty & !set & !0 << XPIN,
                     op if op.may_fault() || op.terminal() => need |= dirty & !set,
                     _ => {}
                 }
@@ -533,10 +553,6 @@ impl Lower {
         }
     }
 
-    fn site(&self, log2: u32, pair: bool, access: u16) -> Site {
-        Site { at: self.at, dirty: self.dirty, log2, pair, access }
-    }
-
     fn lower(&mut self, i: Val, b: usize) {
         let inst = self.code[i as usize];
         if self.root[i as usize] != i {
@@ -558,7 +574,7 @@ impl Lower {
             Op::Load => self.load(i, &inst),
             Op::Store => self.store(&inst),
             Op::LoadPair => self.load_pair(i, &inst),
-            Op::Second => {}
+            Op::Second => self.release(inst.a),
             Op::StorePair => self.store_pair(&inst),
             Op::Rmw => self.rmw(i, &inst),
             Op::Cas => self.cas(i, &inst),

@@ -5,7 +5,7 @@ use super::Lower;
 use super::alloc::Loc;
 use super::condition::Again;
 use crate::ir::lift::flag_of;
-use crate::ir::{NONE, Op, Ty, Val};
+use crate::ir::{Inst, NONE, Op, Ty, Val, VecForm};
 use lyrebird_cpu::op::{Bin, FlagOp};
 
 impl Lower {
@@ -60,7 +60,7 @@ impl Lower {
             if inst.op.may_fault() || matches!(inst.op, Op::If | Op::EndIf | Op::Call) {
                 all = i;
             }
-            if matches!(inst.op, Op::Vec | Op::Clock) {
+            if self.may_call(&inst) {
                 call = i;
             }
             if !matches!(inst.op, Op::Get | Op::Put) {
@@ -81,6 +81,15 @@ impl Lower {
                 }
                 barrier[h as usize] = i;
             }
+        }
+    }
+
+    /// Whether a vector operation or a reading of the clock may call.
+    pub(super) fn may_call(&self, inst: &Inst) -> bool {
+        match inst.op {
+            Op::Clock => true,
+            Op::Vec => VecForm::unpack(inst.imm).is_none_or(|form| !self.x86_native(form)),
+            _ => false,
         }
     }
 

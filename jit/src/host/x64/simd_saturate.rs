@@ -10,6 +10,10 @@ use lyrebird_cpu::vec::{FpEnv, Lanes, Part, VecOp};
 impl Lower {
     /// Sets the saturation bit if any bit of `x` is set.
     fn saturated(&mut self, x: u8) {
+        if self.config.mxcsr.is_some() {
+            // MXCSR has no such bit.
+            return;
+        }
         let over = self.asm.label();
         self.asm.vex1(PTEST, x, x);
         self.asm.jcc(Cc::E, over);
@@ -234,6 +238,10 @@ impl Lower {
 
     /// A saturating instruction and the wrapping one.
     fn both(&mut self, s: Simd, saturating: Vex, wrapping: Vex) {
+        if self.config.mxcsr.is_some() {
+            self.plain(s, saturating);
+            return;
+        }
         self.before_status();
         let (d, a, b) = self.two(s);
         self.asm.vex(saturating, d, a, b);

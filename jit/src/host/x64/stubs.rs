@@ -5,6 +5,7 @@
 
 use super::FRAME;
 use super::asm::{Asm, BIAS, file};
+use super::x86_mxcsr;
 use crate::guest::Guest;
 use crate::host::{Why, x64::asm::reg};
 use crate::run;
@@ -79,6 +80,8 @@ struct Emit<'a> {
     asm: &'a mut Asm,
     base: u64,
     exit: u64,
+    /// Where x86 guests have MXCSR, and the routine that moves it out of the host's.
+    mxcsr: Option<(u16, u64)>,
 }
 
 impl Emit<'_> {
@@ -93,6 +96,21 @@ impl Emit<'_> {
         }
         self.asm.load(8, reg::RCX, super::asm::Mem { base: reg::RSP, index: None, disp: 0 });
         self.asm.store(8, file(words::RETURN.offset()), reg::RCX);
+    }
+
+    /// Moves the guest's MXCSR out of the host's, clobbering RCX.
+    fn park(&mut self) {
+        if let Some((_, park)) = self.mxcsr {
+            self.asm.call_to(park);
+        }
+    }
+
+    /// The same, for good.
+    fn forget(&mut self) {
+        if self.mxcsr.is_some() {
+            self.park();
+            x86_mxcsr::forget(self.asm);
+        }
     }
 
     /// A routine that saves registers, calls `function(core, RAX)`, and leaves if that gives a reason to.
@@ -113,6 +131,8 @@ impl Emit<'_> {
         for x in kept.clone() {
             self.asm.movups_store(place(x), x);
         }
+        self.park();
+        let mxcsr = self.mxcsr;
         let asm = &mut *self.asm;
         dynasm!(asm; .arch x64
             ; mov rsi, rax
@@ -125,6 +145,9 @@ impl Emit<'_> {
         );
         let leave = asm.label();
         asm.jcc(super::Cc::NE, leave);
+        if let Some((mxcsr, _)) = mxcsr {
+            x86_mxcsr::resume(asm, mxcsr);
+        }
         for h in VOLATILE {
             asm.load(8, h, file(words::saved(h as u16).offset()));
         }
@@ -134,6 +157,9 @@ impl Emit<'_> {
         dynasm!(asm; .arch x64; ret);
         asm.bind(leave);
         dynasm!(asm; .arch x64; add rsp, 8);
+        if mxcsr.is_some() {
+            x86_mxcsr::forget(asm);
+        }
         asm.jmp_to(self.exit);
         at
     }
@@ -142,6 +168,7 @@ impl Emit<'_> {
     fn site(&mut self, why: Why) -> u64 {
         let at = self.here();
         self.save();
+        self.forget();
         let asm = &mut *self.asm;
         dynasm!(asm; .arch x64; add rsp, 8; mov eax, why as i32);
         asm.jmp_to(self.exit);
@@ -152,6 +179,7 @@ impl Emit<'_> {
     fn place(&mut self, why: Why, pc: u16) -> u64 {
         let at = self.here();
         self.asm.store(8, file(pc), reg::RAX);
+        self.forget();
         let asm = &mut *self.asm;
         dynasm!(asm; .arch x64; mov eax, why as i32);
         asm.jmp_to(self.exit);
@@ -173,6 +201,8 @@ impl Emit<'_> {
         dynasm!(asm; .arch x64; jmp rdx);
         asm.bind(leave);
         asm.store(8, file(pc), reg::RAX);
+        self.forget();
+        let asm = &mut *self.asm;
         dynasm!(asm; .arch x64; mov eax, Why::Dispatch as i32);
         asm.jmp_to(self.exit);
         at
@@ -186,6 +216,7 @@ impl Emit<'_> {
             dynasm!(self.asm; .arch x64; pop rcx);
             self.asm.store(8, file(words::RETURN.offset()), reg::RCX);
         }
+        self.forget();
         let asm = &mut *self.asm;
         dynasm!(asm; .arch x64
             ; mov rsi, rax
@@ -207,7 +238,7 @@ impl Emit<'_> {
 /// Emits the routines for guest `A` as code that will be at `base`.
 pub fn emit<A: Guest>(asm: &mut Asm, base: u64) -> Stubs {
     const BELOW: i32 = FRAME + XMM_SAVE + 8;
-    let mut e = Emit { asm, base, exit: 0 };
+    let mut e = Emit { asm, base, exit: 0, mxcsr: None };
     let exit = e.here();
     let asm = &mut *e.asm;
     dynasm!(asm; .arch x64
@@ -221,6 +252,11 @@ pub fn emit<A: Guest>(asm: &mut Asm, base: u64) -> Stubs {
         ; ret
     );
     e.exit = exit;
+    if let Some(slot) = A::MXCSR {
+        let park = e.here();
+        x86_mxcsr::park(e.asm, A::FP_STATUS.offset(), slot.offset());
+        e.mxcsr = Some((slot.offset(), park));
+    }
     let entry = e.here();
     let asm = &mut *e.asm;
     dynasm!(asm; .arch x64

@@ -10,7 +10,7 @@ use crate::words;
 impl Lower {
     pub(super) fn vec(&mut self, i: Val, inst: &Inst) {
         if let Some(form) = VecForm::unpack(inst.imm)
-            && (self.simd(i, inst, form) || self.fp(i, inst, form))
+            && (self.x86(i, inst, form) || self.simd(i, inst, form) || self.fp(i, inst, form))
         {
             return;
         }
@@ -65,7 +65,7 @@ impl Lower {
             }
             return;
         }
-        if self.defer_lane(i, inst) {
+        if self.x86_flags(i, inst) || self.defer_lane(i, inst) {
             return;
         }
         let x = self.xmm(inst.a);
@@ -115,6 +115,9 @@ impl Lower {
     }
 
     pub(super) fn vec_of(&mut self, i: Val, inst: &Inst) {
+        if self.x86_defer_integer(i, inst) {
+            return;
+        }
         if let Loc::Xmm(x) | Loc::XPin(x) = self.loc[self.root(inst.a) as usize] {
             // What was loaded for this alone.
             self.release(inst.a);

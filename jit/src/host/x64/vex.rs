@@ -3,22 +3,35 @@
 use super::asm::{Asm, Label, Mem};
 use dynasmrt::DynasmApi;
 
-/// A vector instruction: opcode map (1 is 0F, 2 is 0F38, 3 is 0F3A), opcode, and the W bit. The prefix is 66.
+/// A vector instruction: opcode map (1 is 0F, 2 is 0F38, 3 is 0F3A), mandatory prefix (0 for none), opcode, and the W bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vex {
     map: u8,
+    prefix: u8,
     opcode: u8,
     w: bool,
 }
 
+/// An instruction by map, mandatory prefix (0 for none), opcode and W bit.
+pub const fn coded(map: u8, prefix: u8, opcode: u8, w: bool) -> Vex {
+    Vex { map, prefix: number(prefix), opcode, w }
+}
+
+impl Vex {
+    /// The same with another opcode.
+    pub const fn with_opcode(self, opcode: u8) -> Vex {
+        Vex { opcode, ..self }
+    }
+}
+
 const fn m1(opcode: u8) -> Vex {
-    Vex { map: 1, opcode, w: false }
+    coded(1, 0x66, opcode, false)
 }
 const fn m2(opcode: u8) -> Vex {
-    Vex { map: 2, opcode, w: false }
+    coded(2, 0x66, opcode, false)
 }
 const fn m3(opcode: u8) -> Vex {
-    Vex { map: 3, opcode, w: false }
+    coded(3, 0x66, opcode, false)
 }
 const fn wide(v: Vex) -> Vex {
     Vex { w: true, ..v }
@@ -36,8 +49,13 @@ names! {
     PSADBW = m1(0xF6); PSHUFB = m2(0x00); PSHUFD = m1(0x70);
     PACKSSWB = m1(0x63); PACKUSWB = m1(0x67); PACKSSDW = m1(0x6B); PACKUSDW = m2(0x2B);
     PALIGNR = m3(0x0F); PBLENDW = m3(0x0E); PBLENDD = m3(0x02); PBLENDVB = m3(0x4C);
-    BLENDVPS = m3(0x4A); BLENDVPD = m3(0x4B); SHUFPS = Vex { map: 1 | 0x80, opcode: 0xC6, w: false };
+    BLENDVPS = m3(0x4A); BLENDVPD = m3(0x4B); SHUFPS = coded(1, 0, 0xC6, false); SHUFPD = m1(0xC6);
+    PSHUFLW = coded(1, 0xF2, 0x70, false); PSHUFHW = coded(1, 0xF3, 0x70, false);
+    MOVSS = coded(1, 0xF3, 0x10, false); MOVSD = coded(1, 0xF2, 0x10, false);
     PTEST = m2(0x17); INSERTPS = m3(0x21); PCLMULQDQ = m3(0x44);
+    PMADDUBSW = m2(0x04); MPSADBW = m3(0x42); PHMINPOSUW = m2(0x41);
+    PERMILPS = m2(0x0C); PERMILPD = m2(0x0D); CVTPH2PS = m2(0x13); CVTPS2PH = m3(0x1D);
+    AESKEYGENASSIST = m3(0xDF);
     AESENC = m2(0xDC); AESENCLAST = m2(0xDD); AESDEC = m2(0xDE); AESDECLAST = m2(0xDF); AESIMC = m2(0xDB);
     PSRAVD = m2(0x46); PHADDD = m2(0x02);
     ROUNDPS = m3(0x08); ROUNDPD = m3(0x09); ROUNDSS = m3(0x0A); ROUNDSD = m3(0x0B);
@@ -69,6 +87,11 @@ lists! {
     PMOVSX = [m2(0x20), m2(0x23), m2(0x25)];
     PMOVZX = [m2(0x30), m2(0x33), m2(0x35)];
     PBROADCAST = [m2(0x78), m2(0x79), m2(0x58), m2(0x59)];
+    PSIGN = [m2(0x08), m2(0x09), m2(0x0A)];
+    // By the low 64 bits of a vector; from 16 bits on.
+    PSLL = [m1(0xF1), m1(0xF2), m1(0xF3)];
+    PSRL = [m1(0xD1), m1(0xD2), m1(0xD3)];
+    PSRA = [m1(0xE1), m1(0xE2)];
     // From 32 bits on.
     PSLLV = [m2(0x47), wide(m2(0x47))];
     PSRLV = [m2(0x45), wide(m2(0x45))];
@@ -125,17 +148,15 @@ impl Asm {
     }
     /// `d = a op m`, `m` without an index.
     pub fn vex_mem(&mut self, v: Vex, d: u8, a: u8, m: Mem) {
-        let (map, prefix) = (v.map & 0x7F, v.map >> 7 ^ 1);
-        let last = (v.w as u8) << 7 | (!a & 15) << 3 | prefix;
-        self.extend([0xC4, (!d >> 3 & 1) << 7 | 0x40 | (!m.base >> 3 & 1) << 5 | map, last]);
+        let last = (v.w as u8) << 7 | (!a & 15) << 3 | v.prefix;
+        self.extend([0xC4, (!d >> 3 & 1) << 7 | 0x40 | (!m.base >> 3 & 1) << 5 | v.map, last]);
         self.push(v.opcode);
         self.modrm_mem(d, m);
     }
     /// `d = a op` the 16 bytes at `l`.
     pub fn vex_label(&mut self, v: Vex, d: u8, a: u8, l: Label) {
-        let (map, prefix) = (v.map & 0x7F, v.map >> 7 ^ 1);
-        let last = (v.w as u8) << 7 | (!a & 15) << 3 | prefix;
-        self.extend([0xC4, (!d >> 3 & 1) << 7 | 0x60 | map, last]);
+        let last = (v.w as u8) << 7 | (!a & 15) << 3 | v.prefix;
+        self.extend([0xC4, (!d >> 3 & 1) << 7 | 0x60 | v.map, last]);
         self.push(v.opcode);
         self.push((d & 7) << 3 | 5);
         self.reference(l);
@@ -191,8 +212,8 @@ impl Asm {
     }
 
     fn vex_prefix(&mut self, v: Vex, r: u8, vvvv: u8, b: u8) {
-        let (map, prefix) = (v.map & 0x7F, v.map >> 7 ^ 1);
-        let last = (v.w as u8) << 7 | (!vvvv & 15) << 3 | prefix;
+        let last = (v.w as u8) << 7 | (!vvvv & 15) << 3 | v.prefix;
+        let map = v.map;
         if map == 1 && b < 8 && !v.w {
             self.extend([0xC5, (!r >> 3 & 1) << 7 | last]);
         } else {
