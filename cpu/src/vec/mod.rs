@@ -444,6 +444,9 @@ vec_ops! {
     WidenU = x86_permute::widen_u;
     /// the elements' highest bits as a number (PMOVMSKB, MOVMSKPS, MOVMSKPD)
     MoveMask = x86_permute::move_mask;
+    /// flags in [`crate::x86::flags`] form: ZF if a and b have no bit in common, CF if b has none that a lacks; of elements
+    /// larger than bytes the highest bits only (PTEST, VTESTPS, VTESTPD)
+    Test = x86_permute::test;
     /// per element b where the highest bit of c is set, else a (PBLENDVB, BLENDVPS, BLENDVPD)
     Blend = x86_permute::blend;
 

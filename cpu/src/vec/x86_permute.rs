@@ -1,6 +1,7 @@
-//! Shuffles, packing and blending as SSE and AVX instructions divide them (SDM vol. 2).
+//! Shuffles, packing, blending and tests as SSE and AVX instructions divide them (SDM vol. 2).
 
 use super::Lanes;
+use crate::x86::flags;
 
 /// Result element `i` is element `from(i)` of `a` and then `b`.
 #[inline(always)]
@@ -71,5 +72,10 @@ super::functions! {
         wide.build(|i| l.get(a, i))
     };
     move_mask = |l, _, a, _, _, _| (0..l.count()).map(|i| (l.get(a, i) >> (l.bits() - 1)) << i).sum();
+    test = |l, _, a, b, _, _| {
+        let of = if l.log2 == 0 { u128::MAX } else { l.build(|_| 1 << (l.bits() - 1)) };
+        let zero = |x: u128, flag: u32| if x & of == 0 { flag } else { 0 };
+        u128::from(zero(a & b, flags::ZF) | zero(!a & b, flags::CF))
+    };
     blend = |l, _, a, b, c, _| l.build(|i| l.get(if l.get(c, i) >> (l.bits() - 1) != 0 { b } else { a }, i));
 }

@@ -46,8 +46,8 @@ crate::x86_rows! {
     "VPSRAVD" "VEX.66.0F38.W0 46" "Vx,Hx,Wx" "" if f::AVX2 => [plain binary<Vex, vop!(ShrByS 2)>];
     "VPSLLVD" "VEX.66.0F38.W0 47" "Vx,Hx,Wx" "" if f::AVX2 => [plain binary<Vex, vop!(ShlBy 2)>];
     "VPSLLVQ" "VEX.66.0F38.W1 47" "Vx,Hx,Wx" "" if f::AVX2 => [plain binary<Vex, vop!(ShlBy 3)>];
-    "VTESTPS" "VEX.66.0F38.W0 0E" "Vx,Wx" "" if f::AVX => [plain test<vop!(MoveMask 2)>];
-    "VTESTPD" "VEX.66.0F38.W0 0F" "Vx,Wx" "" if f::AVX => [plain test<vop!(MoveMask 3)>];
+    "VTESTPS" "VEX.66.0F38.W0 0E" "Vx,Wx" "" if f::AVX => [plain test<vop!(Test 2)>];
+    "VTESTPD" "VEX.66.0F38.W0 0F" "Vx,Wx" "" if f::AVX => [plain test<vop!(Test 3)>];
     "VZEROUPPER" "VEX.128.0F 77" "" "" if f::AVX => [plain zero_upper];
     "VZEROALL" "VEX.256.0F 77" "" "" if f::AVX => [plain zero_all];
 }

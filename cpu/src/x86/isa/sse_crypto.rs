@@ -1,14 +1,14 @@
 //! AES, PCLMULQDQ, SHA, string comparison and PTEST (SSE4.1, SSE4.2, AVX).
 
-use super::sse_forms::{Enc, Op, binary, halves, load, read, ready, source, unary};
+use super::sse_forms::{Enc, Op, binary, each, halves, load, read, ready, source, unary};
 use crate::emit::{Exec, Flow};
 use crate::op::Cmp;
 use crate::vec::{Lanes, VecOp};
 use crate::vop;
-use crate::width::{W32, W64, W128};
+use crate::width::{W32, W64};
 use crate::x86::emit::X86;
 use crate::x86::insn::Insn;
-use crate::x86::{flags, state};
+use crate::x86::state;
 
 crate::simd_rows! {
     l01 "AESIMC" "66" "0F38" "DB" "Vdq" "Wdq" "" AES => unary<vop!(AesUnmix 0)>;
@@ -29,7 +29,7 @@ crate::simd_rows! {
     l01 "PCMPESTRI" "66" "0F3A" "61" "Vdq" "Wdq,Ib" "" SSE42 => string_index<vop!(Low 0 256)>;
     l01 "PCMPISTRM" "66" "0F3A" "62" "Vdq" "Wdq,Ib" "" SSE42 => string_mask<vop!(Low 0 0)>;
     l01 "PCMPISTRI" "66" "0F3A" "63" "Vdq" "Wdq,Ib" "" SSE42 => string_index<vop!(Low 0 0)>;
-    fp1 "PTEST" "66" "0F38" "17" "Vx" "Wx" "" SSE41 => ptest<vop!(MoveMask 0)>;
+    fp1 "PTEST" "66" "0F38" "17" "Vx" "Wx" "" SSE41 => ptest<vop!(Test 0)>;
 }
 
 /// SHA256RNDS2, whose words are in XMM0.
@@ -98,33 +98,19 @@ fn string_mask<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-/// Whether a vector is zero.
-fn is_zero<E: X86>(e: &mut E, v: super::sse_forms::V<E>) -> E::Val<crate::width::W1> {
-    let (low, high) = (e.lane::<W64>(v, 0), e.lane::<W64>(v, 1));
-    let any = e.or(low, high);
-    let zero = e.lit::<W64>(0);
-    e.cmp(Cmp::Eq, any, zero)
-}
-
 /// PTEST: ZF if a and b have no bit in common, CF if b has none that a lacks. VTESTPS and VTESTPD look at signs only.
 pub(super) fn ptest<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
-    let l = Lanes::full(3);
     let b = source::<E, X>(e, i)?;
     let a = read::<E, X>(e, i, i.reg);
-    let mut both = [0, 1].map(|h| e.v2(VecOp::And, l, a[h], b[h]));
-    let mut lack = [0, 1].map(|h| e.v2(VecOp::AndNot, l, b[h], a[h]));
-    if O::LANES.log2 > 0 {
-        let signs = e.lit::<W128>(O::LANES.build(|_| 1 << (O::LANES.bits() - 1)));
-        both = both.map(|v| e.v2(VecOp::And, l, v, signs));
-        lack = lack.map(|v| e.v2(VecOp::And, l, v, signs));
+    let halves = halves::<X>(i);
+    let [low, high] = each::<E, O>(e, i, halves, a, b)?;
+    let mut f = e.lane::<W32>(low, 0);
+    if halves == 2 {
+        // Both flags say that there is nothing.
+        let high = e.lane::<W32>(high, 0);
+        f = e.and(f, high);
     }
-    let [both, lack] =
-        [both, lack].map(|v| if halves::<X>(i) == 2 { e.v2(VecOp::Or, l, v[0], v[1]) } else { v[0] });
-    let z = is_zero(e, both);
-    let c = is_zero(e, lack);
-    let (z, c) = (e.as_flag(z, flags::ZF), e.as_flag(c, flags::CF));
-    let f = e.or(z, c);
     e.put(state::FLAGS, f);
     Ok(Flow::Next)
 }

@@ -47,6 +47,12 @@ impl Lower {
         form.op == VecOp::FComi && matches!(form.lanes.log2, 2 | 3) && self.x86_floats()
     }
 
+    /// Whether the result of an operation is the host's flags.
+    fn x86_flagged(&self, form: VecForm) -> bool {
+        let tests = form.op == VecOp::Test && matches!(form.lanes.log2, 0 | 2 | 3);
+        self.x86_compares(form) || tests && form.lanes.part == Part::Full
+    }
+
     /// Whether an operation touches the host's MXCSR here.
     pub(super) fn x86_status(&self, form: VecForm) -> bool {
         self.x86_floats()
@@ -63,8 +69,9 @@ impl Lower {
         let n = form.lanes.log2;
         self.x86_single(form, false).is_some()
             || self.x86_general(form)
-            || self.x86_compares(form)
+            || self.x86_flagged(form)
             || match form.op {
+                VecOp::StringCompare => true,
                 VecOp::Merge => form.lanes.part == Part::Scalar && matches!(n, 2 | 3),
                 VecOp::MoveMask => form.lanes.part == Part::Full && matches!(n, 0 | 2 | 3),
                 VecOp::Permute2 => form.lanes.part == Part::Full && n == 2,
@@ -92,7 +99,8 @@ impl Lower {
             VecOp::Merge => self.x86_merge(i, inst, form),
             VecOp::MoveMask => self.x86_mask(i, inst, form),
             VecOp::Permute2 => self.x86_permute(i, inst),
-            VecOp::FComi => self.x86_compare(i, inst, form),
+            VecOp::FComi | VecOp::Test => self.x86_compare(i, inst, form),
+            VecOp::StringCompare => self.x86_string(i, inst, form),
             VecOp::FToInt if form.lanes.part == Part::Scalar => self.x86_to_integer(i, inst, form),
             _ if form.lanes.part == Part::Scalar => self.x86_scalar(i, inst, form),
             _ => match self.x86_single(form, inst.a == inst.b) {
@@ -309,7 +317,7 @@ impl Lower {
         }
     }
 
-    /// COMISS and its kin. Their flags are the host's, for whoever takes them next.
+    /// COMISS, PTEST and their kin. Their flags are the host's, for whoever takes them next.
     fn x86_compare(&mut self, i: Val, inst: &Inst, form: VecForm) {
         let user = self.user[i as usize];
         let lane = |x: &Inst| x.op == Op::Lane && x.ty == Ty::I32 && x.sub == 0;
@@ -321,26 +329,36 @@ impl Lower {
         self.x86_comi(inst, form);
         self.x86_release(inst);
         if self.uses[i as usize] > 0 {
-            // LAHF, and no overflow.
-            self.asm.byte(0x9F);
-            self.asm.setcc(super::Cc::O, reg::RAX);
-            self.asm.alu_imm(super::asm::Alu::And, false, reg::RAX, self.config.flag_bits as i32);
             let x = self.xdef(i, None);
+            self.x86_stored();
             self.asm.movq_to_xmm(false, x, reg::RAX);
         }
     }
 
+    /// RAX = the host's flags in stored form: LAHF, SETO.
+    fn x86_stored(&mut self) {
+        self.asm.byte(0x9F);
+        self.asm.setcc(super::Cc::O, reg::RAX);
+        self.asm.alu_imm(super::asm::Alu::And, false, reg::RAX, self.config.flag_bits as i32);
+    }
+
     fn x86_comi(&mut self, inst: &Inst, form: VecForm) {
         let (a, b) = (self.xmm(inst.a), self.xmm(inst.b));
-        let prefix = if form.lanes.log2 == 3 { 0x66 } else { 0 };
-        self.asm.vex1(coded(1, prefix, 0x2E | form.imm as u8 & 1, false), a, b);
+        let n = form.lanes.log2;
+        let vex = match (form.op, n) {
+            (VecOp::Test, 0) => PTEST,
+            // VTESTPS, VTESTPD
+            (VecOp::Test, _) => coded(2, 0x66, 0x0C + n, false),
+            _ => coded(1, if n == 3 { 0x66 } else { 0 }, 0x2E | form.imm as u8 & 1, false),
+        };
+        self.asm.vex1(vex, a, b);
     }
 
     /// Taking the flags of a comparison that was left for this.
     pub(super) fn x86_flags(&mut self, i: Val, inst: &Inst) -> bool {
         let r = self.root(inst.a);
         let made = self.code[r as usize];
-        let form = VecForm::unpack(made.imm).filter(|f| made.op == Op::Vec && f.op == VecOp::FComi);
+        let form = VecForm::unpack(made.imm).filter(|f| made.op == Op::Vec && self.x86_flagged(*f));
         let Some(form) = form.filter(|_| self.loc[r as usize] == Loc::Deferred) else { return false };
         self.clobber();
         self.x86_comi(&made, form);
@@ -369,6 +387,33 @@ impl Lower {
                 let x = self.xdef(i, None);
                 self.asm.movq_to_xmm(false, x, d);
             }
+        }
+    }
+
+    /// PCMPISTRI and its kin.
+    fn x86_string(&mut self, i: Val, inst: &Inst, form: VecForm) {
+        let (explicit, mask) = (form.imm & 1 << 8 != 0, form.imm & 1 << 9 != 0);
+        self.clobber();
+        self.take(reg::RCX);
+        if explicit {
+            self.take(reg::RDX);
+        }
+        let (a, b, c) = (self.xmm(inst.a), self.xmm(inst.b), self.xmm(inst.c));
+        if explicit {
+            self.asm.movq_from_xmm(false, reg::RAX, c);
+            self.asm.sse_imm_gpr(&[0x3A, 0x16], false, c, reg::RDX, 1);
+        }
+        let opcode = 0x60 | !mask as u8 | (!explicit as u8) << 1;
+        self.asm.vex1_imm(coded(3, 0x66, opcode, false), a, b, form.imm as u8);
+        self.x86_release(inst);
+        let d = self.xdef(i, None);
+        if mask {
+            // It is in XMM0.
+            self.asm.movaps(d, 0);
+        } else {
+            self.asm.movq_to_xmm(false, d, reg::RCX);
+            self.x86_stored();
+            self.asm.sse_imm_gpr(&[0x3A, 0x22], false, d, reg::RAX, 1);
         }
     }
 
