@@ -265,35 +265,43 @@ impl<A: Guest> Cache<A> {
         }
         // Regions of an older version must not be taken for ones of this.
         self.invalidate_page(page, version);
-        let (map, pages) = (&self.map, &self.pages);
-        let fresh = pages.get(&page).is_some_and(|p| p.version == version);
-        let elsewhere = |at: u64| fresh && map.contains_key(&Key { ram: page + at, mode: key.mode });
-        let mut built = region::build(&mut self.lift, &core.ram, key.ram, key.mode, limits, elsewhere);
-        if let Some(marks) = built {
-            if core.code.mark(page, marks) {
-                core.tlb.watch(page);
+        let (compiled, count) = loop {
+            let (map, pages) = (&self.map, &self.pages);
+            let fresh = pages.get(&page).is_some_and(|p| p.version == version);
+            let elsewhere = |at: u64| fresh && map.contains_key(&Key { ram: page + at, mode: key.mode });
+            let mut built = region::build(&mut self.lift, &core.ram, key.ram, key.mode, limits, elsewhere);
+            if let Some(marks) = built {
+                if core.code.mark(page, marks) {
+                    core.tlb.watch(page);
+                }
+                // What the code is made of is only known now, and marks come before the look: so it is looked at again.
+                // A store from another processor that comes later is noticed.
+                if core.code.version(page) != version
+                    || !A::settled(core, page)
+                    || !self.lift.unchanged(&core.ram, page)
+                {
+                    built = None;
+                }
             }
-            // What the code is made of is only known now, and marks come before the look: so it is looked at again.
-            // A store from another processor that comes later is noticed.
-            if core.code.version(page) != version
-                || !A::settled(core, page)
-                || !self.lift.unchanged(&core.ram, page)
-            {
-                built = None;
+            if built.is_none() {
+                return Outcome::Refused;
             }
-        }
-        if built.is_none() {
-            return Outcome::Refused;
-        }
-        let count: u32 = self.lift.ir.blocks.iter().map(|b| b.count).sum();
-        let at = core.pc() & !0xFFF;
-        self.dump.before(&self.lift, core, page, at);
-        let Some(compiled) = self.lowered(key.mode, alone) else {
+            let count: u32 = self.lift.ir.blocks.iter().map(|b| b.count).sum();
+            self.dump.before(&self.lift, core, page, core.pc() & !0xFFF);
+            if let Some(compiled) = self.lowered(key.mode, alone) {
+                break (compiled, count);
+            }
+            // Less of it may do.
+            if let Some(less) = limits.less() {
+                limits = less;
+                continue;
+            }
             self.counters.refused += 1;
             self.refused.insert(key, version);
             log::debug!(target: "jit", "Too complex to compile at RAM offset {:#x}\n{}", key.ram, self.lift.ir);
             return Outcome::Refused;
         };
+        let at = core.pc() & !0xFFF;
         let base = self.buffer.next();
         let code = self.lower.asm.finish(base);
         let len = code.len();

@@ -31,6 +31,19 @@ pub fn first<A: Guest>(ram: u64) -> u64 {
     granules(ram, if A::ALIGN > 1 { A::ALIGN } else { LONGEST as u64 })
 }
 
+impl Limits {
+    /// Smaller ones, for code that is too complex with these; none if nothing is left to make smaller.
+    pub fn less(self) -> Option<Limits> {
+        match self {
+            Limits { blocks: 2.., .. } => Some(Limits { blocks: 1, ..self }),
+            Limits { instructions: 2.., .. } => {
+                Some(Limits { instructions: (self.instructions / 4).max(1), ..self })
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Records the region that starts at RAM offset `entry`, in `mode`. `elsewhere` says of a byte of the page that it has
 /// a region of its own already, where this one should rather link to. Gives the granules of the page that it covers,
 /// or `None` if the entry is not in RAM.

@@ -174,7 +174,7 @@ fn errors_name_the_option_the_value_and_the_choices() {
         ("-enable-kvm", ExitClass::Impossible, &["-enable-kvm"]),
         ("-device virtio-blk-pci,drive=x", ExitClass::Usage, &["on this board it is 'virtio-blk-device'"]),
         ("-device virtio-blk-device,drive=x", ExitClass::Usage, &["drive=x: not found"]),
-        ("-device virtconsole", ExitClass::Usage, &["no virtio-serial-device"]),
+        ("-device virtconsole", ExitClass::Usage, &["no virtio-serial device"]),
         ("-device virtio-blk-device", ExitClass::Usage, &["'drive=' is missing"]),
         ("-drive if=none", ExitClass::Usage, &["'file=' is missing"]),
         ("-drive file=x,format=vmdk", ExitClass::Usage, &["format=vmdk", "raw or qcow2"]),
