@@ -29,12 +29,12 @@ impl Machine {
         machine.args(["-M", &board, "-cpu", model, "-m", "1G", "-smp", &cpus, "-nographic", "-no-reboot"])
     }
 
-    /// A `microvm` with so many processors of a model.
-    pub fn microvm(emulator: &str, model: &str, cpus: u32) -> Machine {
+    /// One of x86's boards, with so many processors of a model.
+    pub fn x86(emulator: &str, board: &str, model: &str, cpus: u32) -> Machine {
         let words = emulator.split_whitespace().map(str::to_owned).collect();
         let machine = Machine { words, environment: Vec::new(), serial: "ttyS0" };
         let cpus = cpus.to_string();
-        machine.args(["-M", "microvm", "-cpu", model, "-m", "1G", "-smp", &cpus, "-nographic", "-no-reboot"])
+        machine.args(["-M", board, "-cpu", model, "-m", "1G", "-smp", &cpus, "-nographic", "-no-reboot"])
     }
 
     /// Appends `-kernel`.

@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> Result<()> {
     std::fs::write(&image, program).with_context(|| format!("Cannot write {}", image.display()))?;
     let (socket, place) = Monitor::place();
     let machine = if x86 {
-        Machine::microvm(&emulator, &args.model, args.smp)
+        Machine::x86(&emulator, "microvm", &args.model, args.smp)
     } else {
         Machine::with(&emulator, args.gic, &args.model, args.smp).args(["-semihosting"])
     };

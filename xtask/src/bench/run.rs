@@ -64,7 +64,7 @@ pub fn machine(command: &str, job: &Job<'_>, names: &[&str]) -> Machine {
     let machine = match job.architecture {
         Architecture::Arm64 => Machine::virt(command).kernel(&kernel.join("Image")).append(&line),
         Architecture::Amd64 => {
-            Machine::microvm(command, "max", 1).kernel(&kernel.join("bzImage")).append(&line)
+            Machine::x86(command, "microvm", "max", 1).kernel(&kernel.join("bzImage")).append(&line)
         }
     };
     machine.initrd(job.initrd).args(job.options.split_whitespace())

@@ -27,20 +27,27 @@ pub fn verify(emulator: &str) -> Result<()> {
     Ok(())
 }
 
+/// What a boot runs: a script that tells how many processors there are and what is mounted.
+pub const COMMAND: &str = "report";
+
 /// Boots one kernel on a machine with `cpus` processors, from its initrd or with `root` from the root disk, runs a
 /// command and sees it power off. What it took, for people.
 pub fn boot(machine: Machine, cpus: u32, folder: &Path, file: &str, root: bool) -> Result<String> {
-    let version = std::fs::read_to_string(folder.join("version"))?;
-    let release = version.split(' ').next().unwrap_or_default();
-    let command = "grep -c ^processor /proc/cpuinfo; cat /proc/mounts";
     let from = if root { " root=/dev/vda" } else { "" };
     let mut machine = machine
         .kernel(&folder.join(file))
         .initrd(&folder.join("initrd.gz"))
-        .append(&format!("lyre.off{from} lyre.run=\"{command}\""));
+        .append(&format!("lyre.off{from} lyre.run={COMMAND}"));
     if root {
         machine = machine.disk(&paths::arm64().join("root.img"), "raw").args(["-snapshot"]);
     }
+    watch(machine, cpus, folder, root)
+}
+
+/// Sees a machine that boots the kernel of `folder` run [`COMMAND`] and power off. What it took, for people.
+pub fn watch(machine: Machine, cpus: u32, folder: &Path, root: bool) -> Result<String> {
+    let version = std::fs::read_to_string(folder.join("version"))?;
+    let release = version.split(' ').next().unwrap_or_default();
     let mut console = Console::start(machine, PATIENCE)?;
     let booted = console.wait_for(&format!("LYREBIRD-BOOTED {release}"))?;
     console.wait_for(&format!("\n{cpus}"))?;

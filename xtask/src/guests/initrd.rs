@@ -9,11 +9,12 @@ use std::io::Write;
 use std::path::Path;
 
 /// The scripts of a guest: path, text.
-pub const SCRIPTS: [(&str, &str); 4] = [
+pub const SCRIPTS: [(&str, &str); 5] = [
     ("bin/parameters", include_str!("files/parameters")),
     ("bin/session", include_str!("files/session")),
     ("bin/off", include_str!("files/off")),
     ("bin/load-drivers", include_str!("files/load-drivers")),
+    ("bin/report", include_str!("files/report")),
 ];
 
 /// Names that lead to our `off` and not to busybox, whose own only signal its own init.

@@ -2,7 +2,8 @@
 //!
 //! Kernels and busybox come from Debian through this machine's own apt, with the Debian sources it is set up for.
 //! Below `target/guests/`, in `arm64/`, `amd64/` and `i386/`, there are then, for each kernel of [`kernel::KERNELS`], a
-//! folder with `Image` or `bzImage` (the kernel as shipped), `initrd.gz` and `version`, and beside them `busybox` and the
+//! folder with `Image` or `bzImage` (the kernel as shipped), `initrd.gz`, `version` and, for PCs, a disk and a CD that boot
+//! it through GRUB, and beside them `busybox` and the
 //! disk `root.img`. The scripts that
 //! the guests run are in `files/` beside this source.
 
@@ -11,6 +12,7 @@ pub mod boot;
 mod busybox;
 mod debian;
 mod disk;
+pub mod grub;
 pub mod initrd;
 pub mod kernel;
 mod packed;
@@ -54,6 +56,9 @@ pub fn run(args: &Args) -> Result<()> {
                 initrd::write(&kernel.folder(), &busybox.content)?;
                 Ok(version)
             })?;
+            if arch != "arm64" {
+                step(&name("grub"), || grub::prepare(&kernel.folder(), args.refresh))?;
+            }
         }
         step(&name("root.img"), || disk::prepare(arch, &busybox.content, args.refresh))?;
         if arch == "arm64" {
