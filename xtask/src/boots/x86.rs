@@ -20,7 +20,8 @@ pub fn boots<'a>(args: &'a Args, emulator: &'a str) -> Vec<Boot<'a>> {
                         for &cpus in &args.smp {
                             let name = format!("{arch} {} {board} {way} {engine} -smp {cpus}", kernel.name);
                             let run = move || {
-                                let machine = Machine::x86(emulator, board, "max", cpus).args(["-accel", engine]);
+                                let machine =
+                                    Machine::x86(emulator, board, "max", cpus).args(["-accel", engine]);
                                 let folder = kernel.folder();
                                 if way == "direct" {
                                     return boot(machine, cpus, &folder, kernel.file(), false);
