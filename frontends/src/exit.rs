@@ -25,6 +25,8 @@ pub enum ExitClass {
     GuestPanic = 7,
     /// `-accel verify` found a divergence.
     Divergence = 8,
+    /// Tests of `lyrebird test` failed.
+    TestsFailed = 9,
     /// A defect of Lyrebird.
     Internal = 70,
 }
@@ -37,7 +39,7 @@ impl ExitClass {
         (ExitClass::Usage, "usage: unknown option, bad or missing value, nothing to run"),
         (
             ExitClass::GuestFile,
-            "kernel, initrd, device tree or firmware missing, unreadable, corrupt or for another machine",
+            "kernel, initrd, device tree, firmware or file of tests missing, unreadable, corrupt or for another machine",
         ),
         (ExitClass::Image, "disk image missing, unreadable, corrupt or of an unsupported kind"),
         (
@@ -47,6 +49,7 @@ impl ExitClass {
         (ExitClass::Host, "the host lacks something: memory, a permission, a system call"),
         (ExitClass::GuestPanic, "the guest cannot go on: it faults for ever, or all its CPUs are off"),
         (ExitClass::Divergence, "`-accel verify` or `replay` found engines that disagree"),
+        (ExitClass::TestsFailed, "`test` ran, and tests failed"),
         (ExitClass::Internal, "a defect of Lyrebird itself; the message says where"),
     ];
 

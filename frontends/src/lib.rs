@@ -16,6 +16,7 @@ pub mod picture;
 pub mod program;
 pub mod run;
 pub mod suggest;
+pub mod suite;
 pub mod term;
 
 #[cfg(test)]

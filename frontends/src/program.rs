@@ -12,7 +12,7 @@ use crate::cli::prepass::rewrite;
 use crate::exit::{ExitClass, Failure};
 use crate::options::{Outcome, Personality, interpret};
 use crate::run::{Build, run};
-use crate::{doctor, term};
+use crate::{doctor, suite, term};
 
 /// Does what the words say; the exit code. Errors have been printed.
 pub fn main(words: impl IntoIterator<Item = OsString>, build: Build<'_>) -> u8 {
@@ -57,6 +57,7 @@ fn dispatch(words: Vec<OsString>, build: Build<'_>) -> Result<u8, Failure> {
             machine(interpret(&args, Some(Personality::Aarch64))?, build)
         }
         Command::Replay { file } => replay(&file),
+        Command::Test(args) => suite::run(&args),
         Command::Doctor => {
             let (text, code) = doctor::report();
             say(&text)?;

@@ -16,6 +16,7 @@ pub mod loader;
 pub mod machine;
 pub mod shared;
 pub mod smbios;
+pub mod suite;
 pub mod target;
 pub mod vcpu;
 pub mod verify;

@@ -3,6 +3,7 @@
 pub mod decoding;
 pub mod fuzz;
 pub mod guest;
-pub mod moo;
+pub mod hostx86;
 pub mod restart;
-pub mod vectors;
+
+pub use lyrebird_machine::suite::vectors;

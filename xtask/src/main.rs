@@ -88,10 +88,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the test of `lyrebird-cpu` that compares with the host, so that it says what it finds.
+/// Runs the test of `lyrebird-tests` that compares with the host, so that it says what it finds.
 fn hostcheck(name: Option<&str>) -> Result<()> {
     let mut cargo = std::process::Command::new("cargo");
-    cargo.args(["test", "-p", "lyrebird-cpu", "--test", "hostx86", "--", "--nocapture"]);
+    cargo.args(["test", "-p", "lyrebird-tests", "--test", "hostx86", "--", "--nocapture"]);
     if let Some(name) = name {
         cargo.env("HOSTX86", name);
     }

@@ -459,6 +459,12 @@ vec_ops! {
     AesKeyAssist = x86_crypto::aes_key_assist;
     /// the carry-less product of 64-bit elements: of a by bit 0 of imm, of b by bit 4 (PCLMULQDQ)
     MulPolyHalves = x86_crypto::mul_poly_halves;
+    /// per byte a × b in the field of AES (GF2P8MULB)
+    GfMul = x86_crypto::gf_mul;
+    /// per byte the product of a 64-bit element of b, a matrix of bits, and a, plus imm (GF2P8AFFINEQB)
+    GfAffine = x86_crypto::gf_affine;
+    /// the same with the inverse of a in the field of AES (GF2P8AFFINEINVQB)
+    GfAffineInverse = x86_crypto::gf_affine_inverse;
     /// SHA1RNDS4 with imm: state a, words b
     Sha1Rounds = x86_crypto::sha1_rounds;
     /// SHA1NEXTE

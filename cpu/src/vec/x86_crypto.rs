@@ -1,4 +1,4 @@
-//! AES, carry-less multiplication and SHA as x86 instructions divide them (SDM vol. 2; FIPS 197; FIPS 180-4).
+//! AES, its field, carry-less multiplication and SHA as x86 instructions divide them (SDM vol. 2; FIPS 197; FIPS 180-4).
 
 use super::arith::polynomial;
 use super::crypto_aes::{INVERSE, SBOX, mix, shift_and_substitute, unmix};
@@ -38,7 +38,47 @@ fn sha256(x: u128, y: u128, words: u128) -> u128 {
     join([f, e, b, a])
 }
 
+/// The product of two bytes modulo x^8 + x^4 + x^3 + x + 1.
+fn field_product(a: u8, b: u8) -> u8 {
+    let double = |x: u8| x << 1 ^ if x & 0x80 != 0 { 0x1B } else { 0 };
+    let (mut sum, mut power) = (0, a);
+    for bit in 0..8 {
+        if b >> bit & 1 != 0 {
+            sum ^= power;
+        }
+        power = double(power);
+    }
+    sum
+}
+
+/// The inverse of a byte in that field: its power 254. Zero is its own.
+fn field_inverse(x: u8) -> u8 {
+    let (mut power, mut square) = (1, x);
+    for _ in 0..7 {
+        square = field_product(square, square);
+        power = field_product(power, square);
+    }
+    power
+}
+
+/// Bytes of a, through `f`, times the matrices in b, plus a constant.
+fn affine(a: u128, b: u128, constant: u32, f: fn(u8) -> u8) -> u128 {
+    let (a, b) = (a.to_le_bytes(), b.to_le_bytes());
+    u128::from_le_bytes(std::array::from_fn(|n| {
+        let (x, matrix) = (f(a[n]), &b[n & 8..][..8]);
+        // The matrix's first row is its highest byte.
+        let bit = |i: usize| (((matrix[7 - i] & x).count_ones() & 1) as u8) << i;
+        (0..8).fold(constant as u8, |sum, i| sum ^ bit(i))
+    }))
+}
+
 super::functions! {
+    gf_mul = |_, _, a, b, _, _| {
+        let (a, b) = (a.to_le_bytes(), b.to_le_bytes());
+        u128::from_le_bytes(std::array::from_fn(|n| field_product(a[n], b[n])))
+    };
+    gf_affine = |_, imm, a, b, _, _| affine(a, b, imm, |x| x);
+    gf_affine_inverse = |_, imm, a, b, _, _| affine(a, b, imm, field_inverse);
     aes_round = |_, last, a, b, _, _| {
         let v = shift_and_substitute(a, 1, &SBOX);
         (if last & 1 != 0 { v } else { mix(v) }) ^ b

@@ -151,9 +151,8 @@ pub trait X86: Emitter<Arch = X64> {
         let below = self.cmp::<W64>(Cmp::Ltu, offset, low);
         let above = self.cmp::<W64>(Cmp::Ltu, high, end);
         let outside = self.or::<W1>(below, above);
-        // The 80286 knows no stack fault in real mode.
-        let stack = s == seg::SS && (m & mode::PE != 0 || self.cx().features & super::features::I386 != 0);
-        self.raise_if(outside, if stack { fault::SS0 } else { fault::GP0 })?;
+        let x = if s == seg::SS { outside_stack(m, self.cx().features) } else { fault::GP0 };
+        self.raise_if(outside, x)?;
         let base = self.get(state::base(s));
         let at = self.add(offset, base);
         Ok(self.trunc(at, 2))
@@ -410,6 +409,19 @@ impl<E: Emitter<Arch = X64>> X86 for E {}
 #[inline(always)]
 pub const fn place<W: Int>(n: u8) -> Slot<W> {
     if matches!(W::TY, Ty::I8) { state::gpr8(n).cast::<W>() } else { state::gpr(n).cast::<W>() }
+}
+
+/// The exception of an access outside of the current stack: the 80286 knows no stack fault in real mode.
+#[inline(always)]
+pub const fn outside_stack(mode: u32, features: u64) -> Exception {
+    if mode & mode::PE != 0 || features & super::features::I386 != 0 { fault::SS0 } else { fault::GP0 }
+}
+
+/// Whether an instruction that faults keeps what it has already done to index registers, counter and stack pointer, as
+/// the 80286 does, so that it cannot be restarted.
+#[inline(always)]
+pub const fn keeps_moves(features: u64) -> bool {
+    features & super::features::I386 == 0
 }
 
 /// The access of a segment: faults of stack accesses differ.

@@ -2,7 +2,7 @@
 //! instruction is run again, so that interrupts find it. The registers tell how far it got, also when it faults.
 
 use super::X64;
-use super::emit::{Want, X86, plain};
+use super::emit::{Want, X86, keeps_moves, plain};
 use super::insn::seg;
 use super::mode;
 use super::port;
@@ -55,8 +55,10 @@ pub struct What {
     pub asize: u32,
     /// The segment of the source.
     pub seg: u8,
-    /// CMPS and SCAS go on while the elements differ; INS and OUTS are repeated.
+    /// CMPS and SCAS go on while the elements differ.
     pub differ: bool,
+    /// RCX counts elements.
+    pub repeated: bool,
 }
 
 impl What {
@@ -67,6 +69,7 @@ impl What {
             | (self.asize as u64) << 6
             | (self.seg as u64) << 8
             | (self.differ as u64) << 12
+            | (self.repeated as u64) << 13
     }
 
     const fn unpack(x: u64) -> Self {
@@ -84,15 +87,21 @@ impl What {
             asize: x as u32 >> 6 & 3,
             seg: (x >> 8) as u8 & 7,
             differ: x >> 12 & 1 != 0,
+            repeated: x >> 13 & 1 != 0,
         }
     }
 }
 
-/// A repeated string instruction: a packed [`What`]; 1 if it is to be run again, else 0.
+/// A string instruction: a packed [`What`]; 1 if it is to be run again, else 0.
 pub static REPEAT: Helper<X64> = Helper { name: "rep", effects: Effects::FAULTS, run: repeat };
 
 fn repeat(core: &mut Core<X64>, what: u64, _: u64, _: u64) -> Result<u64, Raised> {
     let what = What::unpack(what);
+    if !what.repeated {
+        element(core, what)?;
+        advance(core, what, 1);
+        return Ok(0);
+    }
     let step = core.mode & mode::STEP != 0;
     let mut room = if step { 1 } else { MOST };
     let mut singles = MOST_SINGLE;
@@ -127,8 +136,8 @@ pub static PORTS: Helper<X64> = Helper { name: "ports", effects: Effects::ENDS, 
 
 fn ports(core: &mut Core<X64>, what: u64, next: u64, _: u64) -> Result<u64, Raised> {
     let what = What::unpack(what);
-    if !what.differ {
-        single(core, what)?;
+    if !what.repeated {
+        element(core, what)?;
         advance(core, what, 1);
         core.set_pc(next);
         return Ok(0);
@@ -136,7 +145,7 @@ fn ports(core: &mut Core<X64>, what: u64, next: u64, _: u64) -> Result<u64, Rais
     let most = if core.mode & mode::STEP != 0 { 1 } else { MOST_PORTS };
     let mut left = register(core, RCX, what.asize);
     for _ in 0..most.min(left) {
-        single(core, what)?;
+        element(core, what)?;
         advance(core, what, 1);
         left -= 1;
         set_register(core, RCX, what.asize, left);
@@ -167,13 +176,18 @@ pub fn set_register(core: &mut Core<X64>, n: u8, asize: u32, v: u64) {
 
 /// Moves the index registers by some elements.
 fn advance(core: &mut Core<X64>, what: What, elements: u64) {
-    let bytes = elements << what.size;
-    let by = if core.mode & mode::DF != 0 { bytes.wrapping_neg() } else { bytes };
     let (source, destination) = match what.op {
         Op::Movs | Op::Cmps => (true, true),
         Op::Lods | Op::Outs => (true, false),
         Op::Stos | Op::Scas | Op::Ins => (false, true),
     };
+    move_indices(core, what, elements, source, destination);
+}
+
+/// Moves some of the index registers.
+fn move_indices(core: &mut Core<X64>, what: What, elements: u64, source: bool, destination: bool) {
+    let bytes = elements << what.size;
+    let by = if core.mode & mode::DF != 0 { bytes.wrapping_neg() } else { bytes };
     for (n, moves) in [(RSI, source), (RDI, destination)] {
         if moves {
             let v = register(core, n, what.asize).wrapping_add(by);
@@ -187,6 +201,7 @@ fn run(core: &mut Core<X64>, what: What, most: u64) -> Result<u64, Raised> {
     let many = most > 1
         && matches!(what.op, Op::Movs | Op::Stos)
         && core.mode & mode::DF == 0
+        && !keeps_moves(core.features)
         && !X64::guarded(core.mode)
         && !X64::strict(core.mode);
     if many {
@@ -195,7 +210,7 @@ fn run(core: &mut Core<X64>, what: What, most: u64) -> Result<u64, Raised> {
             return Ok(done);
         }
     }
-    single(core, what)?;
+    element(core, what)?;
     Ok(1)
 }
 
@@ -275,17 +290,66 @@ fn fill(core: &mut Core<X64>, what: What, most: u64) -> Result<u64, Raised> {
     Ok(if done.is_ok() { n } else { 0 })
 }
 
-/// One element.
-fn single(core: &mut Core<X64>, what: What) -> Result<(), Raised> {
+/// The access of an element that is under way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// none yet
+    Before,
+    /// at the source
+    Source,
+    /// at the destination
+    Destination,
+}
+
+/// One element, without moving registers unless it faults on a processor that does not undo that.
+fn element(core: &mut Core<X64>, what: What) -> Result<(), Raised> {
+    let mut stage = Stage::Before;
+    let done = single(core, what, &mut stage);
+    if done.is_err() && keeps_moves(core.features) {
+        keep(core, what, stage);
+    }
+    done
+}
+
+/// What an 80286 has done to its registers when an access of an element faults, as hardware was seen to do it: an index
+/// moves when its address is given out, and while an element is stored the next one is counted already.
+fn keep(core: &mut Core<X64>, what: What, stage: Stage) {
+    let (source, destination, counted) = match (what.op, stage) {
+        (_, Stage::Before) => return,
+        (Op::Movs, Stage::Source) => (true, false, 1),
+        (Op::Movs, Stage::Destination) => (true, true, 2),
+        (Op::Stos | Op::Ins, _) => (false, true, 2),
+        (Op::Lods | Op::Outs, _) => (true, false, 1),
+        (Op::Scas, _) => (false, true, 1),
+        (Op::Cmps, Stage::Destination) => (false, true, 0),
+        (Op::Cmps, Stage::Source) => (true, true, 1),
+    };
+    move_indices(core, what, 1, source, destination);
+    if what.repeated {
+        let left = register(core, RCX, what.asize);
+        set_register(core, RCX, what.asize, left.saturating_sub(counted));
+    }
+}
+
+/// One element, as far as it gets.
+fn single(core: &mut Core<X64>, what: What, stage: &mut Stage) -> Result<(), Raised> {
     let (size, bytes) = (what.size, 1 << what.size);
     let (si, di) = (register(core, RSI, what.asize), register(core, RDI, what.asize));
-    let source = |core: &mut Core<X64>| {
+    let source = |core: &mut Core<X64>, stage: &mut Stage| {
+        *stage = Stage::Source;
         let at = core.linear(what.seg, si, bytes, Want::Read)?;
         core.load_zext(plain(what.seg), size, at)
     };
-    let compare = |core: &mut Core<X64>, a: u64| {
+    let destination = |core: &mut Core<X64>, stage: &mut Stage| {
+        *stage = Stage::Destination;
         let at = core.linear(seg::ES, di, bytes, Want::Read)?;
-        let b = core.load_zext(plain(seg::ES), size, at)?;
+        core.load_zext(plain(seg::ES), size, at)
+    };
+    let place = |core: &mut Core<X64>, stage: &mut Stage| {
+        *stage = Stage::Destination;
+        core.linear(seg::ES, di, bytes, Want::Write)
+    };
+    let compare = |core: &mut Core<X64>, a: u64, b: u64| {
         let f = FlagOp::SubX.apply(a, b, false, 8 << size);
         core.set(state::FLAGS, f);
         Ok(())
@@ -294,16 +358,16 @@ fn single(core: &mut Core<X64>, what: What) -> Result<(), Raised> {
     let acc = core.reg(state::gpr(RAX)) & (u64::MAX >> (64 - (8 << size)));
     match what.op {
         Op::Movs => {
-            let v = source(core)?;
-            let at = core.linear(seg::ES, di, bytes, Want::Write)?;
+            let v = source(core, stage)?;
+            let at = place(core, stage)?;
             core.store_low(plain(seg::ES), size, at, v)
         }
         Op::Stos => {
-            let at = core.linear(seg::ES, di, bytes, Want::Write)?;
+            let at = place(core, stage)?;
             core.store_low(plain(seg::ES), size, at, acc)
         }
         Op::Lods => {
-            let v = source(core)?;
+            let v = source(core, stage)?;
             match size {
                 0 => core.set(state::gpr8(RAX), v as u8),
                 _ => set_register(core, RAX, size, v),
@@ -311,21 +375,31 @@ fn single(core: &mut Core<X64>, what: What) -> Result<(), Raised> {
             Ok(())
         }
         Op::Cmps => {
-            let a = source(core)?;
-            compare(core, a)
+            // The 80286 reads the second operand first.
+            if keeps_moves(core.features) {
+                let b = destination(core, stage)?;
+                let a = source(core, stage)?;
+                return compare(core, a, b);
+            }
+            let a = source(core, stage)?;
+            let b = destination(core, stage)?;
+            compare(core, a, b)
         }
-        Op::Scas => compare(core, acc),
+        Op::Scas => {
+            let b = destination(core, stage)?;
+            compare(core, acc, b)
+        }
         Op::Ins => {
-            // The device is not asked for what cannot be stored.
-            let at = core.linear(seg::ES, di, bytes, Want::Write)?;
             port::check(core, dx, bytes)?;
+            // The device is not asked for what cannot be stored.
+            let at = place(core, stage)?;
             core.store_hits_code(at, bytes, bytes, plain(seg::ES))?;
             let v = port::input(core, dx as u64, bytes, 0)?;
             core.store_low(plain(seg::ES), size, at, v)
         }
         Op::Outs => {
             port::check(core, dx, bytes)?;
-            let v = source(core)?;
+            let v = source(core, stage)?;
             port::output(core, dx as u64, bytes, v).map(drop)
         }
     }

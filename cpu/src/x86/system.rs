@@ -6,7 +6,7 @@ use super::{X64, mode, segment, state};
 use crate::core::{Core, Raised};
 use crate::emit::{Access, Emitter};
 use crate::width::{W16, W32, W64, Width};
-use crate::x86::emit::fault;
+use crate::x86::emit::{fault, outside_stack};
 
 /// With the supervisor's rights whatever the level, and never against SMAP.
 const SYSTEM: Access = Access { unprivileged: true, ..Access::PLAIN };
@@ -101,9 +101,13 @@ impl Stack {
         let (low, high, write_high) = self.segment.bounds(self.real);
         let offset = sp & self.mask;
         if offset < low || offset + size > if write { write_high } else { high } {
-            // A stack that is being switched to is named.
-            let code = if self.inner { (self.segment.selector & !3) as u64 } else { 0 };
-            return Err(core.raise_now(fault::with_code(segment::SS, code), 0));
+            let x = if self.inner {
+                // A stack that is being switched to is named.
+                fault::with_code(segment::SS, (self.segment.selector & !3) as u64)
+            } else {
+                outside_stack(core.mode, core.features)
+            };
+            return Err(core.raise_now(x, 0));
         }
         Ok(wrap(core, self.segment.base.wrapping_add(offset)))
     }

@@ -52,6 +52,9 @@ pub enum Command {
         /// The report
         file: PathBuf,
     },
+    /// Run test suites: single instructions on bare processors, or programs that say how they fared
+    #[command(args_override_self = true)]
+    Test(Box<TestArgs>),
     /// Say what this host can do and what is missing for optional things
     Doctor,
     /// Print a completion script for a shell
@@ -67,6 +70,61 @@ pub enum Command {
     },
     /// Print version, engines and boards
     Version,
+}
+
+/// The options of `lyrebird test`.
+#[derive(Args, Debug, Default)]
+#[command(after_help = "What a PATH may be:\n  \
+    a file or directory of SingleStepTests: MOO files (.MOO, .MOO.gz), JSON of the 8086 (.json, .json.gz)\n  \
+    a file or directory of our own vectors (.vec)\n  \
+    kvm-unit-tests' unittests.cfg, beside its programs\n  \
+    with -exit, -post, -log or -serial: a ROM, multiboot or ELF image\n\n\
+    Examples:\n  \
+    lyrebird test 80286/v1_real_mode -accel interp -report junit:results.xml\n  \
+    lyrebird test 80286/v1_real_mode/F6.4.MOO.gz -filter F6.4:103\n  \
+    lyrebird test kvm-unit-tests/x86/unittests.cfg -filter apic\n  \
+    lyrebird test test386.bin -args '-M isapc -m 1' -post 0x190:0xFF -log 0xE9:test386-EE-reference.txt")]
+pub struct TestArgs {
+    /// What to run
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Engine: jit (default) or interp
+    #[arg(long, value_name = "ENGINE")]
+    pub accel: Option<String>,
+    /// Processor model instead of the one that files of tests name, or of the machine
+    #[arg(long, value_name = "MODEL")]
+    pub cpu: Option<String>,
+    /// Only the test FILE:ID, or those of a file, or those with a text in their instruction, program or group
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// How many tests run side by side (as many as there are host CPUs)
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Write results to a file: junit:FILE, json:FILE or tap:FILE
+    #[arg(long, value_name = "FORMAT:FILE")]
+    pub report: Vec<String>,
+    /// What a program may take, in seconds (90, or what its configuration says)
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<String>,
+
+    /// The guest of images: x86_64 (default), i386 or aarch64
+    #[arg(long, value_name = "GUEST", help_heading = "Images that are tests")]
+    pub guest: Option<String>,
+    /// More options for the machine; {} stands for the image, else -kernel (ELF) or -bios names it
+    #[arg(long, value_name = "OPTIONS", help_heading = "Images that are tests")]
+    pub args: Option<String>,
+    /// It passes if it ends with this exit status (isa-debug-exit at port 0xF4: value * 2 + 1)
+    #[arg(long, value_name = "CODE", help_heading = "Images that are tests")]
+    pub exit: Option<i32>,
+    /// It passes if the last byte at a port is CODE: 0x80:0xFF
+    #[arg(long, value_name = "PORT:CODE", help_heading = "Images that are tests")]
+    pub post: Option<String>,
+    /// It passes if what it writes to a port is a file, line by line
+    #[arg(long, value_name = "PORT:FILE", help_heading = "Images that are tests")]
+    pub log: Option<String>,
+    /// It passes if its serial port says a text
+    #[arg(long, value_name = "TEXT", help_heading = "Images that are tests")]
+    pub serial: Option<String>,
 }
 
 /// The options that describe a machine and how to run it.

@@ -165,7 +165,10 @@ fn memory(i: &Insn, theirs: &Instruction) -> Option<&'static str> {
     if number(base) != i.rm {
         return Some("base");
     }
-    if number(index) != i.index {
+    // In a vector SIB the encoding that means "no index" elsewhere is register 4.
+    let vector = index.is_xmm() || index.is_ymm();
+    let ours = if vector && i.index == NO_REG { 4 } else { i.index };
+    if number(index) != ours {
         return Some("index");
     }
     if index != Register::None && theirs.memory_index_scale() != 1 << i.scale() {

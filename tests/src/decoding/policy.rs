@@ -1,6 +1,6 @@
 //! Where the decoders differ on purpose.
 
-use iced_x86::{CpuidFeature, EncodingKind, Instruction, Mnemonic, OpKind};
+use iced_x86::{CpuidFeature, EncodingKind, Instruction, Mnemonic};
 use lyrebird_cpu::x86::insn::Insn;
 use lyrebird_cpu::x86::table::Pattern;
 
@@ -63,7 +63,6 @@ const NO_ROWS: &[(&str, &[&str])] = &[
             "GMI",
         ],
     ),
-    ("the rows are not written yet", &["MMX", "FMA", "F16C", "AVX", "AVX2", "VAES", "VPCLMULQDQ", "GFNI"]),
 ];
 
 /// Why iced's instruction is not one of ours.
@@ -79,12 +78,7 @@ pub fn missing(insn: &Instruction) -> Option<&'static str> {
     if let Some((reason, _)) = NO_ROWS.iter().find(|(_, names)| features.iter().any(|f| named(f, names))) {
         return Some(reason);
     }
-    let mmx = |op| insn.op_kind(op) == OpKind::Register && insn.op_register(op).is_mm();
-    if (0..insn.op_count()).any(mmx) {
-        return Some("the rows of MMX are not written yet");
-    }
     Some(match insn.mnemonic() {
-        Mnemonic::Cvtpi2ps | Mnemonic::Cvtpi2pd => "the rows of MMX are not written yet",
         Mnemonic::Xtest | Mnemonic::Enclv => "no model has it",
         Mnemonic::Jmpe => "only Itanium has it",
         Mnemonic::Rsm => "there is no system management mode",

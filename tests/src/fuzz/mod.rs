@@ -7,6 +7,7 @@ pub mod decoder;
 pub mod devices;
 pub mod images;
 pub mod loaders;
+pub mod suites;
 
 use lyrebird_devices::bus::rng::Rng;
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "pl011", run: devices::pl011, seeds: devices::seeds },
     Target { name: "fw_cfg", run: devices::fw_cfg, seeds: devices::seeds },
     Target { name: "virtio", run: devices::virtio, seeds: devices::seeds },
+    Target { name: "suite", run: suites::suite, seeds: suites::suite_seeds },
 ];
 
 /// An input made of another one: bytes replaced, inserted, removed, repeated.

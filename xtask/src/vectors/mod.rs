@@ -1,5 +1,6 @@
 //! `cargo xtask vectors record`: records what every A64 instruction does under `qemu-aarch64`, for `tests/vectors`.
 
+mod host;
 mod probe;
 mod runner;
 
@@ -24,6 +25,8 @@ enum Command {
     /// Record rows that have no current recording, under qemu-aarch64 (package qemu-user) and with
     /// aarch64-linux-gnu-gcc (package gcc-aarch64-linux-gnu).
     Record(Record),
+    /// Record x86 instructions of user programs on this host's processor.
+    Host(host::Args),
     /// Look for words that only one of qemu-aarch64 and our interpreter executes.
     Probe(probe::Args),
 }
@@ -50,6 +53,7 @@ const ROUNDS: usize = 200;
 pub fn run(args: &Args) -> Result<()> {
     match &args.command {
         Command::Record(args) => record(args),
+        Command::Host(args) => host::run(args),
         Command::Probe(args) => probe::run(args),
     }
 }

@@ -1,4 +1,4 @@
-//! AES, PCLMULQDQ, SHA, string comparison and PTEST (SSE4.1, SSE4.2, AVX).
+//! AES, PCLMULQDQ, GFNI, SHA, string comparison and PTEST (SSE4.1, SSE4.2, AVX, VAES, VPCLMULQDQ).
 
 use super::sse_forms::{Enc, Op, binary, each, halves, load, read, ready, source, unary};
 use crate::emit::{Exec, Flow};
@@ -12,12 +12,15 @@ use crate::x86::state;
 
 crate::simd_rows! {
     l01 "AESIMC" "66" "0F38" "DB" "Vdq" "Wdq" "" AES => unary<vop!(AesUnmix 0)>;
-    l0 "AESENC" "66" "0F38" "DC" "Vdq" "Wdq" "" AES => binary<vop!(AesRound 0 0)>;
-    l0 "AESENCLAST" "66" "0F38" "DD" "Vdq" "Wdq" "" AES => binary<vop!(AesRound 0 1)>;
-    l0 "AESDEC" "66" "0F38" "DE" "Vdq" "Wdq" "" AES => binary<vop!(AesUnround 0 0)>;
-    l0 "AESDECLAST" "66" "0F38" "DF" "Vdq" "Wdq" "" AES => binary<vop!(AesUnround 0 1)>;
+    vaes "AESENC" "66" "0F38" "DC" "Vdq" "Wdq" "" AES => binary<vop!(AesRound 0 0)>;
+    vaes "AESENCLAST" "66" "0F38" "DD" "Vdq" "Wdq" "" AES => binary<vop!(AesRound 0 1)>;
+    vaes "AESDEC" "66" "0F38" "DE" "Vdq" "Wdq" "" AES => binary<vop!(AesUnround 0 0)>;
+    vaes "AESDECLAST" "66" "0F38" "DF" "Vdq" "Wdq" "" AES => binary<vop!(AesUnround 0 1)>;
     l01 "AESKEYGENASSIST" "66" "0F3A" "DF" "Vdq" "Wdq,Ib" "" AES => unary<vop!(WithImm AesKeyAssist 0)>;
-    l0 "PCLMULQDQ" "66" "0F3A" "44" "Vdq" "Wdq,Ib" "" PCLMUL => binary<vop!(WithImm MulPolyHalves 3)>;
+    vpclmul "PCLMULQDQ" "66" "0F3A" "44" "Vdq" "Wdq,Ib" "" PCLMUL => binary<vop!(WithImm MulPolyHalves 3)>;
+    gf0 "GF2P8MULB" "66" "0F38" "CF" "Vx" "Wx" "" GFNI => binary<vop!(GfMul 0)>;
+    gf1 "GF2P8AFFINEQB" "66" "0F3A" "CE" "Vx" "Wx,Ib" "" GFNI => binary<vop!(WithImm GfAffine 0)>;
+    gf1 "GF2P8AFFINEINVQB" "66" "0F3A" "CF" "Vx" "Wx,Ib" "" GFNI => binary<vop!(WithImm GfAffineInverse 0)>;
     sse "SHA1NEXTE" "NP" "0F38" "C8" "Vdq" "Wdq" "" SHA => binary<vop!(Sha1Next 2)>;
     sse "SHA1MSG1" "NP" "0F38" "C9" "Vdq" "Wdq" "" SHA => binary<vop!(Sha1Message1 2)>;
     sse "SHA1MSG2" "NP" "0F38" "CA" "Vdq" "Wdq" "" SHA => binary<vop!(Sha1Message2 2)>;

@@ -377,7 +377,8 @@ pub fn binary_128<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
 ///
 /// The class says what the VEX form is like. `int` and `int1`: 128 bits by AVX and 256 by AVX2; `fp` and `fp1`: both by
 /// AVX; `lig` and `lig1`: the length is ignored; `l0` and `l01`: 128 bits only; `sse`: there is none. A 1 says that
-/// VEX.vvvv names no operand.
+/// VEX.vvvv names no operand. `vaes` and `vpclmul` have 256 bits with that feature, `gf0` and `gf1` both lengths with
+/// the one of the SSE form, and the W that the name ends with.
 #[macro_export]
 macro_rules! simd_rows {
     ($($class:ident $name:literal $pp:tt $map:tt $op:literal $d:literal $s:literal $attr:literal $feature:ident
@@ -437,6 +438,22 @@ macro_rules! simd_rows {
     (@l0 $rows:ident $name:literal $pp:tt $map:tt $op:literal $d:literal $s:literal $attr:literal $feature:ident $f:ident $t:tt) => {
         $crate::simd_rows!(@sse $rows $name $pp $map $op $d $s $attr $feature $f $t);
         $crate::simd_rows!(@vex "128" AVX ",Hx," $rows $name $pp $map $op $d $s $attr $f $t);
+    };
+    (@vaes $rows:ident $name:literal $pp:tt $map:tt $op:literal $d:literal $s:literal $attr:literal $feature:ident $f:ident $t:tt) => {
+        $crate::simd_rows!(@l0 $rows $name $pp $map $op $d $s $attr $feature $f $t);
+        $crate::simd_rows!(@vex "256" VAES ",Hx," $rows $name $pp $map $op $d $s $attr $f $t);
+    };
+    (@vpclmul $rows:ident $name:literal $pp:tt $map:tt $op:literal $d:literal $s:literal $attr:literal $feature:ident $f:ident $t:tt) => {
+        $crate::simd_rows!(@l0 $rows $name $pp $map $op $d $s $attr $feature $f $t);
+        $crate::simd_rows!(@vex "256" VPCLMUL ",Hx," $rows $name $pp $map $op $d $s $attr $f $t);
+    };
+    (@gf0 $rows:ident $name:literal $pp:tt $map:tt $op:literal $d:literal $s:literal $attr:literal $feature:ident $f:ident $t:tt) => {
+        $crate::simd_rows!(@sse $rows $name $pp $map $op $d $s $attr $feature $f $t);
+        $crate::simd_rows!(@vex "W0" GFNI ",Hx," $rows $name $pp $map $op $d $s $attr $f $t);
+    };
+    (@gf1 $rows:ident $name:literal $pp:tt $map:tt $op:literal $d:literal $s:literal $attr:literal $feature:ident $f:ident $t:tt) => {
+        $crate::simd_rows!(@sse $rows $name $pp $map $op $d $s $attr $feature $f $t);
+        $crate::simd_rows!(@vex "W1" GFNI ",Hx," $rows $name $pp $map $op $d $s $attr $f $t);
     };
     (@l01 $rows:ident $name:literal $pp:tt $map:tt $op:literal $d:literal $s:literal $attr:literal $feature:ident $f:ident $t:tt) => {
         $crate::simd_rows!(@sse $rows $name $pp $map $op $d $s $attr $feature $f $t);

@@ -6,7 +6,7 @@ use crate::op::Cmp;
 use crate::width::{Int, W1, W16, W32, W64};
 use crate::x86::X64;
 use crate::x86::eflags;
-use crate::x86::emit::{Place, Want, X86, fault, plain};
+use crate::x86::emit::{Place, Want, X86, fault, keeps_moves, plain};
 use crate::x86::features as f;
 use crate::x86::insn::{Insn, seg};
 use crate::x86::mode;
@@ -63,6 +63,12 @@ fn pop_r<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
 
 /// POP: an address that is based on the stack pointer is computed after it moved.
 fn pop_e<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+    if P::MEM && keeps_moves(e.cx().features) {
+        let ea = e.ea(i);
+        let what = e.lit::<W64>(i.seg as u64);
+        e.call(&POP_OLD, [ea, what, what])?;
+        return Ok(Flow::Next);
+    }
     let v = e.top::<W>()?;
     if P::MEM {
         let mut ea = e.ea(i);
@@ -78,6 +84,16 @@ fn pop_e<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
         e.set_r::<W>(i.rm, v);
     }
     Ok(Flow::Next)
+}
+
+/// POP to memory, on processors whose stack pointer has moved when the access faults: the offset, the segment.
+static POP_OLD: Helper<X64> = Helper { name: "pop_old", effects: Effects::FAULTS, run: pop_old };
+
+fn pop_old(core: &mut Core<X64>, offset: u64, segment: u64, _: u64) -> Result<u64, Raised> {
+    let v = core.top::<W16>()?;
+    core.drop_top(2);
+    core.store_at::<W16>(segment as u8, offset, v)?;
+    Ok(0)
 }
 
 /// PUSHA: SP is stored as it was.

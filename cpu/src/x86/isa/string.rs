@@ -3,7 +3,7 @@
 use crate::emit::{Exec, Flow};
 use crate::op::FlagOp;
 use crate::width::{Int, W1, W16, W32, W64};
-use crate::x86::emit::{Want, X86, plain};
+use crate::x86::emit::{Want, X86, keeps_moves, plain};
 use crate::x86::features as f;
 use crate::x86::insn::{Insn, Rep, seg};
 use crate::x86::mode;
@@ -31,11 +31,18 @@ const RAX: u8 = 0;
 const RSI: u8 = 6;
 const RDI: u8 = 7;
 
+/// Whether [`REPEAT`] does the instruction: it is repeated, or keeps what it did when it faults.
+#[inline(always)]
+fn by_helper<E: X86>(e: &E, i: Insn) -> bool {
+    i.rep() != Rep::None || keeps_moves(e.cx().features)
+}
+
 /// The repeated form, which comes back to itself until it is done.
 #[inline(always)]
 fn repeat<E: X86, W: Int>(e: &mut E, i: Insn, op: Op) -> Exec<E> {
     let size = W::TY.bytes().trailing_zeros();
-    let what = What { op, size, asize: i.asize(), seg: i.seg, differ: i.rep() == Rep::Repne };
+    let (repeated, differ) = (i.rep() != Rep::None, i.rep() == Rep::Repne);
+    let what = What { op, size, asize: i.asize(), seg: i.seg, differ, repeated };
     let what = e.lit::<W64>(what.pack());
     let again = e.call(&REPEAT, [what, what, what])?;
     let again = e.zext::<W64, W1>(again);
@@ -68,7 +75,7 @@ fn advance<E: X86, W: Int>(e: &mut E, i: Insn, n: u8) {
 }
 
 fn movs<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
-    if i.rep() != Rep::None {
+    if by_helper(e, i) {
         return repeat::<E, W>(e, i, Op::Movs);
     }
     let (si, di) = (index(e, i, RSI), index(e, i, RDI));
@@ -81,7 +88,7 @@ fn movs<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 fn stos<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
-    if i.rep() != Rep::None {
+    if by_helper(e, i) {
         return repeat::<E, W>(e, i, Op::Stos);
     }
     let di = index(e, i, RDI);
@@ -92,7 +99,7 @@ fn stos<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 fn lods<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
-    if i.rep() != Rep::None {
+    if by_helper(e, i) {
         return repeat::<E, W>(e, i, Op::Lods);
     }
     let si = index(e, i, RSI);
@@ -103,7 +110,7 @@ fn lods<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 fn cmps<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
-    if i.rep() != Rep::None {
+    if by_helper(e, i) {
         return repeat::<E, W>(e, i, Op::Cmps);
     }
     let (si, di) = (index(e, i, RSI), index(e, i, RDI));
@@ -117,7 +124,7 @@ fn cmps<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 fn scas<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
-    if i.rep() != Rep::None {
+    if by_helper(e, i) {
         return repeat::<E, W>(e, i, Op::Scas);
     }
     let di = index(e, i, RDI);
@@ -133,7 +140,8 @@ fn scas<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
 #[inline(always)]
 fn ports<E: X86, W: Int>(e: &mut E, i: Insn, op: Op) -> Exec<E> {
     let size = W::TY.bytes().trailing_zeros();
-    let what = What { op, size, asize: i.asize(), seg: i.seg, differ: i.rep() != Rep::None };
+    let repeated = i.rep() != Rep::None;
+    let what = What { op, size, asize: i.asize(), seg: i.seg, differ: false, repeated };
     let what = e.lit::<W64>(what.pack());
     let next = e.next_pc(i);
     e.call(&PORTS, [what, next, next])?;

@@ -139,8 +139,8 @@ impl Fpu for Core<X64> {
         if open & 0x18 == 0 || response == Response::Withhold {
             return response;
         }
-        // Nothing is stored, and so nothing is inexact.
-        let fsw = self.reg(state::FSW) & !PE | before & PE;
+        // Nothing is stored, and so nothing is inexact or rounded up.
+        let fsw = self.reg(state::FSW) & !(PE | C1) | before & PE;
         self.set(state::FSW, fsw);
         self.summarise();
         Response::Withhold
