@@ -37,6 +37,8 @@ pub(super) fn go<T: Verified>(
     T::refresh(core);
     core.tlb.flush(|_| true);
     core.halted = false;
+    // What ended an earlier run.
+    core.attention.clear(u32::MAX);
     match engine {
         Some(engine) => engine.run(core, count),
         None => core.run(count),

@@ -171,8 +171,9 @@ impl<T: Verified> Verify<T> {
             (j.sealed, j.refused) = (sealed, false);
         }
         journal::lock(&self.tape).record();
-        let a = go(core, None, before, 0, count);
+        let mut a = go(core, None, before, 0, count);
         take_back(core, 0);
+        let refused = core.journal.as_ref().is_some_and(|j| j.refused);
         if let Some(j) = &mut core.journal {
             (j.sealed, j.refused) = (false, false);
         }
@@ -180,7 +181,13 @@ impl<T: Verified> Verify<T> {
         if count == 0 {
             return (0, Vec::new());
         }
-        core.attention.clear(u32::MAX);
+        if refused {
+            // The instruction that was not to happen may have left its mark in translation tables.
+            journal::lock(&self.tape).replay(0);
+            T::forget_fetches(core);
+            a = go(core, None, before, 0, count);
+            take_back(core, 0);
+        }
         if T::table_changes(core) != walks {
             // What was fetched after a change of the tables must not be known before it.
             T::forget_fetches(core);
