@@ -3,6 +3,7 @@
 use super::super::{Actions, BootPlan};
 use super::direct::{self, Write};
 use super::fabric::Fabric;
+use super::text_mode;
 use crate::acpi;
 use crate::acpi::linker::Blob;
 use crate::config::{BuildError, Config};
@@ -11,6 +12,7 @@ use crate::loader::x86::{self as programs, LinuxEntry, MemoryMap, Request};
 use crate::smbios::{self, Smbios};
 use crate::x86::{Entry, Model, processor};
 use lyrebird_cpu::x86::X64;
+use lyrebird_devices::bus::space::AddressSpace;
 use lyrebird_devices::pci::bus::PciBus;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -21,6 +23,7 @@ pub(super) type Button = Box<dyn Fn() + Send + Sync>;
 /// The rest of the board.
 pub(super) struct Pc {
     pub(super) fabric: Fabric,
+    pub(super) space: Arc<AddressSpace>,
     /// PCI, and what firmware writes to configuration space before a kernel starts.
     pub(super) bus: Option<(Arc<PciBus>, &'static [Write])>,
     pub(super) model: Model,
@@ -49,7 +52,7 @@ pub(super) fn request<'a>(
         map,
         long_mode,
         rsdp,
-        vga_text: false,
+        vga_text: true,
         linux: LinuxEntry::default(),
     })
 }
@@ -82,6 +85,7 @@ impl Actions<X64> for Pc {
         }
         if direct::is(config) {
             self.fabric.lapics.virtual_wire();
+            text_mode::set(&self.fabric, &self.space);
             if let Some((bus, writes)) = &self.bus {
                 direct::setup(bus, &self.fabric, writes);
             }

@@ -191,7 +191,6 @@ pub fn build(site: &Site<'_, X64>, board: &PcBoard) -> Result<Built<X64>, BuildE
     let loose = bus.functions().into_iter().map(|(_, slot)| slot as Arc<dyn Socket>).collect();
     Ok(Built {
         ports: Some(Arc::clone(&fabric.ports)),
-        space,
         bus: physical,
         model: model.clone(),
         disks,
@@ -199,6 +198,7 @@ pub fn build(site: &Site<'_, X64>, board: &PcBoard) -> Result<Built<X64>, BuildE
         ram,
         seat: isa.seat(),
         actions: Box::new(Pc {
+            space: Arc::clone(&space),
             fabric,
             bus: Some((bus, chipset.setup)),
             model,
@@ -209,5 +209,6 @@ pub fn build(site: &Site<'_, X64>, board: &PcBoard) -> Result<Built<X64>, BuildE
             button: Some(button),
             files: Mutex::new(files),
         }),
+        space,
     })
 }

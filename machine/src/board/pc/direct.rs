@@ -34,16 +34,8 @@ pub(super) fn is(config: &Config) -> bool {
     direct && config.boot.kernel.is_some() && config.boot.bios.is_none()
 }
 
-/// Writes the registers: those of the chipset, and of each function the interrupt of its pin.
+/// Writes the registers: of each function the interrupt of its pin, then those of the chipset.
 pub(super) fn setup(bus: &PciBus, fabric: &Fabric, writes: &[Write]) {
-    for Write(at, offset, value) in writes {
-        let (size, value) = match *value {
-            Value::Byte(v) => (Size::B1, v.into()),
-            Value::Word(v) => (Size::B2, v.into()),
-            Value::Long(v) => (Size::B4, v.into()),
-        };
-        bus.config_write(0, *at, *offset, size, value);
-    }
     for (at, function) in bus.functions() {
         let pin = function.config_read(INTERRUPT_PIN, Size::B1) as u8;
         if let Some(pin) = pin.checked_sub(1) {
@@ -51,6 +43,14 @@ pub(super) fn setup(bus: &PciBus, fabric: &Fabric, writes: &[Write]) {
             let interrupt = ROUTES >> (8 * route) & 0xFF;
             function.config_write(INTERRUPT_LINE, Size::B1, interrupt.into());
         }
+    }
+    for Write(at, offset, value) in writes {
+        let (size, value) = match *value {
+            Value::Byte(v) => (Size::B1, v.into()),
+            Value::Word(v) => (Size::B2, v.into()),
+            Value::Long(v) => (Size::B4, v.into()),
+        };
+        bus.config_write(0, *at, *offset, size, value);
     }
     // A space of ports answers always.
     let _ = fabric.ports.write(ELCR_SLAVE, Size::B1, PCI_INTERRUPTS, Initiator::Cpu(0));

@@ -44,6 +44,7 @@ pub(super) static CHIPSET: Chipset = Chipset {
         // Power management at port 600h, SMBus at B100h.
         Write(POWER, 0x40, Long(0x601)),
         Write(POWER, 0x80, Byte(1)),
+        Write(POWER, 0x3C, Byte(9)),
         Write(POWER, 0x90, Long(0xB101)),
         Write(POWER, 0xD2, Byte(9)),
     ],

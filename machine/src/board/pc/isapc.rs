@@ -75,7 +75,6 @@ pub fn build(site: &Site<'_, X64>, board: &PcBoard) -> Result<Built<X64>, BuildE
     about.fw_cfg(&fabric, &space, &mut files, (&map, None, &smbios), &[])?;
     Ok(Built {
         ports: Some(Arc::clone(&fabric.ports)),
-        space,
         bus: Arc::new(bus),
         model: model.clone(),
         disks,
@@ -83,6 +82,7 @@ pub fn build(site: &Site<'_, X64>, board: &PcBoard) -> Result<Built<X64>, BuildE
         ram,
         seat: isa.seat(),
         actions: Box::new(Pc {
+            space: Arc::clone(&space),
             fabric,
             bus: None,
             model,
@@ -93,5 +93,6 @@ pub fn build(site: &Site<'_, X64>, board: &PcBoard) -> Result<Built<X64>, BuildE
             button: None,
             files: Mutex::new(files),
         }),
+        space,
     })
 }

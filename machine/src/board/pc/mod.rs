@@ -14,6 +14,7 @@ mod memory;
 pub mod microvm;
 mod mptable;
 mod q35;
+mod text_mode;
 mod wiring;
 
 pub use wiring::A20;
