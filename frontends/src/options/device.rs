@@ -132,10 +132,8 @@ pub fn check(args: &MachineArgs, out: &Invocation) -> Result<(), Failure> {
                 }
                 check_bus(devices, bus.as_deref(), *console)?;
             }
-            DeviceConfig::Debugcon { chardev, .. } => {
-                if !out.chardevs.iter().any(|c| c.id == *chardev) {
-                    return Err(absent("chardev", chardev, out.chardevs.iter().map(|c| c.id.as_str())));
-                }
+            DeviceConfig::Debugcon { chardev, .. } if !out.chardevs.iter().any(|c| c.id == *chardev) => {
+                return Err(absent("chardev", chardev, out.chardevs.iter().map(|c| c.id.as_str())));
             }
             _ => {}
         }
