@@ -11,6 +11,7 @@ use crate::tlb::{PAGE_MASK, Tlb};
 use crate::trace::Trace;
 use crate::vec::{FpEnv, Lanes, VecOp};
 use crate::width::{Int, W32, W64, Width};
+use crate::x86::flags::Update;
 use lyrebird_ram::{AtomicOp, GuestRam};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -450,6 +451,10 @@ impl<A: Arch> Emitter for Core<A> {
     #[inline(always)]
     fn flags<W: Int>(&mut self, op: FlagOp, a: W::Prim, b: W::Prim, carry: bool) -> u32 {
         op.apply(W::enc(a), W::enc(b), carry, W::TY.bits())
+    }
+    #[inline(always)]
+    fn update_flags<W: Int>(&mut self, op: Update, a: W::Prim, b: W::Prim, old: u32) -> u32 {
+        op.apply(W::enc(a), W::enc(b), old, W::TY.bits())
     }
     #[inline(always)]
     fn holds(&mut self, c: Cond, flags: u32) -> bool {

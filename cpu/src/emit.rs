@@ -14,6 +14,7 @@ use crate::op::{Bin, Cmp, Cond, FlagOp, Un};
 use crate::slot::Slot;
 use crate::vec::{Lanes, VecOp};
 use crate::width::{Int, W1, W8, W16, W32, W64, W128, Width};
+use crate::x86::flags::Update;
 use lyrebird_ram::AtomicOp;
 
 /// What is known of the processor when an instruction is decoded: blocks are compiled for one mode.
@@ -197,6 +198,14 @@ pub trait Emitter: Sized {
         a: Self::Val<W>,
         b: Self::Val<W>,
         carry: Self::Val<W1>,
+    ) -> Self::Val<W32>;
+    /// x86's condition flags after an operation that may leave some as they were, in the form of [`crate::x86::flags`].
+    fn update_flags<W: Int>(
+        &mut self,
+        op: Update,
+        a: Self::Val<W>,
+        b: Self::Val<W>,
+        old: Self::Val<W32>,
     ) -> Self::Val<W32>;
     /// Whether an Arm condition holds for flags in [`crate::op::nzcv`] form.
     fn holds(&mut self, c: Cond, flags: Self::Val<W32>) -> Self::Val<W1>;

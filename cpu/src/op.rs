@@ -149,6 +149,8 @@ pub enum FlagOp {
     SubX,
     /// x86: SF, ZF and PF of a; the others clear
     LogicX,
+    /// x86: SF, ZF and PF of the low half of the signed product a × b; CF and OF say that it does not hold the product
+    MulX,
 }
 
 /// Arm's flags in the form that LAHF and SETO leave on the host: N bit 15, Z bit 14, C bit 8, V bit 0, all else zero.
@@ -198,11 +200,17 @@ impl FlagOp {
                 let out = (!a & b) | ((!a | b) & r);
                 (r, out >> (n - 1) & 1 != 0, ((a ^ b) & (a ^ r)) >> (n - 1) & 1 != 0)
             }
+            FlagOp::MulX => {
+                let whole = sext(a, n) as i128 * sext(b, n) as i128;
+                let r = whole as u64 & mask;
+                let over = sext(r, n) as i128 != whole;
+                (r, over, over)
+            }
         };
         let f = ((r >> (n - 1)) as u32 & 1) << 15 | ((r == 0) as u32) << 14 | (c as u32) << 8 | v as u32;
         match self {
             FlagOp::Add | FlagOp::Sub | FlagOp::Logic => f,
-            FlagOp::LogicX => f | parity(r),
+            FlagOp::LogicX | FlagOp::MulX => f | parity(r),
             FlagOp::AddX | FlagOp::SubX => f | parity(r) | ((a ^ b ^ r) as u32 & 1 << 4) << 8,
         }
     }

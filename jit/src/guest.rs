@@ -3,7 +3,7 @@
 use crate::ir::lift::Lift;
 use lyrebird_cpu::arm::{Arm64, a64, mode, state};
 use lyrebird_cpu::core::Arch;
-use lyrebird_cpu::emit::{Cx, Exec};
+use lyrebird_cpu::emit::{Cx, Exec, Helper};
 use lyrebird_cpu::op::nzcv;
 use lyrebird_cpu::slot::Slot;
 use lyrebird_cpu::table::Table;
@@ -20,6 +20,8 @@ pub trait Guest: Arch {
     const FLAGS: Slot<W32>;
     /// Which bits of what LAHF and SETO leave on the host are flags of the guest.
     const FLAG_BITS: u32;
+    /// Whether flags may be computed late: they are in x86's form.
+    const LATE_FLAGS: bool;
     /// What records the instruction that `bytes` begin with; `None` if they are too few to tell.
     fn recorder(bytes: &[u8], cx: Cx) -> Option<(Recorder<Self>, Self::Insn)>;
     /// Modes whose code is always interpreted, because they watch every instruction or access.
@@ -30,12 +32,21 @@ pub trait Guest: Arch {
     fn plain_fp(mode: u32) -> bool;
     /// Whether floating point may flush denormal numbers.
     fn flushing_fp(mode: u32) -> bool;
+    /// Whether the x87 is the host's where it can be, in a mode.
+    fn inline_x87(_mode: u32) -> bool {
+        false
+    }
+    /// Whether a helper is that of the x87's instructions.
+    fn is_x87(_helper: &'static Helper<Self>) -> bool {
+        false
+    }
     /// Whether several processors run, so that atomics must be locked on the host.
     fn shared(mode: u32) -> bool;
 }
 
 impl Guest for Arm64 {
     const FLAGS: Slot<W32> = state::NZCV;
+    const LATE_FLAGS: bool = false;
     const FLAG_BITS: u32 = nzcv::N | nzcv::Z | nzcv::C | nzcv::V;
     const MXCSR: Option<Slot<W32>> = None;
 
@@ -65,6 +76,7 @@ impl Guest for Arm64 {
 
 impl Guest for X64 {
     const FLAGS: Slot<W32> = x86::state::FLAGS;
+    const LATE_FLAGS: bool = true;
     const FLAG_BITS: u32 = x86::flags::ALL;
     const MXCSR: Option<Slot<W32>> = Some(x86::state::MXCSR);
 
@@ -85,6 +97,14 @@ impl Guest for X64 {
 
     fn flushing_fp(mode: u32) -> bool {
         mode & x86::mode::FLUSH != 0
+    }
+
+    fn inline_x87(mode: u32) -> bool {
+        x86::mode::is_64(mode)
+    }
+
+    fn is_x87(helper: &'static Helper<X64>) -> bool {
+        std::ptr::eq(helper, &isa::x87_ops::X87)
     }
 
     fn shared(mode: u32) -> bool {

@@ -47,6 +47,7 @@ fn stubs() -> (Stubs, Vec<(u64, &'static str)>) {
         poll: next("poll"),
         budget: next("budget"),
         stale: next("stale"),
+        helper_kept: next("helper-kept"),
     };
     (stubs, named)
 }

@@ -489,3 +489,82 @@ fn floating_point_in_64_bits() {
 fn floating_point_in_32_bits() {
     compare(Kind { bits: Bits::Flat32, pick: floating, size: 0x800, floating: true });
 }
+
+/// Random code of flags, branches, shifts, and accesses to memory.
+fn flag_code(r: &mut Random, count: u64) -> Vec<u8> {
+    const REGISTERS: [u8; 4] = [0, 1, 2, 6];
+    let mut code = Vec::new();
+    for _ in 0..count {
+        let (a, b) = (r.of(&REGISTERS), r.of(&REGISTERS));
+        let (disp, imm) = (r.below(32) as u8 * 4, r.draw() as u8);
+        let both = 0xC0 | a << 3 | b;
+        let digit = r.of(&[0u8, 1, 4, 5, 7]);
+        let rex = 0x40 | (r.below(2) as u8) << 3;
+        let alu = r.of(&[0x01, 0x09, 0x11, 0x19, 0x21, 0x29, 0x31, 0x39, 0x85]);
+        code.extend(match r.below(16) {
+            0..=2 => vec![rex, alu, both],
+            3 => vec![rex, 0x83, 0xC0 | (r.below(8) as u8) << 3 | b, imm],
+            4 => vec![rex, 0xC1, 0xC0 | digit << 3 | b, imm],
+            5 => vec![r.of(&[0x40, 0x66]), r.of(&[0xC1, 0xC0]), 0xC0 | digit << 3 | b & 3, imm],
+            6 => vec![rex, r.of(&[0xD3, 0xD2, 0xD1]), 0xC0 | digit << 3 | b],
+            7 => vec![rex, 0xFF, 0xC0 | (r.below(2) as u8) << 3 | b],
+            8 => vec![rex, 0xF7, r.of(&[0xD8, 0xD0, 0xE0, 0xE8]) | b],
+            9 => vec![rex, 0x0F, 0xAF, both],
+            10 => vec![rex, 0x8B, 0x43 | a << 3, disp],
+            11 => vec![rex, r.of(&[0x89, 0x01, 0x29, 0x3B, 0x13]), 0x43 | a << 3, disp],
+            12 => vec![0x40, 0x0F, 0x90 | imm & 15, 0xC0 | b],
+            13 => vec![rex, 0x0F, 0x40 | imm & 15, both],
+            14 => vec![0x9C, 0x8F, 0x43, disp],
+            _ => {
+                let inner_count = 1 + r.below(3);
+                let inner = flag_code(r, inner_count.min(count / 2));
+                match u8::try_from(inner.len()) {
+                    Ok(len @ ..0x80) => [&[0x70 | imm & 15, len], &inner[..]].concat(),
+                    _ => inner,
+                }
+            }
+        });
+    }
+    code
+}
+
+/// Loops of flags whose blocks are left in every way, without counting: what nobody sees is not computed.
+#[test]
+fn flags_at_the_edges_of_blocks() {
+    let number = |name: &str, or| std::env::var(name).ok().and_then(|s| s.parse().ok()).unwrap_or(or);
+    let first: u64 = number("SEED", 1);
+    for seed in first..first + number("SEEDS", 8) {
+        let ready = || {
+            let c = ready(seed, Kind::everything(Bits::Long64));
+            let mut r = Random(seed | 1 << 40);
+            let mut code = vec![0x41, 0xBF, 60, 0, 0, 0];
+            let start = code.len();
+            for _ in 0..3 {
+                let count = 2 + r.below(10);
+                code.extend(flag_code(&mut r, count));
+                // CALL of what is in the next page.
+                let to = 0x1000 - (code.len() as i32 + 5);
+                code.push(0xE8);
+                code.extend(to.to_le_bytes());
+            }
+            code.extend([0x49, 0xFF, 0xCF, 0x0F, 0x85]);
+            let back = start as i32 - (code.len() as i32 + 4);
+            code.extend(back.to_le_bytes());
+            code.push(0xF4);
+            assert!(code.len() < 0x1000);
+            c.ram.write_bytes(CODE, &code).unwrap();
+            // PUSHFQ, POP [RBX + 16], RET
+            let routine = [&flag_code(&mut r, 3)[..], &[0x9C, 0x8F, 0x43, 0x10, 0xC3]].concat();
+            c.ram.write_bytes(CODE + 0x1000, &routine).unwrap();
+            c
+        };
+        let (mut a, mut b) = (ready(), ready());
+        assert_eq!(a.run(1 << 20), Exit::Halted, "seed {seed}");
+        let options = Options { threshold: 1, size: 4 << 20, ..Options::default() };
+        let shared = Shared::new(options, b.features).unwrap();
+        assert_eq!(Jit::new(&shared).run(&mut b, u64::MAX >> 1), Exit::Halted, "seed {seed}");
+        if let Some(text) = difference(&a, &b) {
+            panic!("seed {seed}\n{text}");
+        }
+    }
+}

@@ -10,6 +10,7 @@ use lyrebird_cpu::op::{Bin, Cmp, Cond, FlagOp, Un};
 use lyrebird_cpu::slot::Slot;
 use lyrebird_cpu::vec::{Lanes, VecOp};
 use lyrebird_cpu::width::{Int, W1, W32, W64, W128, Width};
+use lyrebird_cpu::x86::flags::Update;
 use lyrebird_ram::AtomicOp;
 use std::convert::Infallible;
 use std::marker::PhantomData;
@@ -119,6 +120,9 @@ impl Emitter for Restart {
         some()
     }
     fn flags<W: Int>(&mut self, _: FlagOp, _: Some<W>, _: Some<W>, _: Some<W1>) -> Some<W32> {
+        some()
+    }
+    fn update_flags<W: Int>(&mut self, _: Update, _: Some<W>, _: Some<W>, _: Some<W32>) -> Some<W32> {
         some()
     }
     fn holds(&mut self, _: Cond, _: Some<W32>) -> Some<W1> {

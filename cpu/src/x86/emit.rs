@@ -2,7 +2,7 @@
 //! in memory, flags, the stack, exceptions.
 
 use super::X64;
-use super::flags;
+use super::flags::{self, Update};
 use super::insn::{Insn, NO_REG, seg};
 use super::mode;
 use super::state;
@@ -197,12 +197,12 @@ pub trait X86: Emitter<Arch = X64> {
         self.put(state::FLAGS, f);
     }
 
-    /// The same, but CF keeps its value (INC, DEC).
+    /// Sets those flags that an operation sets.
     #[inline(always)]
-    fn set_flags_keep_cf<W: Int>(&mut self, op: FlagOp, a: Self::Val<W>, b: Self::Val<W>) {
-        let none = self.lit::<W1>(false);
-        let new = self.flags(op, a, b, none);
-        self.merge_flags(new, flags::ALL & !flags::CF);
+    fn change_flags<W: Int>(&mut self, op: Update, a: Self::Val<W>, b: Self::Val<W>) {
+        let old = self.get(state::FLAGS);
+        let new = self.update_flags(op, a, b, old);
+        self.put(state::FLAGS, new);
     }
 
     /// Replaces the flags in `mask`, which are in stored form.
@@ -220,6 +220,9 @@ pub trait X86: Emitter<Arch = X64> {
     #[inline(always)]
     fn flag(&mut self, bit: u32) -> Self::Val<W1> {
         let f = self.get(state::FLAGS);
+        if bit == flags::CF {
+            return self.holds(Cond::CS, f);
+        }
         let bit = self.lit::<W32>(bit);
         let f = self.and(f, bit);
         let zero = self.lit::<W32>(0);

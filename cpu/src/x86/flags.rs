@@ -1,6 +1,8 @@
 //! The arithmetic flags in the form that LAHF and SETO leave on the host: SF bit 15, ZF 14, AF 12, PF 10, CF 8, OF 0,
 //! all else zero. It is Arm's [`crate::op::nzcv`] form with two more flags, so that back ends treat both alike.
 
+use crate::op::{Bin, FlagOp, sext};
+
 /// CF in the stored form.
 pub const CF: u32 = 1 << 8;
 /// PF in the stored form.
@@ -15,6 +17,77 @@ pub const SF: u32 = 1 << 15;
 pub const OF: u32 = 1 << 0;
 /// All of them.
 pub const ALL: u32 = CF | PF | AF | ZF | SF | OF;
+
+/// Operations that may leave some of the flags, or all, as they were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Update {
+    /// a + b, but CF stays (INC)
+    Inc,
+    /// a - b, but CF stays (DEC)
+    Dec,
+    /// a shifted left by b
+    Shl,
+    /// a shifted right by b, zeros coming in
+    Shr,
+    /// a shifted right by b, signs coming in
+    Sar,
+    /// a rotated left by b: CF and OF
+    Rol,
+    /// a rotated right by b: CF and OF
+    Ror,
+}
+
+impl Update {
+    /// Every operation.
+    pub const ALL: [Update; 7] =
+        [Self::Inc, Self::Dec, Self::Shl, Self::Shr, Self::Sar, Self::Rol, Self::Ror];
+
+    /// Which flags it sets. Shifts and rotates by zero set none.
+    pub const fn sets(self) -> u32 {
+        match self {
+            Self::Inc | Self::Dec => ALL & !CF,
+            Self::Shl | Self::Shr | Self::Sar => ALL,
+            Self::Rol | Self::Ror => CF | OF,
+        }
+    }
+
+    /// The flags after the operation on zero-extended operands of `n` bits, where they were `old`. Counts are below 32,
+    /// for 64 bits below 64. OF, which is defined for a count of 1, follows the same rule for all; AF is clear.
+    #[inline(always)]
+    pub fn apply(self, a: u64, b: u64, old: u32, n: u32) -> u32 {
+        if matches!(self, Self::Inc | Self::Dec) {
+            let op = if self == Self::Inc { FlagOp::AddX } else { FlagOp::SubX };
+            return op.apply(a, b, false, n) & !CF | old & CF;
+        }
+        let k = b as u32 & 63;
+        if k == 0 {
+            return old;
+        }
+        let flag = |x: u64, bit: u32| if x & 1 != 0 { bit } else { 0 };
+        let (r, cf) = match self {
+            Self::Shl => (a << k, a << (k - 1) >> (n - 1)),
+            Self::Shr => (a >> k, a >> (k - 1)),
+            Self::Sar => ((sext(a, n) >> k) as u64, (sext(a, n) >> (k - 1)) as u64),
+            Self::Rol => {
+                let r = Bin::Ror.apply(a, (n - k % n) as u64, n);
+                (r, r)
+            }
+            _ => {
+                let r = Bin::Ror.apply(a, (k % n) as u64, n);
+                (r, r >> (n - 1))
+            }
+        };
+        let r = r & u64::MAX >> (64 - n);
+        let (top, next) = (r >> (n - 1), r >> (n - 2));
+        let of = if matches!(self, Self::Shl | Self::Rol) { top ^ cf } else { top ^ next };
+        let new = flag(cf, CF) | flag(of, OF);
+        if matches!(self, Self::Rol | Self::Ror) {
+            return old & !(CF | OF) | new;
+        }
+        FlagOp::LogicX.apply(r, r, false, n) | new
+    }
+}
 
 /// Bits of EFLAGS (SDM vol. 1, 3.4.3).
 pub mod eflags {

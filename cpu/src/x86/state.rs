@@ -63,6 +63,8 @@ words! { 4 to 128;
     BLOCKED: W32 = 26;
     /// Conditions for #DB that the instruction in progress met, as DR6 bits.
     DEBUG_PENDING: W32 = 27;
+    /// The quotient of a division of 128 bits in progress.
+    QUOTIENT: W64 = 28;
     /// CR0.
     CR0: W64 = 80;
     /// CR2.

@@ -1,6 +1,7 @@
 //! Executes IR on a processor: the second leg of the oracle `interpret = evaluate(lift) = run(compile(lift))`.
 
-use super::lift::{cmp_of, flag_of};
+use super::flags::{flag_of, update_of};
+use super::lift::cmp_of;
 use super::{Inst, Ir, Op, Ty, VecForm, access};
 use lyrebird_cpu::core::{Arch, Core, Raised};
 use lyrebird_cpu::emit::{Emitter, Exception, Fence};
@@ -199,6 +200,7 @@ fn simple<A: Arch>(
             }
         }
         Op::Flags => flag_of(inst.sub).apply(a as u64, b as u64, c & 1 != 0, operand().bits()) as u128,
+        Op::Update => update_of(inst.sub).apply(a as u64, b as u64, c as u32, operand().bits()) as u128,
         Op::Holds => Cond::number(inst.sub as u32).holds(a as u32) as u128,
         Op::Load => by_ty!(inst.ty, W => W::wide(core.load::<W>(k, a as u64)?)),
         Op::Store => {

@@ -9,6 +9,7 @@ use lyrebird_cpu::op::{Bin, Cmp, Cond, FlagOp, Un};
 use lyrebird_cpu::slot::Slot;
 use lyrebird_cpu::vec::{Lanes, VecOp};
 use lyrebird_cpu::width::{Int, W1, W32, W64, W128, Width};
+use lyrebird_cpu::x86::flags::Update;
 use lyrebird_ram::{AtomicOp, GuestRam};
 use std::convert::Infallible;
 use std::marker::PhantomData;
@@ -345,6 +346,12 @@ impl<A: Arch> Emitter for Lift<A> {
         }
         self.make(Op::Flags, op as u16, [a.0, b.0, carry.0], 0)
     }
+    fn update_flags<W: Int>(&mut self, op: Update, a: Ref<W>, b: Ref<W>, old: Ref<W32>) -> Ref<W32> {
+        if let (Some(x), Some(y), Some(f)) = (self.known(a), self.known(b), self.known(old)) {
+            return self.number(op.apply(x, y, f as u32, W::TY.bits()) as u64);
+        }
+        self.make(Op::Update, op as u16, [a.0, b.0, old.0], 0)
+    }
     fn holds(&mut self, c: Cond, flags: Ref<W32>) -> Ref<W1> {
         if matches!(c, Cond::AL | Cond::NV) {
             return self.number(1);
@@ -477,10 +484,4 @@ impl<A: Arch> Emitter for Lift<A> {
 /// The comparison with number `sub`.
 pub fn cmp_of(sub: u16) -> Cmp {
     [Cmp::Eq, Cmp::Ne, Cmp::Ltu, Cmp::Leu, Cmp::Lts, Cmp::Les][sub as usize % 6]
-}
-
-/// The flag operation with number `sub`.
-pub fn flag_of(sub: u16) -> FlagOp {
-    use FlagOp::*;
-    [Add, Sub, Logic, AddX, SubX, LogicX][sub as usize % 6]
 }

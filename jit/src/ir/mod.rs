@@ -8,6 +8,7 @@
 //! runs at whatever virtual address its page is mapped.
 
 pub mod eval;
+pub mod flags;
 pub mod lift;
 pub mod parse;
 pub mod print;
@@ -20,6 +21,10 @@ pub use lyrebird_cpu::width::Ty;
 
 /// A value: the number of the instruction that makes it.
 pub type Val = u32;
+
+/// `sub` of a `Put` of flags that only those ways out of the block want that an exception, a request or a jump out of
+/// the region takes: they are computed there, and the slot holds nothing of use until the next `Put`.
+pub const LAZY: u16 = 1;
 
 /// No value.
 pub const NONE: Val = u32::MAX;
@@ -52,7 +57,8 @@ ops! {
     Lit "lit" 0;
     /// The slot at byte `imm` of the register file.
     Get "get" 0;
-    /// Writes `a` to the slot at byte `imm`; `ty` is the width written.
+    /// Writes `a` to the slot at byte `imm`; `ty` is the width written. `sub` is [`LAZY`] for flags that are only wanted
+    /// when the code is left.
     Put "put" 1;
     /// The virtual address of the page plus `imm`.
     Page "page" 0;
@@ -70,6 +76,8 @@ ops! {
     Select "select" 3;
     /// Flags of [`lyrebird_cpu::op::FlagOp`] number `sub` on `a`, `b` and carry `c`.
     Flags "flags" 3;
+    /// Flags after [`lyrebird_cpu::x86::flags::Update`] number `sub` on `a` and `b`, where they were `c`.
+    Update "update" 3;
     /// Whether condition `sub` holds for flags `a`.
     Holds "holds" 1;
     /// Loads from address `a`; `sub` is the packed access.

@@ -2,7 +2,8 @@
 //!
 //! Numbers of slots, places and constants are hexadecimal after `#`; operation numbers have their names.
 
-use super::lift::{cmp_of, flag_of};
+use super::flags::{flag_of, update_of};
+use super::lift::cmp_of;
 use super::{Inst, Ir, Op, VecForm};
 use lyrebird_cpu::core::Arch;
 use lyrebird_cpu::op::{Bin, Cond, Un};
@@ -16,6 +17,7 @@ pub(super) fn sub_name(inst: &Inst) -> Option<String> {
         Op::Bin => Bin::ALL.get(i).map(|x| format!("{x:?}")),
         Op::Cmp => Some(format!("{:?}", cmp_of(inst.sub))),
         Op::Flags => Some(format!("{:?}", flag_of(inst.sub))),
+        Op::Update => Some(format!("{:?}", update_of(inst.sub))),
         Op::Holds => Some(format!("{:?}", Cond::number(inst.sub as u32))),
         _ => None,
     }

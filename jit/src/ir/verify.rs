@@ -37,6 +37,7 @@ pub fn check<A: Arch>(ir: &Ir<A>) -> Result<(), String> {
                 Op::Cmp => ty(inst.a) == ty(inst.b) && inst.ty == Ty::I1,
                 Op::Select => ty(inst.a) == Ty::I1 && ty(inst.b) == inst.ty && ty(inst.c) == inst.ty,
                 Op::Flags => ty(inst.a) == ty(inst.b) && ty(inst.c) == Ty::I1 && inst.ty == Ty::I32,
+                Op::Update => ty(inst.a) == ty(inst.b) && ty(inst.c) == Ty::I32 && inst.ty == Ty::I32,
                 Op::Holds => ty(inst.a) == Ty::I32 && inst.ty == Ty::I1,
                 Op::Load | Op::LoadPair => ty(inst.a) == Ty::I64,
                 Op::Store => ty(inst.a) == Ty::I64 && ty(inst.b) == inst.ty,

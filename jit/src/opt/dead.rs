@@ -2,11 +2,23 @@
 //!
 //! A write is seen by a later read, by everything that may leave for an exception, by helpers that read state, and by
 //! the exits. The condition flags are followed across blocks: a block that always sets them before anything can see
-//! them does not want them, and a forward jump to it is not an exit.
+//! them does not want them, and a forward jump to it is not an exit. Writes of flags that only ways out of the block
+//! see are marked [`LAZY`], if the guest's flags can be computed there.
 
 use crate::guest::Guest;
-use crate::ir::{Inst, Ir, NONE, Op, Ty, Val, VecForm};
+use crate::ir::{Inst, Ir, LAZY, NONE, Op, Ty, Val, VecForm, flags};
 use lyrebird_cpu::slot::WORDS;
+
+/// Who may see the flags that a place leaves.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Seen {
+    /// nobody
+    Nowhere,
+    /// whoever comes out of the compiled code here
+    Outside,
+    /// code that reads the slot
+    Wherever,
+}
 
 /// The pass and its memory.
 pub struct Dead {
@@ -53,38 +65,53 @@ impl Dead {
         self.compact(ir);
     }
 
-    /// Whether somebody may see the flags after block `b`.
-    fn flags_live_out<A: Guest>(&self, ir: &Ir<A>, b: usize) -> bool {
+    /// Who may see the flags after block `b`.
+    fn flags_seen_after<A: Guest>(&self, ir: &Ir<A>, b: usize) -> Seen {
         if self.counting {
-            return true;
+            return Seen::Wherever;
         }
         let block = &ir.blocks[b];
         let last = &ir.code[block.end as usize - 1];
+        let out = if A::LATE_FLAGS { Seen::Outside } else { Seen::Wherever };
+        if matches!(last.op, Op::Sync | Op::Leave) {
+            return Seen::Wherever;
+        }
         let targets = ir.successors(block);
         let expected = if last.op == Op::Branch { 2 } else { 1 };
-        targets.iter().flatten().count() != expected
-            || targets.iter().flatten().any(|&at| {
+        let mut seen = if targets.iter().flatten().count() == expected { Seen::Nowhere } else { out };
+        for &at in targets.iter().flatten() {
+            seen = seen.max(match ir.block_at(at) {
+                Some(t) if self.wants[t] => Seen::Wherever,
                 // Backward jumps poll for interrupts, which see everything.
-                at <= block.at as i64 || ir.block_at(at).is_none_or(|t| self.wants[t])
-            })
+                Some(_) if at > block.at as i64 => Seen::Nowhere,
+                _ => out,
+            });
+        }
+        seen
     }
 
     fn block<A: Guest>(&mut self, ir: &mut Ir<A>, b: usize) {
         self.stamp += 1;
-        let flags = (A::FLAGS.offset() >> 3) as usize;
-        if !self.flags_live_out(ir, b) {
-            self.covered[flags] = (self.stamp, 32);
-        }
+        let slot = A::FLAGS.offset() as u64;
+        let (mut seen, mut inside) = (self.flags_seen_after(ir, b), false);
         let (first, end) = (ir.blocks[b].first as usize, ir.blocks[b].end as usize);
         for i in (first..end).rev() {
             let inst = ir.code[i];
+            let flags_put = inst.op == Op::Put && inst.imm == slot;
             let keep = match inst.op {
+                Op::Put if flags_put => inside || seen != Seen::Nowhere,
                 Op::Put => self.put(&inst),
                 op if op.effect() => true,
                 // Cumulative status outlives an unused result.
                 Op::Vec if touches_env(&inst) => true,
                 _ => self.uses[i] > 0,
             };
+            if flags_put && !inside {
+                if seen == Seen::Outside && A::LATE_FLAGS && flags::chain(&ir.code, inst.a, slot).is_some() {
+                    ir.code[i].sub = LAZY;
+                }
+                seen = Seen::Nowhere;
+            }
             if !keep {
                 self.gone[i] = true;
                 continue;
@@ -93,19 +120,28 @@ impl Dead {
                 self.uses[a as usize] += 1;
             }
             match inst.op {
+                Op::Get if inst.imm & !7 == slot & !7 => seen = Seen::Wherever,
                 Op::Get => self.see(inst.imm, inst.ty),
                 Op::Call => {
                     let e = ir.helpers[inst.imm as usize].effects;
                     if e.reads || e.raises || e.writes {
                         self.stamp += 1;
+                        seen = Seen::Wherever;
                     }
                 }
                 Op::Vec if touches_env(&inst) => {
                     self.see(A::FP_STATUS.offset() as u64, Ty::I64);
                     self.see(A::FP_CONTROL.offset() as u64, Ty::I64);
                 }
-                Op::If | Op::EndIf => self.stamp += 1,
-                op if op.may_fault() => self.stamp += 1,
+                Op::If | Op::EndIf => {
+                    self.stamp += 1;
+                    inside = inst.op == Op::EndIf;
+                    seen = Seen::Wherever;
+                }
+                op if op.may_fault() => {
+                    self.stamp += 1;
+                    seen = seen.max(Seen::Outside);
+                }
                 _ => {}
             }
         }

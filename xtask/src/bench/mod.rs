@@ -85,7 +85,7 @@ pub fn run(args: &Args) -> Result<()> {
             count => bail!("{count} results are wrong; see above"),
         };
     }
-    let against = if args.against == "qemu" { args.arch.emulator() } else { &args.against };
+    let against = if args.against == "qemu" { args.arch.qemu() } else { &args.against };
     let mut sides = vec![run::Side::new("subject", &subject)];
     if against != "none" {
         sides.push(run::Side::new("against", against));

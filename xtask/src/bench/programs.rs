@@ -26,6 +26,14 @@ impl Architecture {
         }
     }
 
+    /// How QEMU is called. Without ACPI, since Linux does not find the timer of QEMU's microvm with it.
+    pub fn qemu(self) -> &'static str {
+        match self {
+            Self::Arm64 => "qemu-system-aarch64",
+            Self::Amd64 => "qemu-system-x86_64 -M microvm,acpi=off",
+        }
+    }
+
     /// The program that emulates it, QEMU's or ours by that name.
     pub fn emulator(self) -> &'static str {
         match self {

@@ -6,7 +6,7 @@ use crate::op::{Bin, FlagOp, Un};
 use crate::width::{Int, W1, W32, W64};
 use crate::x86::emit::{Place, Want, X86};
 use crate::x86::features as f;
-use crate::x86::flags;
+use crate::x86::flags::{self, Update};
 use crate::x86::insn::Insn;
 use crate::x86::mode;
 use lyrebird_ram::AtomicOp;
@@ -274,7 +274,7 @@ fn neg<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 fn inc<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     let one = e.lit::<W>(W::dec(1));
     let (a, _) = P::update::<E, W>(e, i, |_| (AtomicOp::Add, one), |e, a| e.add(a, one))?;
-    e.set_flags_keep_cf::<W>(FlagOp::AddX, a, one);
+    e.change_flags::<W>(Update::Inc, a, one);
     Ok(Flow::Next)
 }
 
@@ -283,7 +283,7 @@ fn dec<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     let one = e.lit::<W>(W::dec(1));
     let atomic = |e: &mut E| (AtomicOp::Add, e.lit::<W>(W::dec(u64::MAX)));
     let (a, _) = P::update::<E, W>(e, i, atomic, |e, a| e.sub(a, one))?;
-    e.set_flags_keep_cf::<W>(FlagOp::SubX, a, one);
+    e.change_flags::<W>(Update::Dec, a, one);
     Ok(Flow::Next)
 }
 
@@ -292,7 +292,7 @@ fn inc_r<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     let (a, one) = (e.r::<W>(i.reg), e.lit::<W>(W::dec(1)));
     let r = e.add(a, one);
     e.set_r::<W>(i.reg, r);
-    e.set_flags_keep_cf::<W>(FlagOp::AddX, a, one);
+    e.change_flags::<W>(Update::Inc, a, one);
     Ok(Flow::Next)
 }
 
@@ -301,7 +301,7 @@ fn dec_r<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     let (a, one) = (e.r::<W>(i.reg), e.lit::<W>(W::dec(1)));
     let r = e.sub(a, one);
     e.set_r::<W>(i.reg, r);
-    e.set_flags_keep_cf::<W>(FlagOp::SubX, a, one);
+    e.change_flags::<W>(Update::Dec, a, one);
     Ok(Flow::Next)
 }
 

@@ -12,6 +12,7 @@ use crate::x86::emit::{Place, X86, fault};
 use crate::x86::features as f;
 use crate::x86::flags;
 use crate::x86::insn::Insn;
+use crate::x86::state;
 
 crate::x86_rows! {
     "MUL" "F6 /4" "Eb" "" => [rm mul_8<Unsigned>];
@@ -67,15 +68,19 @@ impl Sign for Signed {
 fn product<E: X86, W: Int, S: Sign>(e: &mut E, a: E::Val<W>, b: E::Val<W>) -> (E::Val<W>, E::Val<W>) {
     let low = e.bin(Bin::Mul, a, b);
     let high = e.bin(S::MUL_HIGH, a, b);
-    let plain = if S::SIGNED { e.shift::<W>(Bin::Sar, low, W::TY.bits() - 1) } else { e.lit::<W>(W::dec(0)) };
-    let over = e.cmp::<W>(Cmp::Ne, high, plain);
     let none = e.lit::<W1>(false);
+    if S::SIGNED {
+        e.set_flags::<W>(FlagOp::MulX, a, b, none);
+        return (low, high);
+    }
+    let zero = e.lit::<W>(W::dec(0));
+    let over = e.cmp::<W>(Cmp::Ne, high, zero);
     let f = e.flags::<W>(FlagOp::LogicX, low, low, none);
     let cf = e.as_flag(over, flags::CF);
     let of = e.as_flag(over, flags::OF);
     let f = e.or(f, cf);
     let f = e.or(f, of);
-    e.put(crate::x86::state::FLAGS, f);
+    e.put(state::FLAGS, f);
     (low, high)
 }
 
@@ -172,7 +177,25 @@ fn div<E: X86, W: Int, Wide: Int, P: Place, S: Sign>(e: &mut E, i: Insn) -> Exec
 fn div_64<E: X86, P: Place, S: Sign>(e: &mut E, i: Insn) -> Exec<E> {
     let b = P::get::<E, W64>(e, i)?;
     let (low, high) = (e.r::<W64>(RAX), e.r::<W64>(RDX));
-    let q = e.call(if S::SIGNED { &IDIV128 } else { &DIV128 }, [high, low, b])?;
+    // Nearly always the dividend has 64 bits.
+    let zero = e.lit::<W64>(0);
+    let plain = if S::SIGNED { e.shift::<W64>(Bin::Sar, low, 63) } else { zero };
+    let wide = e.cmp::<W64>(Cmp::Ne, high, plain);
+    let by_zero = e.cmp::<W64>(Cmp::Eq, b, zero);
+    let mut odd = e.or::<W1>(wide, by_zero);
+    if S::SIGNED {
+        let ones = e.lit::<W64>(u64::MAX);
+        let negates = e.cmp::<W64>(Cmp::Eq, b, ones);
+        odd = e.or::<W1>(odd, negates);
+    }
+    e.when(odd, |e| {
+        let q = e.call(if S::SIGNED { &IDIV128 } else { &DIV128 }, [high, low, b])?;
+        e.put(state::QUOTIENT, q);
+        Ok(())
+    })?;
+    let q = e.bin(if S::SIGNED { Bin::SDiv } else { Bin::UDiv }, low, b);
+    let other = e.get(state::QUOTIENT);
+    let q = e.select::<W64>(odd, other, q);
     let back = e.bin(Bin::Mul, q, b);
     let r = e.sub(low, back);
     e.set_r::<W64>(RAX, q);

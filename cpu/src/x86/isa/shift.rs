@@ -8,7 +8,7 @@ use crate::op::{Bin, Cmp, FlagOp};
 use crate::width::{Int, Ty, W1, W8, W32, W64};
 use crate::x86::emit::{Place, Want, X86};
 use crate::x86::features as f;
-use crate::x86::flags;
+use crate::x86::flags::{self, Update};
 use crate::x86::insn::Insn;
 use crate::x86::state;
 
@@ -25,18 +25,18 @@ crate::x86_rows! {
     "ROR" "D1 /1" "Ev,1" "" => [v rm shift<Ror, ByOne>];
     "ROR" "D2 /1" "Eb,CL" "" => [b rm shift<Ror, ByCl>];
     "ROR" "D3 /1" "Ev,CL" "" => [v rm shift<Ror, ByCl>];
-    "RCL" "C0 /2" "Eb,Ib" "" if f::I186 => [b rm shift<Rcl, ByImm>];
-    "RCL" "C1 /2" "Ev,Ib" "" if f::I186 => [v rm shift<Rcl, ByImm>];
-    "RCL" "D0 /2" "Eb,1" "" => [b rm shift<Rcl, ByOne>];
-    "RCL" "D1 /2" "Ev,1" "" => [v rm shift<Rcl, ByOne>];
-    "RCL" "D2 /2" "Eb,CL" "" => [b rm shift<Rcl, ByCl>];
-    "RCL" "D3 /2" "Ev,CL" "" => [v rm shift<Rcl, ByCl>];
-    "RCR" "C0 /3" "Eb,Ib" "" if f::I186 => [b rm shift<Rcr, ByImm>];
-    "RCR" "C1 /3" "Ev,Ib" "" if f::I186 => [v rm shift<Rcr, ByImm>];
-    "RCR" "D0 /3" "Eb,1" "" => [b rm shift<Rcr, ByOne>];
-    "RCR" "D1 /3" "Ev,1" "" => [v rm shift<Rcr, ByOne>];
-    "RCR" "D2 /3" "Eb,CL" "" => [b rm shift<Rcr, ByCl>];
-    "RCR" "D3 /3" "Ev,CL" "" => [v rm shift<Rcr, ByCl>];
+    "RCL" "C0 /2" "Eb,Ib" "" if f::I186 => [b rm through<Rcl, ByImm>];
+    "RCL" "C1 /2" "Ev,Ib" "" if f::I186 => [v rm through<Rcl, ByImm>];
+    "RCL" "D0 /2" "Eb,1" "" => [b rm through<Rcl, ByOne>];
+    "RCL" "D1 /2" "Ev,1" "" => [v rm through<Rcl, ByOne>];
+    "RCL" "D2 /2" "Eb,CL" "" => [b rm through<Rcl, ByCl>];
+    "RCL" "D3 /2" "Ev,CL" "" => [v rm through<Rcl, ByCl>];
+    "RCR" "C0 /3" "Eb,Ib" "" if f::I186 => [b rm through<Rcr, ByImm>];
+    "RCR" "C1 /3" "Ev,Ib" "" if f::I186 => [v rm through<Rcr, ByImm>];
+    "RCR" "D0 /3" "Eb,1" "" => [b rm through<Rcr, ByOne>];
+    "RCR" "D1 /3" "Ev,1" "" => [v rm through<Rcr, ByOne>];
+    "RCR" "D2 /3" "Eb,CL" "" => [b rm through<Rcr, ByCl>];
+    "RCR" "D3 /3" "Ev,CL" "" => [v rm through<Rcr, ByCl>];
     "SHL" "C0 /4" "Eb,Ib" "" if f::I186 => [b rm shift<Shl, ByImm>];
     "SHL" "C1 /4" "Ev,Ib" "" if f::I186 => [v rm shift<Shl, ByImm>];
     "SHL" "D0 /4" "Eb,1" "" => [b rm shift<Shl, ByOne>];
@@ -115,15 +115,21 @@ impl Count for ByCl {
     }
 }
 
-/// Result and flags in stored form, where the count is not zero.
-type Shifted<E, W> = (<E as crate::emit::Emitter>::Val<W>, <E as crate::emit::Emitter>::Val<W32>);
-
-/// A shift or rotate.
+/// A shift, or a rotate that does not go through CF.
 pub trait Shift {
-    /// Which flags it sets.
-    const FLAGS: u32;
+    /// What it does to the flags.
+    const UPDATE: Update;
+    /// The result for a count that is masked.
+    fn result<E: X86, W: Int>(e: &mut E, a: E::Val<W>, count: E::Val<W64>) -> E::Val<W>;
+}
+
+/// Result, CF and OF of a rotate through CF, where the count is not zero.
+type Rotated<E, W> = (<E as crate::emit::Emitter>::Val<W>, <E as crate::emit::Emitter>::Val<W32>);
+
+/// A rotate through CF.
+pub trait Through {
     /// The result for a count that is masked and not zero.
-    fn run<E: X86, W: Int>(e: &mut E, a: E::Val<W>, count: E::Val<W64>) -> Shifted<E, W>;
+    fn run<E: X86, W: Int>(e: &mut E, a: E::Val<W>, count: E::Val<W64>) -> Rotated<E, W>;
 }
 
 /// Bit `n` of a value.
@@ -163,94 +169,65 @@ fn from<E: X86>(e: &mut E, k: u64, v: E::Val<W64>) -> E::Val<W64> {
     e.sub(k, v)
 }
 
-/// SHL
-pub struct Shl;
-impl Shift for Shl {
-    const FLAGS: u32 = flags::ALL;
-    #[inline(always)]
-    fn run<E: X86, W: Int>(e: &mut E, a: E::Val<W>, count: E::Val<W64>) -> Shifted<E, W> {
-        let n = W::TY.bits();
-        let a = e.zext::<W, W64>(a);
-        let less = minus(e, count, 1);
-        let before = e.bin::<W64>(Bin::Shl, a, less);
-        let cf = bit::<E, W64>(e, before, n - 1);
-        let r = e.shift::<W64>(Bin::Shl, before, 1);
-        let r = e.zext::<W64, W>(r);
-        let top = bit::<E, W>(e, r, n - 1);
-        let of = e.xor::<W1>(top, cf);
-        (r, all::<E, W>(e, r, cf, of))
-    }
-}
-
+/// A shift of an operand that may be narrower than what is shifted.
 #[inline(always)]
-fn right<E: X86, W: Int>(e: &mut E, bin: Bin, a: E::Val<W64>, count: E::Val<W64>) -> Shifted<E, W> {
-    let n = W::TY.bits();
-    let less = minus(e, count, 1);
-    let before = e.bin::<W64>(bin, a, less);
-    let cf = e.zext::<W64, W1>(before);
-    let r = e.shift::<W64>(bin, before, 1);
-    let r = e.zext::<W64, W>(r);
-    let (top, next) = (bit::<E, W>(e, r, n - 1), bit::<E, W>(e, r, n - 2));
-    let of = e.xor::<W1>(top, next);
-    (r, all::<E, W>(e, r, cf, of))
+fn plain<E: X86, W: Int>(e: &mut E, bin: Bin, a: E::Val<W>, count: E::Val<W64>) -> E::Val<W> {
+    if W::TY.bits() >= 32 {
+        let count = e.zext::<W64, W>(count);
+        return e.bin::<W>(bin, a, count);
+    }
+    let a = if bin == Bin::Sar { e.sext::<W, W32>(a) } else { e.zext::<W, W32>(a) };
+    let count = e.zext::<W64, W32>(count);
+    let r = e.bin::<W32>(bin, a, count);
+    e.zext::<W32, W>(r)
 }
 
-/// SHR
-pub struct Shr;
-impl Shift for Shr {
-    const FLAGS: u32 = flags::ALL;
-    #[inline(always)]
-    fn run<E: X86, W: Int>(e: &mut E, a: E::Val<W>, count: E::Val<W64>) -> Shifted<E, W> {
-        let a = e.zext::<W, W64>(a);
-        right::<E, W>(e, Bin::Shr, a, count)
+macro_rules! shifts { ($($(#[$doc:meta])* $name:ident;)*) => { $(
+    $(#[$doc])*
+    pub struct $name;
+    impl Shift for $name {
+        const UPDATE: Update = Update::$name;
+        #[inline(always)]
+        fn result<E: X86, W: Int>(e: &mut E, a: E::Val<W>, count: E::Val<W64>) -> E::Val<W> {
+            plain::<E, W>(e, Bin::$name, a, count)
+        }
     }
-}
-
-/// SAR
-pub struct Sar;
-impl Shift for Sar {
-    const FLAGS: u32 = flags::ALL;
-    #[inline(always)]
-    fn run<E: X86, W: Int>(e: &mut E, a: E::Val<W>, count: E::Val<W64>) -> Shifted<E, W> {
-        let a = e.sext::<W, W64>(a);
-        right::<E, W>(e, Bin::Sar, a, count)
-    }
+)* } }
+shifts! {
+    /// SHL
+    Shl;
+    /// SHR
+    Shr;
+    /// SAR
+    Sar;
 }
 
 /// ROL
 pub struct Rol;
 impl Shift for Rol {
-    const FLAGS: u32 = flags::CF | flags::OF;
+    const UPDATE: Update = Update::Rol;
     #[inline(always)]
-    fn run<E: X86, W: Int>(e: &mut E, a: E::Val<W>, count: E::Val<W64>) -> Shifted<E, W> {
+    fn result<E: X86, W: Int>(e: &mut E, a: E::Val<W>, count: E::Val<W64>) -> E::Val<W> {
         let back = from(e, 0, count);
         let back = e.zext::<W64, W>(back);
-        let r = e.bin::<W>(Bin::Ror, a, back);
-        let cf = e.zext::<W, W1>(r);
-        let top = bit::<E, W>(e, r, W::TY.bits() - 1);
-        let of = e.xor::<W1>(top, cf);
-        (r, cf_of(e, cf, of))
+        e.bin::<W>(Bin::Ror, a, back)
     }
 }
 
 /// ROR
 pub struct Ror;
 impl Shift for Ror {
-    const FLAGS: u32 = flags::CF | flags::OF;
+    const UPDATE: Update = Update::Ror;
     #[inline(always)]
-    fn run<E: X86, W: Int>(e: &mut E, a: E::Val<W>, count: E::Val<W64>) -> Shifted<E, W> {
-        let n = W::TY.bits();
+    fn result<E: X86, W: Int>(e: &mut E, a: E::Val<W>, count: E::Val<W64>) -> E::Val<W> {
         let count = e.zext::<W64, W>(count);
-        let r = e.bin::<W>(Bin::Ror, a, count);
-        let (cf, next) = (bit::<E, W>(e, r, n - 1), bit::<E, W>(e, r, n - 2));
-        let of = e.xor::<W1>(cf, next);
-        (r, cf_of(e, cf, of))
+        e.bin::<W>(Bin::Ror, a, count)
     }
 }
 
 /// The count of a rotate through CF: modulo one more than the width.
 #[inline(always)]
-fn through<E: X86, W: Int>(e: &mut E, count: E::Val<W64>) -> E::Val<W64> {
+fn turns<E: X86, W: Int>(e: &mut E, count: E::Val<W64>) -> E::Val<W64> {
     if W::TY.bits() > 16 {
         return count;
     }
@@ -278,10 +255,9 @@ fn rotate_left<E: X86, W: Int>(e: &mut E, a: E::Val<W>, k: E::Val<W64>) -> (E::V
 
 /// RCL
 pub struct Rcl;
-impl Shift for Rcl {
-    const FLAGS: u32 = flags::CF | flags::OF;
+impl Through for Rcl {
     #[inline(always)]
-    fn run<E: X86, W: Int>(e: &mut E, a: E::Val<W>, count: E::Val<W64>) -> Shifted<E, W> {
+    fn run<E: X86, W: Int>(e: &mut E, a: E::Val<W>, count: E::Val<W64>) -> Rotated<E, W> {
         let n = W::TY.bits();
         let (r, cf) = if n == 64 {
             let a = e.zext::<W, W64>(a);
@@ -298,7 +274,7 @@ impl Shift for Rcl {
             let out = e.bin::<W64>(Bin::Shr, a, back);
             (e.zext::<W64, W>(r), e.zext::<W64, W1>(out))
         } else {
-            let k = through::<E, W>(e, count);
+            let k = turns::<E, W>(e, count);
             rotate_left::<E, W>(e, a, k)
         };
         let top = bit::<E, W>(e, r, n - 1);
@@ -309,10 +285,9 @@ impl Shift for Rcl {
 
 /// RCR
 pub struct Rcr;
-impl Shift for Rcr {
-    const FLAGS: u32 = flags::CF | flags::OF;
+impl Through for Rcr {
     #[inline(always)]
-    fn run<E: X86, W: Int>(e: &mut E, a: E::Val<W>, count: E::Val<W64>) -> Shifted<E, W> {
+    fn run<E: X86, W: Int>(e: &mut E, a: E::Val<W>, count: E::Val<W64>) -> Rotated<E, W> {
         let n = W::TY.bits();
         let (r, cf) = if n == 64 {
             let a = e.zext::<W, W64>(a);
@@ -330,7 +305,7 @@ impl Shift for Rcr {
             (e.zext::<W64, W>(r), e.zext::<W64, W1>(out))
         } else {
             // Right by k is left by the rest of a full turn, which 64 bits hold for 32-bit operands, too.
-            let k = through::<E, W>(e, count);
+            let k = turns::<E, W>(e, count);
             let x = from(e, n as u64 + 1, k);
             let zero = e.lit::<W64>(0);
             let none = e.cmp::<W64>(Cmp::Eq, k, zero);
@@ -360,19 +335,49 @@ fn masked<E: X86, W: Int>(e: &mut E, count: E::Val<W8>, rotates: bool) -> E::Val
     e.and(count, mask)
 }
 
+/// A count of the 8086 as rotates by less than two turns have it, zero only if it was.
+#[inline(always)]
+fn turned<E: X86>(e: &mut E, count: E::Val<W64>) -> E::Val<W64> {
+    let (low, turn, none) = (e.lit::<W64>(15), e.lit::<W64>(16), e.lit::<W64>(0));
+    let more = e.cmp::<W64>(Cmp::Ltu, low, count);
+    let more = e.select::<W64>(more, turn, none);
+    let count = e.and(count, low);
+    e.or(count, more)
+}
+
 fn shift<E: X86, W: Int, P: Place, S: Shift, C: Count>(e: &mut E, i: Insn) -> Exec<E> {
-    let rotates = S::FLAGS != flags::ALL;
     let at = P::at::<E, W>(e, i, Want::Write)?;
     let a = P::read::<E, W>(e, i, at)?;
     let count = C::get(e, i);
-    let count = masked::<E, W>(e, count, rotates);
+    let rotates = matches!(S::UPDATE, Update::Rol | Update::Ror);
+    let mut count = masked::<E, W>(e, count, rotates);
+    if rotates && e.cx().features & f::I186 == 0 {
+        count = turned(e, count);
+    }
+    let r = S::result::<E, W>(e, a, count);
+    P::write::<E, W>(e, i, at, r)?;
+    let mask = if W::TY == Ty::I64 { 63 } else { 31 };
+    if e.cx().features & f::I186 != 0 && C::known(i).is_some_and(|k| k & mask == 0) {
+        return Ok(Flow::Next);
+    }
+    let count = e.zext::<W64, W>(count);
+    e.change_flags::<W>(S::UPDATE, a, count);
+    Ok(Flow::Next)
+}
+
+fn through<E: X86, W: Int, P: Place, S: Through, C: Count>(e: &mut E, i: Insn) -> Exec<E> {
+    const SETS: u32 = flags::CF | flags::OF;
+    let at = P::at::<E, W>(e, i, Want::Write)?;
+    let a = P::read::<E, W>(e, i, at)?;
+    let count = C::get(e, i);
+    let count = masked::<E, W>(e, count, true);
     let mask = if W::TY == Ty::I64 { 63 } else { 31 };
     match C::known(i).map(|k| if e.cx().features & f::I186 == 0 { k } else { k & mask }) {
         Some(0) => P::write::<E, W>(e, i, at, a)?,
         Some(_) => {
             let (r, f) = S::run::<E, W>(e, a, count);
             P::write::<E, W>(e, i, at, r)?;
-            set::<E>(e, f, S::FLAGS);
+            e.merge_flags(f, SETS);
         }
         None => {
             let (r, f) = S::run::<E, W>(e, a, count);
@@ -381,22 +386,13 @@ fn shift<E: X86, W: Int, P: Place, S: Shift, C: Count>(e: &mut E, i: Insn) -> Ex
             let r = e.select::<W>(none, a, r);
             P::write::<E, W>(e, i, at, r)?;
             let old = e.get(state::FLAGS);
-            set::<E>(e, f, S::FLAGS);
+            e.merge_flags(f, SETS);
             let new = e.get(state::FLAGS);
             let f = e.select::<W32>(none, old, new);
             e.put(state::FLAGS, f);
         }
     }
     Ok(Flow::Next)
-}
-
-#[inline(always)]
-fn set<E: X86>(e: &mut E, f: E::Val<W32>, mask: u32) {
-    if mask == flags::ALL {
-        e.put(state::FLAGS, f);
-    } else {
-        e.merge_flags(f, mask);
-    }
 }
 
 /// SHLD or SHRD.

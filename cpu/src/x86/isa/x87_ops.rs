@@ -6,6 +6,7 @@ use super::x87_state::{B, ES, EXCEPTIONS, FCW_INIT, Fpu, SF};
 use super::{x87_exec, x87_memory};
 use crate::core::{Core, Raised};
 use crate::emit::{Effects, Exec, Flow, Helper};
+use crate::op::{Cmp, Un};
 use crate::width::{W16, W64};
 use crate::x86::emit::{Want, X86, fault};
 use crate::x86::features as f;
@@ -195,7 +196,7 @@ groups! {
 const HAS_MEMORY: u64 = 1 << 11;
 
 /// Any instruction that touches the stack: opcode and segment, linear address, offset.
-static X87: Helper<X64> = Helper {
+pub static X87: Helper<X64> = Helper {
     name: "x87",
     effects: Effects::FAULTS,
     run: |core: &mut Core<X64>, what, at, offset| {
@@ -269,22 +270,17 @@ fn fwait<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-/// The simple control instructions, by number: FNCLEX, FNINIT, FLDCW.
+/// The simple control instructions, by number: FNCLEX, FNINIT.
 static CONTROL: Helper<X64> = Helper {
     name: "x87_control",
     effects: Effects::STATE,
-    run: |core: &mut Core<X64>, what, value, _| {
+    run: |core: &mut Core<X64>, what, _, _| {
         match what {
             0 => {
                 let fsw = core.reg(state::FSW) & !(EXCEPTIONS | SF | ES | B);
                 core.set(state::FSW, fsw);
             }
-            1 => init(core),
-            _ => {
-                // Bit 6 exists and is always set.
-                core.set(state::FCW, value as u16 & 0x1F7F | 0x40);
-                core.summarise();
-            }
+            _ => init(core),
         }
         Ok(0)
     },
@@ -301,31 +297,49 @@ pub fn init(core: &mut Core<X64>) {
     core.set(state::FCS_FDS, 0);
 }
 
-fn control<E: X86>(e: &mut E, what: u64, value: E::Val<W64>) -> Exec<E> {
+fn control<E: X86>(e: &mut E, what: u64) -> Exec<E> {
     let what = e.lit::<W64>(what);
-    e.call(&CONTROL, [what, value, value])?;
+    e.call(&CONTROL, [what, what, what])?;
     Ok(Flow::Next)
 }
 
 fn fnclex<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
     ready(e)?;
-    let zero = e.lit::<W64>(0);
-    control(e, 0, zero)
+    control(e, 0)
 }
 
 fn fninit<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
     ready(e)?;
-    let zero = e.lit::<W64>(0);
-    control(e, 1, zero)
+    control(e, 1)
 }
 
 fn fldcw<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     ready(e)?;
-    wait(e)?;
+    let fsw = e.get(state::FSW);
+    let summary = e.lit::<W16>(ES);
+    let pending = e.and(fsw, summary);
+    let zero = e.lit::<W16>(0);
+    let pending = e.cmp::<W16>(Cmp::Ne, pending, zero);
+    e.when(pending, wait)?;
     let offset = e.ea(i);
     let x = e.load_at::<W16>(i.seg, offset)?;
-    let x = e.zext::<W16, W64>(x);
-    control(e, 2, x)
+    // Bit 6 exists and is always set.
+    let (kept, set) = (e.lit::<W16>(0x1F7F), e.lit::<W16>(0x40));
+    let x = e.and(x, kept);
+    let x = e.or(x, set);
+    e.put(state::FCW, x);
+    // ES and B follow flags and masks.
+    let all = e.lit::<W16>(EXCEPTIONS);
+    let open = e.un(Un::Not, x);
+    let open = e.and(open, fsw);
+    let open = e.and(open, all);
+    let open = e.cmp::<W16>(Cmp::Ne, open, zero);
+    let (both, rest) = (e.lit::<W16>(ES | B), e.lit::<W16>(!(ES | B)));
+    let summary = e.select::<W16>(open, both, zero);
+    let fsw = e.and(fsw, rest);
+    let fsw = e.or(fsw, summary);
+    e.put(state::FSW, fsw);
+    Ok(Flow::Next)
 }
 
 fn fnstcw<E: X86>(e: &mut E, i: Insn) -> Exec<E> {

@@ -6,8 +6,10 @@
 
 use super::asm::{Label, Mem, file, reg};
 use super::condition::Again;
+use super::late::want;
 use super::{Lower, SPILLS};
-use crate::ir::{NONE, Ty, Val};
+use crate::ir::flags::sets_all;
+use crate::ir::{NONE, Op, Ty, Val};
 
 /// Where a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +104,19 @@ impl Lower {
         match self.again[i as usize] {
             Again::No => {
                 let inst = &self.code[i as usize];
+                if matches!(inst.op, Op::Flags | Op::Update) {
+                    return match self.late[i as usize] {
+                        want::NOTHING => [None; 3],
+                        // What is left as it was is not asked for.
+                        want::CONDITIONS if inst.op == Op::Update => [Some(inst.a), Some(inst.b), None],
+                        want::VALUE if self.needs_steps(inst) => {
+                            let [a, b, _] = self.late_operands(i);
+                            let partly = inst.op == Op::Update && !sets_all(&self.code, inst);
+                            [a, b, partly.then_some(inst.c)]
+                        }
+                        _ => [Some(inst.a), Some(inst.b), Some(inst.c)],
+                    };
+                }
                 let mut args = inst.args();
                 [args.next(), args.next(), args.next()]
             }

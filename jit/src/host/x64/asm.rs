@@ -267,7 +267,15 @@ impl Asm {
         }
     }
 
-    fn op_mem(&mut self, prefix: Option<u8>, wide: bool, opcode: &[u8], r: u8, m: Mem, byte: bool) {
+    pub(super) fn op_mem(
+        &mut self,
+        prefix: Option<u8>,
+        wide: bool,
+        opcode: &[u8],
+        r: u8,
+        m: Mem,
+        byte: bool,
+    ) {
         if let Some(p) = prefix {
             self.push(p);
         }
@@ -276,7 +284,7 @@ impl Asm {
         self.modrm_mem(r, m);
     }
 
-    fn op_reg(&mut self, prefix: Option<u8>, wide: bool, opcode: &[u8], r: u8, b: u8, byte: bool) {
+    pub(super) fn op_reg(&mut self, prefix: Option<u8>, wide: bool, opcode: &[u8], r: u8, b: u8, byte: bool) {
         if let Some(p) = prefix {
             self.push(p);
         }

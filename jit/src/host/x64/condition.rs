@@ -7,7 +7,9 @@
 use super::Lower;
 use super::alloc::{Loc, Operand};
 use super::asm::{Alu, Cc, reg};
-use crate::ir::lift::{cmp_of, flag_of};
+use super::late::want;
+use crate::ir::flags::{flag_of, known};
+use crate::ir::lift::cmp_of;
 use crate::ir::{Inst, NONE, Op, Ty, Val};
 use lyrebird_cpu::op::{Bin, Cmp, Cond, FlagOp, nzcv};
 use lyrebird_cpu::x86::flags;
@@ -27,15 +29,24 @@ pub enum Again {
 
 impl Lower {
     /// How to make the flags of condition `inst` again, once uses up to it are known.
-    pub(super) fn how_again(&self, inst: &Inst) -> Again {
+    pub(super) fn how_again(&self, i: Val, inst: &Inst) -> Again {
         let f = self.root(inst.a);
         let flags = &self.code[f as usize];
-        if flags.op != Op::Flags || f < self.block_first || self.uses[f as usize] == 0 {
+        if !matches!(flags.op, Op::Flags | Op::Update) || f < self.block_first {
+            return Again::No;
+        }
+        // Host flags that are used at once need not be made again.
+        let stays = |x: &Inst| matches!(x.op, Op::Put | Op::Get | Op::At | Op::Lit | Op::Holds);
+        if self.uses[f as usize] == 0 && self.code[f as usize + 1..i as usize].iter().all(stays) {
             return Again::No;
         }
         let by = self.fuse[f as usize];
-        let carry = &self.code[self.root(flags.c) as usize];
         let of_result = matches!(Cond::number(inst.sub as u32), Cond::EQ | Cond::NE | Cond::MI | Cond::PL);
+        if flags.op == Op::Update {
+            let made = self.made[f as usize];
+            return if of_result && made != NONE { Again::Test(made) } else { Again::No };
+        }
+        let carry = &self.code[self.root(flags.c) as usize];
         match flag_of(flags.sub) {
             _ if self.view_bits(flags.a) < 32 => Again::No,
             FlagOp::Logic | FlagOp::LogicX if by != NONE && self.only_flags(by) => Again::And(by),
@@ -115,7 +126,7 @@ impl Lower {
         let inst = self.code[r as usize];
         match inst.op {
             // Of a vector there are those that its comparison left.
-            Op::Flags | Op::Lane => self.save_flags(r),
+            Op::Flags | Op::Update | Op::Lane => self.save_flags(r),
             Op::Cmp | Op::Holds => self.materialise_condition(r, &inst),
             Op::Bin => {
                 // A deferred address whose user wants it whole after all.
@@ -344,14 +355,16 @@ impl Lower {
 
     pub(super) fn flags(&mut self, i: Val, inst: &Inst) {
         let n = i as usize;
-        if self.host_flags.is_some_and(|(f, _)| f == i) || matches!(self.loc[n], Loc::Reg(_) | Loc::Spill(_))
-        {
-            if self.host_flags.is_some_and(|(f, _)| f == i) {
+        let made = self.host_flags.is_some_and(|(f, _)| f == i);
+        if made || self.uses[n] == 0 || matches!(self.loc[n], Loc::Reg(_) | Loc::Spill(_)) {
+            if made && self.uses[n] != 0 {
                 self.loc[n] = Loc::Flags;
             }
-            for a in inst.args() {
-                self.release(a);
-            }
+            self.release_args(i);
+            return;
+        }
+        if self.needs_steps(inst) && self.late[n] == want::VALUE {
+            self.flags_value(i, inst);
             return;
         }
         self.clobber();
@@ -375,6 +388,13 @@ impl Lower {
                 let b = self.operand(inst.b, wide);
                 self.alu(Alu::Cmp, wide, a, b);
                 op == FlagOp::Sub
+            }
+            (FlagOp::MulX, _) => {
+                let a = self.reg(inst.a);
+                let b = self.reg(inst.b);
+                self.asm.mov(wide, reg::RAX, a);
+                self.asm.imul(wide, reg::RAX, b);
+                false
             }
             (FlagOp::Add | FlagOp::AddX, Some(false)) => {
                 let a = self.reg(inst.a);
@@ -402,9 +422,7 @@ impl Lower {
                 op == FlagOp::Sub
             }
         };
-        for a in inst.args() {
-            self.release(a);
-        }
+        self.release_args(i);
         self.host_flags = Some((i, inverted));
         self.loc[n] = Loc::Flags;
     }
@@ -412,7 +430,30 @@ impl Lower {
     /// Flags of an operation on 8 or 16 bits, by the host's operation of that width.
     fn narrow_flags(&mut self, inst: &Inst, op: FlagOp, carry: Option<bool>) {
         let alu8 = self.view_bits(inst.a) == 8;
+        if let Some(x) = known(&self.code, self.root(inst.b))
+            && carry == Some(false)
+            && matches!(op, FlagOp::AddX | FlagOp::SubX)
+        {
+            let a = self.reg(inst.a);
+            let bits = self.view_bits(inst.a);
+            if op == FlagOp::SubX {
+                self.asm.alu_imm_sized(Alu::Cmp, bits, a, x as i32);
+            } else {
+                self.asm.mov(false, reg::RAX, a);
+                self.asm.alu_imm_sized(Alu::Add, bits, reg::RAX, x as i32);
+            }
+            return;
+        }
         let a = self.reg(inst.a);
+        if op == FlagOp::LogicX {
+            if alu8 {
+                self.asm.test8(a);
+            } else {
+                self.asm.mov(false, reg::RAX, a);
+                self.asm.alu16(Alu::And, reg::RAX, reg::RAX);
+            }
+            return;
+        }
         let b = self.reg(inst.b);
         let with_carry = carry != Some(matches!(op, FlagOp::Sub));
         let plain = match op {
@@ -420,7 +461,7 @@ impl Lower {
             FlagOp::SubX => Alu::Cmp,
             FlagOp::LogicX => Alu::And,
             // Arm has no flags of narrow operations.
-            FlagOp::Add | FlagOp::Sub | FlagOp::Logic => {
+            FlagOp::Add | FlagOp::Sub | FlagOp::Logic | FlagOp::MulX => {
                 self.fail();
                 return;
             }
@@ -430,24 +471,24 @@ impl Lower {
             FlagOp::SubX if with_carry => Alu::Sbb,
             _ => plain,
         };
-        if with_carry && op != FlagOp::LogicX {
+        if with_carry {
             let c = self.reg(inst.c);
             let t = self.temp();
             self.asm.mov_imm(t, 0);
             self.asm.alu(Alu::Cmp, false, t, c);
         }
-        let s = if op == FlagOp::LogicX { a } else { b };
         self.asm.mov(false, reg::RAX, a);
         if alu8 {
-            self.asm.alu8(alu, reg::RAX, s);
+            self.asm.alu8(alu, reg::RAX, b);
         } else {
-            self.asm.alu16(alu, reg::RAX, s);
+            self.asm.alu16(alu, reg::RAX, b);
         }
     }
 
     /// Whether flags `f` are those of a logical operation.
     pub(super) fn is_logic(&self, f: Val) -> bool {
-        matches!(flag_of(self.code[f as usize].sub), FlagOp::Logic | FlagOp::LogicX)
+        let flags = &self.code[f as usize];
+        flags.op == Op::Flags && matches!(flag_of(flags.sub), FlagOp::Logic | FlagOp::LogicX)
     }
 
     /// Before host flags change: saves those that somebody still wants.
@@ -479,7 +520,8 @@ impl Lower {
         self.asm.byte(0x9F);
         self.asm.setcc(Cc::O, reg::RAX);
         // Of a logical operation the host leaves AF undefined, and the guest clears it.
-        let logic = flag_of(self.code[f as usize].sub) == FlagOp::LogicX;
+        let made = &self.code[f as usize];
+        let logic = made.op == Op::Flags && flag_of(made.sub) == FlagOp::LogicX;
         let bits = self.config.flag_bits & if logic { !flags::AF } else { !0 };
         self.asm.alu_imm(Alu::And, false, reg::RAX, bits as i32);
         self.asm.mov(false, t, reg::RAX);

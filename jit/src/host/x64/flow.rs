@@ -2,6 +2,7 @@
 
 use super::alloc::Loc;
 use super::asm::{Alu, Cc, Mem, Shift, file, reg};
+use super::late::Late;
 use super::{Cold, Lower, XPIN};
 use crate::host::{Exit, Site};
 use crate::ir::{Inst, Op, Val, transfer};
@@ -12,7 +13,7 @@ use lyrebird_cpu::emit::{Effects, Transfer};
 const TABLE_MASK: i32 = (crate::table::SETS as i32 - 1) << 4;
 
 impl Lower {
-    fn store_dirty(&mut self, dirty: u32) {
+    pub(super) fn store_dirty(&mut self, dirty: u32) {
         for p in 0..self.pins.count as usize {
             if dirty >> p & 1 != 0 {
                 self.asm.store(8, file(self.pins.word[p] * 8), self.pins.host[p]);
@@ -53,7 +54,7 @@ impl Lower {
         }
     }
 
-    fn set_pc(&mut self, target: i64) {
+    pub(super) fn set_pc(&mut self, target: i64) {
         self.place_of(target);
         self.asm.store(8, file(self.config.pc), reg::RAX);
     }
@@ -69,14 +70,16 @@ impl Lower {
         let cc = self.consume(inst.a);
         self.asm.jcc(cc, from);
         let site = self.site(0, false, 0);
-        self.colds.push(Cold::Raise { from, site, exception: inst.imm });
+        let late = self.capture();
+        self.colds.push(Cold::Raise { from, site, exception: inst.imm, late });
     }
 
     pub(super) fn raise(&mut self, inst: &Inst) {
         let from = self.asm.label();
         self.asm.jmp(from);
         let site = self.site(0, false, 0);
-        self.colds.push(Cold::Raise { from, site, exception: inst.imm });
+        let late = self.capture();
+        self.colds.push(Cold::Raise { from, site, exception: inst.imm, late });
     }
 
     // ---- conditional bodies ----
@@ -118,7 +121,11 @@ impl Lower {
     }
 
     pub(super) fn call(&mut self, i: Val, inst: &Inst) {
-        let (address, effects) = self.helpers.get(inst.imm as usize).copied().unwrap_or((0, Effects::ENDS));
+        let all = self.helpers.get(inst.imm as usize).copied();
+        let (address, effects, x87) = all.unwrap_or((0, Effects::ENDS, false));
+        if x87 && self.x87(inst, address) {
+            return;
+        }
         self.clobber();
         self.argument(inst.a, words::ADDRESS.offset());
         self.argument(inst.b, words::ARG1.offset());
@@ -184,6 +191,8 @@ impl Lower {
             }
             None => {
                 let poll = transfer(inst.sub) == Transfer::Poll || target <= self.blocks[b].at as i64;
+                let late = self.capture();
+                self.compute(late);
                 self.leave_to(target, self.dirty, poll);
             }
         }
@@ -204,15 +213,16 @@ impl Lower {
                 self.asm.jcc(Cc::E, self.labels[t]);
                 let from = self.asm.label();
                 self.asm.jmp(from);
-                self.colds.push(Cold::Poll { from, dirty: self.dirty, target: taken });
+                let late = self.capture();
+                self.colds.push(Cold::Poll { from, dirty: self.dirty, target: taken, late });
                 self.asm.bind(over);
             }
             Some(t) => self.asm.jcc(cc, self.labels[t]),
             None => {
                 let from = self.asm.label();
                 self.asm.jcc(cc, from);
-                let poll = taken <= at;
-                self.colds.push(Cold::Leave { from, dirty: self.dirty, target: taken, poll });
+                let (poll, late) = (taken <= at, self.capture());
+                self.colds.push(Cold::Leave { from, dirty: self.dirty, target: taken, poll, late });
             }
         }
         match falls {
@@ -222,7 +232,11 @@ impl Lower {
                 self.poll(next);
                 self.asm.jmp(self.labels[t]);
             }
-            None => self.leave_to(next, self.dirty, next <= at),
+            None => {
+                let late = self.capture();
+                self.compute(late);
+                self.leave_to(next, self.dirty, next <= at);
+            }
         }
     }
 
@@ -239,7 +253,8 @@ impl Lower {
         let from = self.asm.label();
         self.requests(reg::RAX);
         self.asm.jcc(Cc::NE, from);
-        self.colds.push(Cold::Poll { from, dirty: self.dirty, target });
+        let late = self.capture();
+        self.colds.push(Cold::Poll { from, dirty: self.dirty, target, late });
     }
 
     /// Leaves the region for byte `target` of the page, which may be on another page.
@@ -251,7 +266,7 @@ impl Lower {
                 let from = self.asm.label();
                 self.requests(reg::RAX);
                 self.asm.jcc(Cc::NE, from);
-                self.colds.push(Cold::Poll { from, dirty: 0, target });
+                self.colds.push(Cold::Poll { from, dirty: 0, target, late: Late::default() });
             }
             let number = self.exits.len() as u32;
             let from = self.asm.label();
@@ -287,6 +302,8 @@ impl Lower {
 
     pub(super) fn jump_to(&mut self, inst: &Inst) {
         let s = self.reg(inst.a);
+        let late = self.capture();
+        self.compute(late);
         self.asm.mov(true, reg::RAX, s);
         self.release(inst.a);
         self.store_dirty(self.dirty);
@@ -318,41 +335,47 @@ impl Lower {
             let colds = std::mem::take(&mut self.colds);
             for cold in &colds[n..] {
                 match cold {
-                    Cold::Access { probe, back, site, access } => {
+                    Cold::Access { probe, back, site, access, late } => {
                         self.asm.bind(probe.from);
                         self.second_way(probe);
+                        self.compute(*late);
                         self.store_dirty_vectors(site.dirty);
                         self.name_site(site.pack());
                         self.cold_access(access);
                         self.asm.jmp(*back);
                     }
-                    Cold::Raise { from, site, exception } => {
+                    Cold::Raise { from, site, exception, late } => {
                         self.asm.bind(*from);
+                        self.compute(*late);
                         self.store_dirty(site.dirty);
                         self.set_pc(site.at as i64);
                         self.asm.mov_imm(reg::RAX, *exception);
                         self.asm.call_to(stubs.raise);
                     }
-                    Cold::Atomic { site, probe, address, live } => {
+                    Cold::Atomic { site, probe, address, live, late } => {
                         self.asm.bind(probe.from);
                         self.second_way(probe);
+                        self.compute(*late);
                         self.store_dirty_vectors(site.dirty);
                         self.name_site(site.pack());
                         self.cold_atomic(*address, *live);
                         self.asm.jmp(probe.hit);
                     }
-                    Cold::Interpret { from, site } => {
+                    Cold::Interpret { from, site, late } => {
                         self.asm.bind(*from);
+                        self.compute(*late);
                         self.store_dirty_vectors(site.dirty);
                         self.name_site(site.pack());
                         self.asm.call_to(stubs.interpret);
                     }
-                    Cold::Leave { from, dirty, target, poll } => {
+                    Cold::Leave { from, dirty, target, poll, late } => {
                         self.asm.bind(*from);
+                        self.compute(*late);
                         self.leave_to(*target, *dirty, *poll);
                     }
-                    Cold::Poll { from, dirty, target } => {
+                    Cold::Poll { from, dirty, target, late } => {
                         self.asm.bind(*from);
+                        self.compute(*late);
                         self.store_dirty(*dirty);
                         self.place_of(*target);
                         self.asm.jmp_to(stubs.poll);
@@ -373,6 +396,7 @@ impl Lower {
                         self.asm.bind(*from);
                         self.mxcsr_take(*back);
                     }
+                    Cold::X87(slow) => self.cold_x87(slow),
                     Cold::Link { from, number } => {
                         self.asm.bind(*from);
                         self.name_site(*number);

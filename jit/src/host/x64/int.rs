@@ -6,8 +6,8 @@
 use super::Lower;
 use super::alloc::{Loc, Operand};
 use super::asm::{Alu, Cc, Shift, file, reg};
-use crate::ir::lift::flag_of;
-use crate::ir::{Inst, Ty, Val};
+use crate::ir::flags::flag_of;
+use crate::ir::{Inst, Op, Ty, Val};
 use crate::words;
 use lyrebird_cpu::op::{Bin, FlagOp, Un};
 
@@ -50,6 +50,9 @@ impl Lower {
     }
 
     pub(super) fn put(&mut self, inst: &Inst) {
+        if self.put_flags(inst) {
+            return;
+        }
         let offset = inst.imm as u16;
         if let Some(h) = self.pin_of(inst.imm) {
             self.put_pin(h, inst);
@@ -330,6 +333,24 @@ impl Lower {
                     self.asm.mov(true, d, reg::RDX);
                 }
             }
+            Bin::MulHiU | Bin::MulHiS => {
+                let a = self.reg(inst.a);
+                let b = self.reg(inst.b);
+                let t = self.temp();
+                if op == Bin::MulHiS {
+                    self.asm.sext(n, true, reg::RAX, a);
+                    self.asm.sext(n, true, t, b);
+                } else {
+                    self.asm.zext(n, reg::RAX, a);
+                    self.asm.zext(n, t, b);
+                }
+                self.asm.imul(true, reg::RAX, t);
+                self.asm.shift_imm(Shift::Shr, true, reg::RAX, n as u8);
+                self.release(inst.a);
+                self.release(inst.b);
+                let d = self.def(i, None);
+                self.asm.zext(n, d, reg::RAX);
+            }
             Bin::UDiv | Bin::SDiv if n >= 32 => self.divide(i, inst, op == Bin::SDiv, wide),
             Bin::Shl | Bin::Shr | Bin::Sar | Bin::Ror => self.shift(i, inst, op),
             _ => self.fail(),
@@ -396,7 +417,8 @@ impl Lower {
             }
         }
         if fuse != u32::MAX {
-            let inverted = flag_of(self.code[fuse as usize].sub) == FlagOp::Sub;
+            let flags = &self.code[fuse as usize];
+            let inverted = flags.op == Op::Flags && flag_of(flags.sub) == FlagOp::Sub;
             self.host_flags = Some((fuse, inverted));
         }
         if matches!(inst.ty, Ty::I8 | Ty::I16) && matches!(op, Bin::Add | Bin::Sub) || self.unclean(inst) {
@@ -449,6 +471,40 @@ impl Lower {
         self.asm.mov(wide, d, reg::RAX);
     }
 
+    /// Shifts and rotates of 8 or 16 bits by less than that.
+    fn narrow_shift(&mut self, i: Val, inst: &Inst, op: Shift) {
+        let n = inst.ty.bits();
+        if n < 8 {
+            self.fail();
+            return;
+        }
+        let count = self.code[self.root(inst.b) as usize];
+        let k = (count.op == Op::Lit).then_some((count.imm & (n as u64 - 1)) as u8);
+        if k.is_none() {
+            self.take(reg::RCX);
+        }
+        let a = self.reg(inst.a);
+        if k.is_none() {
+            let b = self.reg(inst.b);
+            self.asm.mov(false, reg::RAX, a);
+            self.asm.mov(false, reg::RCX, b);
+            self.asm.alu_imm(Alu::And, false, reg::RCX, n as i32 - 1);
+        } else {
+            self.asm.mov(false, reg::RAX, a);
+        }
+        let number = match op {
+            Shift::Shl => 4,
+            Shift::Shr => 5,
+            Shift::Sar => 7,
+            Shift::Ror => 1,
+        };
+        self.asm.shift_sized(number, n, reg::RAX, k);
+        self.release(inst.a);
+        self.release(inst.b);
+        let d = self.def(i, None);
+        self.asm.zext(n, d, reg::RAX);
+    }
+
     fn shift(&mut self, i: Val, inst: &Inst, op: Bin) {
         let n = inst.ty.bits();
         let wide = n == 64;
@@ -459,7 +515,7 @@ impl Lower {
             _ => Shift::Ror,
         };
         if n < 32 {
-            self.fail();
+            self.narrow_shift(i, inst, host);
             return;
         }
         let rb = self.root(inst.b);

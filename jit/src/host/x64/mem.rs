@@ -51,9 +51,9 @@ pub struct Probe {
     tag: i32,
 }
 
-const READ: i32 = 0;
-const WRITE: i32 = 8;
-const ADDEND: i32 = 16;
+pub(super) const READ: i32 = 0;
+pub(super) const WRITE: i32 = 8;
+pub(super) const ADDEND: i32 = 16;
 
 impl Lower {
     /// Leaves an addition of a small constant to the access that uses it as its address.
@@ -149,9 +149,10 @@ impl Lower {
         let pair = matches!(inst.op, Op::LoadPair | Op::StorePair);
         let log2 = inst.ty.bytes().trailing_zeros();
         let site = self.site(log2, pair, inst.sub);
+        let late = self.capture();
         let back = self.asm.label();
         self.asm.bind(back);
-        self.colds.push(Cold::Access { probe, back, site, access: slow });
+        self.colds.push(Cold::Access { probe, back, site, access: slow, late });
     }
 
     fn place(&mut self, v: Val, ty: Ty) -> Place {
@@ -333,7 +334,8 @@ impl Lower {
         let live = self.live_xmm();
         let probe = self.probe(address, bytes, false, sub, WRITE);
         let site = self.site(bytes.trailing_zeros(), false, inst.sub);
-        self.colds.push(Cold::Atomic { site, probe, address, live });
+        let late = self.capture();
+        self.colds.push(Cold::Atomic { site, probe, address, live, late });
     }
 
     /// The slow path of an atomic access.
@@ -350,7 +352,8 @@ impl Lower {
         let from = self.asm.label();
         self.asm.jmp(from);
         let site = self.site(0, false, 0);
-        self.colds.push(Cold::Interpret { from, site });
+        let late = self.capture();
+        self.colds.push(Cold::Interpret { from, site, late });
         for a in inst.args() {
             self.release(a);
         }

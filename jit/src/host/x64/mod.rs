@@ -8,12 +8,15 @@ pub mod alloc;
 pub mod asm;
 pub mod stubs;
 
+mod asm_sized;
 mod condition;
+mod config;
 mod flow;
 pub mod fp;
 mod fp_cold;
 mod fp_convert;
 mod int;
+mod late;
 mod mem;
 mod scan;
 mod simd;
@@ -28,6 +31,7 @@ mod vex;
 mod x86_mxcsr;
 mod x86_single;
 mod x86_vec;
+mod x87;
 
 #[cfg(test)]
 mod simd_tests;
@@ -37,101 +41,16 @@ use crate::guest::Guest;
 use crate::ir::{Block, Inst, Ir, NONE, Op, Ty, Val, transfer};
 use alloc::{Loc, PINS};
 use asm::{Asm, Cc, Label, file, reg};
+pub use config::Config;
 use dynasmrt::DynasmApi;
-use lyrebird_cpu::emit::{Effects, Transfer};
-use stubs::Stubs;
+use late::Late;
+use lyrebird_cpu::emit::{Effects, Helper, Transfer};
 
 /// Spill slots of 16 bytes in the frame.
 pub const SPILLS: usize = 64;
 
 /// Bytes below the spill slots' end that compiled code owns of the stack.
 pub const FRAME: i32 = SPILLS as i32 * 16;
-
-/// What the back end must know besides the IR.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Config {
-    /// Where the fixed routines are.
-    pub stubs: Stubs,
-    /// Instructions are counted against the budget, block by block.
-    pub counting: bool,
-    /// Jumps leave the region, even to its own blocks.
-    pub alone: bool,
-    /// Atomics are locked.
-    pub locked: bool,
-    /// The mode faults unaligned plain accesses.
-    pub strict: bool,
-    /// Byte of the PC in the register file.
-    pub pc: u16,
-    /// Byte of the condition flags.
-    pub flags: u16,
-    /// Byte of the floating-point status.
-    pub status: u16,
-    /// Which bits of what LAHF and SETO leave are flags of the guest.
-    pub flag_bits: u32,
-    /// How many words from 0 may be pinned.
-    pub pinnable: u16,
-    /// Byte of the request mask, from the start of the register file.
-    pub poll_mask: u16,
-    /// Byte of MXCSR without its exception flags, which are the status, if the guest is x86.
-    pub mxcsr: Option<u16>,
-    /// The host's floating point serves the mode.
-    pub fp_plain: bool,
-    /// The host has BMI2.
-    pub bmi2: bool,
-    /// The host has AVX2.
-    pub avx2: bool,
-    /// The mode may flush denormal numbers.
-    pub fp_flush: bool,
-    /// The host has AVX2 and fuses multiplication and addition.
-    pub fma: bool,
-    /// The host has AVX-512 with the BW, DQ and VL extensions.
-    pub avx512: bool,
-    /// The host converts half precision.
-    pub f16c: bool,
-    /// The host has AES rounds.
-    pub aes: bool,
-    /// The host has SHA-256 rounds.
-    pub sha: bool,
-    /// The host multiplies polynomials.
-    pub pclmul: bool,
-}
-
-impl Config {
-    /// What a guest's mode says; the rest is off.
-    pub fn of<A: Guest>(mode: u32) -> Self {
-        Config {
-            locked: A::shared(mode),
-            strict: A::strict(mode),
-            pc: A::PC.offset(),
-            flags: A::FLAGS.offset(),
-            status: A::FP_STATUS.offset(),
-            pinnable: A::GENERAL,
-            flag_bits: A::FLAG_BITS,
-            poll_mask: A::POLL_MASK.offset(),
-            mxcsr: A::MXCSR.map(|s| s.offset()),
-            fp_plain: A::plain_fp(mode),
-            fp_flush: A::flushing_fp(mode),
-            ..Config::default()
-        }
-    }
-
-    /// With the instructions that this host has.
-    pub fn for_host(self) -> Self {
-        use std::arch::is_x86_feature_detected as has;
-        let avx2 = has!("avx2");
-        Config {
-            bmi2: has!("bmi2"),
-            avx2,
-            fma: avx2 && has!("fma"),
-            avx512: has!("avx512dq") && has!("avx512vl") && has!("avx512bw"),
-            f16c: avx2 && has!("f16c"),
-            aes: has!("aes"),
-            sha: has!("sha"),
-            pclmul: has!("pclmulqdq"),
-            ..self
-        }
-    }
-}
 
 /// What compiling a region gives.
 #[derive(Clone, Debug, Default)]
@@ -163,23 +82,25 @@ struct VectorPin {
 
 enum Cold {
     /// A memory access that missed the TLB.
-    Access { probe: mem::Probe, back: Label, site: Site, access: mem::Slow },
+    Access { probe: mem::Probe, back: Label, site: Site, access: mem::Slow, late: Late },
     /// An exception.
-    Raise { from: Label, site: Site, exception: u64 },
+    Raise { from: Label, site: Site, exception: u64, late: Late },
     /// An atomic access that missed the TLB.
-    Atomic { site: Site, probe: mem::Probe, address: asm::Mem, live: bool },
+    Atomic { site: Site, probe: mem::Probe, address: asm::Mem, live: bool, late: Late },
     /// The instruction has to be interpreted.
-    Interpret { from: Label, site: Site },
+    Interpret { from: Label, site: Site, late: Late },
     /// An exit of the region, to byte `target` of the page.
-    Leave { from: Label, dirty: u32, target: i64, poll: bool },
+    Leave { from: Label, dirty: u32, target: i64, poll: bool, late: Late },
     /// Attention was asked for on the way to byte `target`.
-    Poll { from: Label, dirty: u32, target: i64 },
+    Poll { from: Label, dirty: u32, target: i64, late: Late },
     /// The budget does not cover the block at `target`.
     Budget { from: Label, dirty: u32, target: i64, count: u32 },
     /// A floating-point operation that the host does not answer for.
     Fp { from: Label, back: Label, slow: fp_cold::Slow },
     /// The guest's MXCSR is not in the host's yet.
     Mxcsr { from: Label, back: Label },
+    /// An x87 instruction that is not done inline.
+    X87(x87::Slow),
     /// An unlinked direct jump.
     Link { from: Label, number: u32 },
 }
@@ -191,7 +112,8 @@ pub struct Lower {
     config: Config,
     code: Vec<Inst>,
     blocks: Vec<Block>,
-    helpers: Vec<(u64, Effects)>,
+    /// Address, effects, and whether it is the x87's.
+    helpers: Vec<(u64, Effects, bool)>,
     labels: Vec<Label>,
     pins: Pins,
     xpins: Vec<VectorPin>,
@@ -211,6 +133,12 @@ pub struct Lower {
     fuse: Vec<Val>,
     again: Vec<condition::Again>,
     user: Vec<Val>,
+    /// Of operations on flags: what is wanted of them; of puts of flags: the last place that may want them.
+    late: Vec<u32>,
+    /// The operation on registers whose result flags are of.
+    made: Vec<Val>,
+    pending: Option<late::Pending>,
+    steps: Vec<late::Step>,
     // Allocation state.
     owner: [Val; 16],
     xowner: [Val; 16],
@@ -258,6 +186,10 @@ impl Default for Lower {
             fuse: Vec::new(),
             again: Vec::new(),
             user: Vec::new(),
+            late: Vec::new(),
+            made: Vec::new(),
+            pending: None,
+            steps: Vec::new(),
             owner: [NONE; 16],
             xowner: [NONE; 16],
             aliases: Default::default(),
@@ -286,7 +218,8 @@ impl Lower {
         std::mem::swap(&mut self.code, &mut ir.code);
         std::mem::swap(&mut self.blocks, &mut ir.blocks);
         self.helpers.clear();
-        self.helpers.extend(ir.helpers.iter().map(|h| (std::ptr::from_ref(*h) as u64, h.effects)));
+        let entry = |h: &&'static Helper<A>| (std::ptr::from_ref(*h) as u64, h.effects, A::is_x87(h));
+        self.helpers.extend(ir.helpers.iter().map(entry));
         // A region whose operations need more temporaries than all pins leave gets fewer pins.
         let done = [PINS.len(), FEW].into_iter().any(|most| self.whole(most));
         std::mem::swap(&mut self.code, &mut ir.code);
@@ -300,6 +233,7 @@ impl Lower {
         self.colds.clear();
         self.exits.clear();
         self.pool.clear();
+        self.steps.clear();
         self.failed = false;
         self.loc.resize(n, Loc::Nowhere);
         self.uses.resize(n, 0);
@@ -309,6 +243,7 @@ impl Lower {
         self.fuse.resize(n, NONE);
         self.again.resize(n, condition::Again::No);
         self.user.resize(n, NONE);
+        self.made.resize(n, NONE);
         self.choose_pins(most);
         let entry = self.dataflow();
         self.labels.clear();
@@ -536,6 +471,7 @@ impl Lower {
         self.kept.clear();
         self.spilled = 0;
         self.inside = None;
+        self.pending = None;
         self.scan(first, end);
         if self.config.counting {
             let from = self.asm.label();
@@ -546,6 +482,7 @@ impl Lower {
         for i in first..end {
             self.now = i;
             self.lower(i, b);
+            self.end_pending();
             self.unlock();
             if self.failed {
                 return;
@@ -571,6 +508,7 @@ impl Lower {
             Op::Sext => self.sext(i, &inst),
             Op::Select => self.select(i, &inst),
             Op::Flags => self.flags(i, &inst),
+            Op::Update => self.update(i, &inst),
             Op::Load => self.load(i, &inst),
             Op::Store => self.store(&inst),
             Op::LoadPair => self.load_pair(i, &inst),

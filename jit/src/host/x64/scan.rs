@@ -4,9 +4,11 @@
 use super::Lower;
 use super::alloc::Loc;
 use super::condition::Again;
-use crate::ir::lift::flag_of;
+use super::late::want;
+use crate::ir::flags::{flag_of, update_of};
 use crate::ir::{Inst, NONE, Op, Ty, Val, VecForm};
 use lyrebird_cpu::op::{Bin, FlagOp};
+use lyrebird_cpu::x86::flags::Update;
 
 impl Lower {
     /// Finds roots, use counts, hints and what to defer, for the instructions of one block.
@@ -16,6 +18,7 @@ impl Lower {
         // The last operation that may call, which keeps nothing in pinned vectors that the register file does not hold.
         let mut call = first;
         let mut last_logic = NONE;
+        self.plan_flags(first, end);
         for i in first..end {
             let inst = self.code[i as usize];
             let n = i as usize;
@@ -23,6 +26,7 @@ impl Lower {
             (self.loc[n], self.fuse[n], self.user[n]) = (Loc::Nowhere, NONE, NONE);
             self.clean[n] = inst.ty.bits() as u8;
             self.again[n] = Again::No;
+            self.made[n] = NONE;
             match inst.op {
                 Op::Zext => {
                     let r = self.root(inst.a);
@@ -37,22 +41,40 @@ impl Lower {
                     let clean = |v| self.clean[self.root[v as usize] as usize];
                     self.clean[n] = clean(inst.b).max(clean(inst.c));
                 }
-                Op::Flags => {
+                Op::Flags | Op::Update => {
+                    if last_logic != NONE && last_logic >= first && self.makes(last_logic, i) {
+                        self.made[n] = last_logic;
+                    }
                     // Arithmetic that just made the same flags on the host need not be repeated.
-                    let logic = matches!(flag_of(inst.sub), FlagOp::Logic | FlagOp::LogicX);
+                    let logic =
+                        inst.op == Op::Flags && matches!(flag_of(inst.sub), FlagOp::Logic | FlagOp::LogicX);
                     let by = if logic { self.root(inst.a) } else { last_logic };
-                    if by != NONE && by >= first && self.same_arithmetic(by, i) {
+                    let wanted = match self.late[n] {
+                        want::NOTHING => false,
+                        want::CONDITIONS => true,
+                        _ => inst.op == Op::Flags,
+                    };
+                    if wanted && by != NONE && by >= first && self.same_arithmetic(by, i) {
                         self.fuse[by as usize] = i;
                         self.fuse[n] = by;
                     }
                 }
-                Op::Holds => self.again[n] = self.how_again(&inst),
+                Op::Holds => self.again[n] = self.how_again(i, &inst),
                 _ => {}
             }
-            for a in self.operands(i).into_iter().flatten() {
-                let r = self.root(a) as usize;
-                self.uses[r] += 1;
-                self.user[r] = i;
+            match self.late_chain(i) {
+                Some((all, count)) => {
+                    for &f in &all[..count] {
+                        for a in self.late_operands(f).into_iter().flatten() {
+                            self.note_use(a, i);
+                        }
+                    }
+                }
+                None => {
+                    for a in self.operands(i).into_iter().flatten() {
+                        self.note_use(a, i);
+                    }
+                }
             }
             if inst.op == Op::Bin {
                 last_logic = i;
@@ -70,11 +92,12 @@ impl Lower {
                 if inst.op == Op::Put {
                     let v = self.root(inst.a);
                     let made = self.code[v as usize].op;
-                    let direct = !matches!(made, Op::Get | Op::Lit | Op::Cmp | Op::Holds | Op::Flags)
-                        && (inst.ty == Ty::V128
-                            || self.code[inst.a as usize].ty == Ty::I64
-                                && self.clean[v as usize] as u32 <= self.view_bits(inst.a))
-                        && self.hint[v as usize] == 0xFF;
+                    let direct =
+                        !matches!(made, Op::Get | Op::Lit | Op::Cmp | Op::Holds | Op::Flags | Op::Update)
+                            && (inst.ty == Ty::V128
+                                || self.code[inst.a as usize].ty == Ty::I64
+                                    && self.clean[v as usize] as u32 <= self.view_bits(inst.a))
+                            && self.hint[v as usize] == 0xFF;
                     if direct && barrier[h as usize] <= v && all <= v && (h < 16 || call <= v) {
                         self.hint[v as usize] = h;
                     }
@@ -93,6 +116,12 @@ impl Lower {
         }
     }
 
+    fn note_use(&mut self, a: Val, user: Val) {
+        let r = self.root(a) as usize;
+        self.uses[r] += 1;
+        self.user[r] = user;
+    }
+
     /// Bits that a view shows.
     pub fn view_bits(&self, v: Val) -> u32 {
         self.code[v as usize].ty.bits()
@@ -104,6 +133,14 @@ impl Lower {
         if b.op != Op::Bin || !matches!(b.ty, Ty::I32 | Ty::I64) || b.ty != self.code[f.a as usize].ty {
             return false;
         }
+        if f.op == Op::Update {
+            let op = match update_of(f.sub) {
+                Update::Inc => Bin::Add,
+                Update::Dec => Bin::Sub,
+                _ => return false,
+            };
+            return b.sub == op as u16 && b.a == f.a && b.b == f.b;
+        }
         let carry = &self.code[f.c as usize];
         let known = |x| carry.op == Op::Lit && carry.imm == x;
         let same = b.a == f.a && b.b == f.b;
@@ -114,6 +151,7 @@ impl Lower {
             FlagOp::Logic | FlagOp::LogicX => {
                 f.a == bin && [Bin::And as u16, Bin::Or as u16, Bin::Xor as u16].contains(&b.sub)
             }
+            FlagOp::MulX => false,
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct Stubs {
     pub atomic_kept: u64,
     /// A helper, its address in RAX.
     pub helper: u64,
+    /// The same, keeping XMM2 to XMM15; other registers are as they were.
+    pub helper_kept: u64,
     /// A vector operation, packed in RAX.
     pub vec: u64,
     /// The same, keeping XMM2 to XMM15.
@@ -281,6 +283,7 @@ pub fn emit<A: Guest>(asm: &mut Asm, base: u64) -> Stubs {
         atomic: e.call(run::atomic::<A> as *const () as u64),
         atomic_kept: e.keep(run::atomic::<A> as *const () as u64),
         helper: e.call(run::helper::<A> as *const () as u64),
+        helper_kept: e.keep(run::helper::<A> as *const () as u64),
         vec: e.call(run::vec::<A> as *const () as u64),
         vec_kept: e.keep(run::vec::<A> as *const () as u64),
         clock: e.call(run::clock::<A> as *const () as u64),
