@@ -199,13 +199,17 @@ fn move_indices(core: &mut Core<X64>, what: What, elements: u64, source: bool, d
 /// Does up to `most` elements and says how many, without moving registers.
 fn run(core: &mut Core<X64>, what: What, most: u64) -> Result<u64, Raised> {
     let many = most > 1
-        && matches!(what.op, Op::Movs | Op::Stos)
+        && matches!(what.op, Op::Movs | Op::Stos | Op::Cmps | Op::Scas)
         && core.mode & mode::DF == 0
         && !keeps_moves(core.features)
         && !X64::guarded(core.mode)
         && !X64::strict(core.mode);
     if many {
-        let done = if what.op == Op::Movs { copy(core, what, most)? } else { fill(core, what, most)? };
+        let done = match what.op {
+            Op::Movs => copy(core, what, most)?,
+            Op::Stos => fill(core, what, most)?,
+            _ => search(core, what, most)?,
+        };
         if done > 0 {
             return Ok(done);
         }
@@ -329,6 +333,55 @@ fn keep(core: &mut Core<X64>, what: What, stage: Stage) {
         let left = register(core, RCX, what.asize);
         set_register(core, RCX, what.asize, left.saturating_sub(counted));
     }
+}
+
+/// Bytes that a search looks at together: what is looked for is often near.
+const SEARCHED: usize = 256;
+
+/// Up to [`SEARCHED`] bytes of RAM at an offset in a segment, into `buffer`: how many elements of at most `most`; 0 if
+/// they are to be done one by one.
+fn peek(
+    core: &mut Core<X64>,
+    what: What,
+    (s, offset): (u8, u64),
+    most: u64,
+    buffer: &mut [u8; SEARCHED],
+) -> Result<u64, Raised> {
+    let (at, n) = stretch(core, what, (s, offset), Want::Read, most.min((SEARCHED >> what.size) as u64))?;
+    if n < 2 {
+        return Ok(0);
+    }
+    let Some(at) = core.ram_place(at, plain(s), core::Want::Read)? else { return Ok(0) };
+    let Some(bytes) = buffer.get_mut(..(n << what.size) as usize) else { return Ok(0) };
+    Ok(if core.ram.read_bytes(at, bytes).is_ok() { n } else { 0 })
+}
+
+/// CMPS and SCAS of many elements, up to the one that ends them; 0 if they are to be done one by one.
+fn search(core: &mut Core<X64>, what: What, most: u64) -> Result<u64, Raised> {
+    let (si, di) = (register(core, RSI, what.asize), register(core, RDI, what.asize));
+    let size = 1 << what.size;
+    let (mut left, mut right) = ([0; SEARCHED], [0; SEARCHED]);
+    let mut n = most;
+    if what.op == Op::Cmps {
+        n = peek(core, what, (what.seg, si), n, &mut left)?;
+        if n == 0 {
+            return Ok(0);
+        }
+    } else {
+        let element = core.reg(state::gpr(RAX)).to_le_bytes();
+        left.chunks_exact_mut(size).for_each(|place| place.copy_from_slice(&element[..size]));
+    }
+    n = peek(core, what, (seg::ES, di), n, &mut right)?;
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |x, &b| x << 8 | b as u64);
+    let mut pairs = left.chunks_exact(size).zip(right.chunks_exact(size)).take(n as usize);
+    let end = pairs.position(|(a, b)| (a == b) == what.differ);
+    let done = end.map_or(n, |end| end as u64 + 1);
+    let last = done.saturating_sub(1) as usize * size;
+    if let (true, Some(a), Some(b)) = (done > 0, left.get(last..last + size), right.get(last..last + size)) {
+        let f = FlagOp::SubX.apply(number(a), number(b), false, 8 << what.size);
+        core.set(state::FLAGS, f);
+    }
+    Ok(done)
 }
 
 /// One element, as far as it gets.
