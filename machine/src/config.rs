@@ -4,11 +4,16 @@
 //! of an option, the field's doc names it. Character back ends are named by id only: whoever calls the builder hands
 //! over the opened back ends, so that this page knows no terminals and sockets.
 
+mod board;
+mod device;
+
+pub use board::{Board, GicVersion, MicrovmBoard, PcBoard, PcChipset, VirtBoard};
+pub use device::{DeviceConfig, Drive, PciPlace};
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub use lyrebird_cpu::trace::DebugItems;
-use lyrebird_devices::block::ImageOptions;
 pub use lyrebird_devices::block::{Cache as CacheMode, Format as ImageFormat};
 pub use lyrebird_devices::time::mc146818::pc::BootDevice;
 
@@ -41,6 +46,8 @@ pub struct Config {
     pub accel: Accel,
     /// `-d`, `-D`, `-dfilter`.
     pub debug: DebugLog,
+    /// `-nographic`: firmware shows on the serial port what would be on a screen.
+    pub nographic: bool,
     /// `-rtc`.
     pub rtc: Rtc,
     /// `-semihosting`, `-semihosting-config`.
@@ -71,6 +78,7 @@ impl Default for Config {
             serials: Vec::new(),
             accel: Accel::default(),
             debug: DebugLog::default(),
+            nographic: false,
             rtc: Rtc::default(),
             semihosting: Semihosting::default(),
             start_paused: false,
@@ -79,108 +87,6 @@ impl Default for Config {
             snapshot: false,
         }
     }
-}
-
-/// The board: one variant per machine type.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Board {
-    /// The Arm `virt` board.
-    Virt(VirtBoard),
-    /// The x86 `microvm` board.
-    Microvm(MicrovmBoard),
-    /// The x86 boards `pc`, `q35` and `isapc`.
-    Pc(PcBoard),
-}
-
-impl Default for Board {
-    fn default() -> Self {
-        Board::Virt(VirtBoard::default())
-    }
-}
-
-/// Properties of the Arm `virt` board.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VirtBoard {
-    /// `gic-version`.
-    pub gic: GicVersion,
-    /// `dumpdtb`: write the device tree to this file and end.
-    pub dump_dtb: Option<PathBuf>,
-}
-
-impl Default for VirtBoard {
-    fn default() -> Self {
-        Self { gic: GicVersion::V2, dump_dtb: None }
-    }
-}
-
-/// Properties of the x86 `microvm` board.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MicrovmBoard {
-    /// `pic`: the 8259s.
-    pub pic: bool,
-    /// `pit`: the 8254.
-    pub pit: bool,
-    /// `rtc`: the clock with its CMOS memory.
-    pub rtc: bool,
-    /// `isa-serial`: the serial port.
-    pub isa_serial: bool,
-    /// `acpi`: tables and the generic event device.
-    pub acpi: bool,
-    /// `auto-kernel-cmdline`: a kernel's command line says where devices are.
-    pub auto_kernel_cmdline: bool,
-}
-
-impl Default for MicrovmBoard {
-    fn default() -> Self {
-        Self { pic: true, pit: true, rtc: true, isa_serial: true, acpi: true, auto_kernel_cmdline: true }
-    }
-}
-
-/// The chips that a PC is built around.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PcChipset {
-    /// i440FX and PIIX3: `pc`.
-    I440fx,
-    /// Q35 and ICH9: `q35`.
-    Q35,
-    /// None, and no PCI: `isapc`.
-    Isa,
-}
-
-/// Properties of the x86 boards `pc`, `q35` and `isapc`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PcBoard {
-    /// Which of them.
-    pub chipset: PcChipset,
-    /// `acpi`: ACPI tables; not on `isapc`.
-    pub acpi: bool,
-    /// `hpet`: the high precision event timer; not on `isapc`.
-    pub hpet: bool,
-    /// `pit`: the 8254.
-    pub pit: bool,
-    /// `i8042`: the keyboard controller.
-    pub i8042: bool,
-    /// `direct`: a `-kernel` is started without firmware, unless a `-bios` is given.
-    pub direct: bool,
-}
-
-impl PcBoard {
-    /// The board as it is without properties.
-    pub fn new(chipset: PcChipset) -> Self {
-        let pci = chipset != PcChipset::Isa;
-        Self { chipset, acpi: pci, hpet: pci, pit: true, i8042: true, direct: true }
-    }
-}
-
-/// The interrupt controller of the `virt` board.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GicVersion {
-    /// GICv2: eight processors at most.
-    V2,
-    /// GICv3 with redistributors and system-register interface.
-    V3,
-    /// The newest that the board offers.
-    Max,
 }
 
 /// The processor model and what is switched on or off in it.
@@ -289,168 +195,6 @@ pub struct Boot {
     pub menu: bool,
     /// `-boot splash-time=`: how long, in milliseconds.
     pub menu_wait: Option<u32>,
-}
-
-/// A medium: an image file and how to use it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Drive {
-    /// `id`: what `drive=` of a device refers to. Unique.
-    pub id: String,
-    /// `file`.
-    pub file: PathBuf,
-    /// `format`; `None` asks to look at the file's header.
-    pub format: Option<ImageFormat>,
-    /// `if=pflash`: the flash bank that holds it; `None` for a medium that a device names.
-    pub pflash: Option<u32>,
-    /// `readonly`.
-    pub read_only: bool,
-    /// `snapshot`: writes go to a temporary overlay.
-    pub snapshot: bool,
-    /// `cache`.
-    pub cache: CacheMode,
-    /// `discard=unmap`: pass the guest's discards to the image.
-    pub discard: bool,
-    /// `file.locking`: refuse an image that another program uses.
-    pub locking: bool,
-    /// `data-file.filename`: where a qcow2 image keeps its data, if elsewhere.
-    pub data_file: Option<PathBuf>,
-}
-
-impl Drive {
-    /// How to open its image; `snapshot` is the machine's `-snapshot`.
-    pub fn image(&self, snapshot: bool) -> ImageOptions {
-        ImageOptions {
-            file: self.file.clone(),
-            format: self.format,
-            read_only: self.read_only,
-            snapshot: (self.snapshot || snapshot) && !self.read_only,
-            cache: self.cache,
-            unmap: self.discard,
-            locking: self.locking,
-            data_file: self.data_file.clone(),
-        }
-    }
-}
-
-/// A device that the command line adds. `id` is the name in reports and for `bus=`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeviceConfig {
-    /// `virtio-blk-pci`, `virtio-blk-device`: a disk.
-    VirtioBlk {
-        /// `id`.
-        id: Option<String>,
-        /// `drive`: the id of a [`Drive`].
-        drive: String,
-        /// `serial`: up to 20 bytes that the guest reads as the disk's serial number.
-        serial: Option<String>,
-        /// Where it is on a PCI bus.
-        place: PciPlace,
-    },
-    /// `virtio-serial-pci`, `virtio-serial-device`: a multi-port console.
-    VirtioSerial {
-        /// `id`: the name of the bus that ports attach to is this and `.0`.
-        id: Option<String>,
-        /// `max_ports`, 1 to 511.
-        max_ports: u32,
-        /// Where it is on a PCI bus.
-        place: PciPlace,
-    },
-    /// `virtconsole` and `virtserialport`: a port of a virtio-serial device.
-    VirtPort {
-        /// `id`.
-        id: Option<String>,
-        /// A console (hvc) rather than a plain port.
-        console: bool,
-        /// `chardev`: the id of the back end; `None` for a port without peer.
-        chardev: Option<String>,
-        /// `name`: what the guest sees in sysfs.
-        name: Option<String>,
-        /// `nr`: the port's number; `None` takes the next free one.
-        nr: Option<u32>,
-        /// `bus`: the virtio-serial device by id, with or without `.0`; `None` takes the first that has room.
-        bus: Option<String>,
-    },
-    /// `virtio-rng-pci`, `virtio-rng-device`: entropy.
-    VirtioRng {
-        /// `id`.
-        id: Option<String>,
-        /// `max-bytes`, `period`: at most so many bytes in so many milliseconds; `None` for no limit.
-        limit: Option<(u64, u32)>,
-        /// Where it is on a PCI bus.
-        place: PciPlace,
-    },
-    /// `ide-hd`, `ide-cd`: a drive at the board's IDE or AHCI controller.
-    Disk {
-        /// `id`.
-        id: Option<String>,
-        /// `drive`: the id of a [`Drive`]; a CD-ROM drive may be empty.
-        drive: Option<String>,
-        /// It is a CD-ROM drive.
-        cdrom: bool,
-        /// `bus`: the number of the controller's channel or port; `None` takes the first with room.
-        bus: Option<u32>,
-        /// `unit`: the place there; `None` takes the first that is free.
-        unit: Option<u32>,
-        /// `serial`: up to 20 bytes.
-        serial: Option<String>,
-        /// `bootindex`.
-        boot: Option<u32>,
-    },
-    /// `-drive if=floppy`: a diskette.
-    Floppy {
-        /// The id of a [`Drive`].
-        drive: String,
-        /// The diskette drive, 0 or 1.
-        unit: u32,
-    },
-    /// `isa-debug-exit`: a port whose writes end the program.
-    DebugExit {
-        /// `iobase`.
-        port: u16,
-        /// `iosize`: 1 to 4 ports.
-        len: u16,
-    },
-    /// `isa-debugcon`: a port whose writes are output.
-    Debugcon {
-        /// `iobase`.
-        port: u16,
-        /// `chardev`: the id of the back end.
-        chardev: String,
-    },
-    /// `pvpanic`: a port through which the guest reports a panic.
-    Pvpanic {
-        /// `ioport`.
-        port: u16,
-    },
-    /// `pc-testdev`.
-    PcTestdev,
-}
-
-impl DeviceConfig {
-    /// Its `id`.
-    pub fn id(&self) -> Option<&str> {
-        match self {
-            Self::VirtioBlk { id, .. }
-            | Self::VirtioSerial { id, .. }
-            | Self::VirtPort { id, .. }
-            | Self::VirtioRng { id, .. }
-            | Self::Disk { id, .. } => id.as_deref(),
-            _ => None,
-        }
-    }
-}
-
-/// Where a device goes on a PCI bus, and how. Boards without one do not look at it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PciPlace {
-    /// `addr`: slot and function; `None` takes the lowest free slot.
-    pub addr: Option<(u8, u8)>,
-    /// `disable-legacy`: without virtio 0.9's interface.
-    pub modern_only: bool,
-    /// `vectors`: MSI-X vectors; `None` for the device's choice.
-    pub vectors: Option<u16>,
-    /// `bootindex`: its place in the boot order.
-    pub boot: Option<u32>,
 }
 
 /// The far end of one of the board's serial ports.

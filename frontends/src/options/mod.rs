@@ -85,6 +85,8 @@ fn read(args: &MachineArgs, personality: Option<Personality>) -> Result<Invocati
     out.config.no_shutdown = args.no_shutdown;
     out.config.snapshot = args.snapshot;
     out.config.start_paused = args.start_paused;
+    // Nothing said is as good as -nographic; who says -display none has another reason than a terminal.
+    out.config.nographic = args.nographic || args.display.is_none();
     out.config.rtc = boot::rtc(args)?;
     harmless(args)?;
     board::machine(args, &mut out)?;

@@ -106,7 +106,7 @@ impl Description<'_> {
             ram: config.ram,
             map,
             uuid: [0; 16],
-            nographic: true,
+            nographic: config.nographic,
             boot_menu: config.boot.menu,
             hpet: self.hpet,
             boot_order,
