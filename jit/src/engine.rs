@@ -7,6 +7,7 @@
 use crate::cache::{Cache, Counters, Key, Options, Outcome};
 use crate::guest::Guest;
 use crate::host::{Pins, Site, Why};
+use crate::ir::lift::LONGEST;
 use crate::region;
 use crate::run;
 use crate::table::Table;
@@ -316,7 +317,9 @@ impl<A: Guest> Jit<A> {
             self.select(core, pc);
             let code = self.contexts[self.current].table.get(pc).unwrap_or_else(|| self.find(core, pc));
             if code == 0 {
-                if let Some(exit) = self.interpret(core, 256) {
+                // What goes on in the next page is interpreted alone: the rest of its loop is compiled.
+                let crosses = A::ALIGN == 1 && pc & 0xFFF > 0x1000 - LONGEST as u64;
+                if let Some(exit) = self.interpret(core, if crosses { 1 } else { 256 }) {
                     return exit;
                 }
                 continue;
