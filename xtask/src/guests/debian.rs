@@ -1,11 +1,11 @@
-//! A whole Debian for arm64, unpacked by debootstrap into a qcow2 disk whose first boot installs it.
+//! A whole Debian for arm64 or amd64, unpacked by debootstrap into a qcow2 disk whose first boot installs it.
 //!
 //! `debian-unpacked.qcow2` holds the packages of the first stage and never changes; `debian.qcow2` is an overlay on it.
 //! The first boot has `init=/lyrebird/setup` on the kernel's command line, runs the second stage and powers off; later
-//! boots start systemd, and root logs in on ttyAMA0 without a password.
+//! boots start systemd, and root logs in on the serial console without a password.
 
 use super::apt::Apt;
-use super::kernel::{KERNELS, Kernel};
+use super::kernel::{self, Kernel};
 use super::{disk, step};
 use crate::console::{Console, Machine};
 use crate::{paths, shell, shell::Tool};
@@ -21,72 +21,172 @@ const INCLUDE: &str = "systemd-sysv,udev,dbus,procps,python3,perl,gcc,libc6-dev"
 /// Size of the disk, bytes.
 const SIZE: u64 = 3 << 30;
 
-fn pristine() -> PathBuf {
-    paths::arm64().join("debian-unpacked.qcow2")
+/// Debian for one of its architectures.
+pub struct Debian {
+    arch: &'static str,
+    board: &'static str,
+    /// The ways to attach the disk: what people call it, the device that is added, the name of its block device.
+    disks: &'static [(&'static str, &'static str, &'static str)],
 }
 
-fn overlay() -> PathBuf {
-    paths::arm64().join("debian.qcow2")
+/// The architectures that there is a Debian for.
+pub const ALL: [Debian; 2] = [
+    Debian { arch: "arm64", board: "virt", disks: &[("virtio", "virtio-blk-device,drive=disk", "vda")] },
+    Debian {
+        arch: "amd64",
+        board: "q35",
+        disks: &[
+            ("virtio", "virtio-blk-pci,drive=disk", "vda"),
+            ("AHCI", "ide-hd,drive=disk,bus=ide.0", "sda"),
+        ],
+    },
+];
+
+/// Debian for `arch`, if there is one.
+pub fn of(arch: &str) -> Option<&'static Debian> {
+    ALL.iter().find(|debian| debian.arch == arch)
 }
 
-fn kernel() -> &'static Kernel {
-    &KERNELS[0]
-}
+impl Debian {
+    fn file(&self, name: &str) -> PathBuf {
+        paths::guests_of(self.arch).join(name)
+    }
 
-/// Makes both disks, what is there already excepted.
-pub fn prepare(apt: &Apt, refresh: bool) -> Result<String> {
-    if refresh || !pristine().exists() {
-        let tree = paths::guests().join("unpacked/debian");
-        bootstrap(apt, &tree)?;
-        let raw = paths::guests().join("unpacked/debian.img");
-        disk::format(&tree, &raw, SIZE, "lyrebird-debian")?;
-        let image = Tool::new("qemu-img", "qemu-utils").args(["convert", "-O", "qcow2"]);
-        image.arg(&raw).arg(pristine()).run()?;
-        fs::remove_dir_all(&tree)?;
-        fs::remove_file(raw)?;
-        fresh_overlay()?;
-    } else if !overlay().exists() {
-        fresh_overlay()?;
+    fn pristine(&self) -> PathBuf {
+        self.file("debian-unpacked.qcow2")
     }
-    Ok("debian.qcow2; root=/dev/vda, the first time with init=/lyrebird/setup".to_owned())
-}
 
-/// debootstrap's first stage below `tree`, and our script.
-fn bootstrap(apt: &Apt, tree: &Path) -> Result<()> {
-    if !shell::is_root() {
-        bail!("debootstrap makes files that belong to others: run `cargo xtask guests --debian` as root");
+    fn overlay(&self) -> PathBuf {
+        self.file("debian.qcow2")
     }
-    let (uri, release) = apt.archive()?;
-    if tree.exists() {
-        fs::remove_dir_all(tree)?;
-    }
-    fs::create_dir_all(tree)?;
-    let include = format!("--include={INCLUDE}");
-    Tool::new("debootstrap", "debootstrap")
-        .args(["--foreign", "--arch=arm64", "--variant=minbase", &include, &release])
-        .arg(tree)
-        .arg(uri)
-        .run()?;
-    let ours = tree.join("lyrebird");
-    fs::create_dir(&ours)?;
-    fs::copy(paths::arm64().join("busybox"), ours.join("busybox"))?;
-    fs::write(ours.join("setup"), include_str!("files/debian-setup"))?;
-    for file in ["busybox", "setup"] {
-        fs::set_permissions(ours.join(file), PermissionsExt::from_mode(0o755))?;
-    }
-    Ok(())
-}
 
-fn fresh_overlay() -> Result<()> {
-    let stamp = paths::arm64().join("debian.installed");
-    if stamp.exists() {
-        fs::remove_file(stamp)?;
+    fn stamp(&self) -> PathBuf {
+        self.file("debian.installed")
     }
-    // The name of the backing file counts from the overlay's folder.
-    let name = pristine().file_name().context("The disk has no name")?.to_os_string();
-    let image =
-        Tool::new("qemu-img", "qemu-utils").args(["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b"]);
-    image.arg(name).arg(overlay()).run()
+
+    fn kernel(&self) -> Result<&'static Kernel> {
+        kernel::of(self.arch).next().context("There is no kernel for it")
+    }
+
+    /// Makes both disks, what is there already excepted.
+    pub fn prepare(&self, apt: &Apt, refresh: bool) -> Result<String> {
+        if refresh || !self.pristine().exists() {
+            let tree = paths::guests().join("unpacked/debian");
+            self.bootstrap(apt, &tree)?;
+            let raw = paths::guests().join("unpacked/debian.img");
+            disk::format(&tree, &raw, SIZE, "lyrebird-debian")?;
+            let image = Tool::new("qemu-img", "qemu-utils").args(["convert", "-O", "qcow2"]);
+            image.arg(&raw).arg(self.pristine()).run()?;
+            fs::remove_dir_all(&tree)?;
+            fs::remove_file(raw)?;
+            self.fresh_overlay()?;
+        } else if !self.overlay().exists() {
+            self.fresh_overlay()?;
+        }
+        Ok("debian.qcow2; root=/dev/vda, the first time with init=/lyrebird/setup".to_owned())
+    }
+
+    /// debootstrap's first stage below `tree`, and our script.
+    fn bootstrap(&self, apt: &Apt, tree: &Path) -> Result<()> {
+        if !shell::is_root() {
+            bail!("debootstrap makes files that belong to others: run `cargo xtask guests --debian` as root");
+        }
+        let (uri, release) = apt.archive()?;
+        if tree.exists() {
+            fs::remove_dir_all(tree)?;
+        }
+        fs::create_dir_all(tree)?;
+        let (arch, include) = (format!("--arch={}", self.arch), format!("--include={INCLUDE}"));
+        Tool::new("debootstrap", "debootstrap")
+            .args(["--foreign", &arch, "--variant=minbase", &include, &release])
+            .arg(tree)
+            .arg(uri)
+            .run()?;
+        let ours = tree.join("lyrebird");
+        fs::create_dir(&ours)?;
+        fs::copy(self.file("busybox"), ours.join("busybox"))?;
+        fs::write(ours.join("setup"), include_str!("files/debian-setup"))?;
+        for file in ["busybox", "setup"] {
+            fs::set_permissions(ours.join(file), PermissionsExt::from_mode(0o755))?;
+        }
+        Ok(())
+    }
+
+    fn fresh_overlay(&self) -> Result<()> {
+        if self.stamp().exists() {
+            fs::remove_file(self.stamp())?;
+        }
+        // The name of the backing file counts from the overlay's folder.
+        let name = self.pristine().file_name().context("The disk has no name")?.to_os_string();
+        let image =
+            Tool::new("qemu-img", "qemu-utils").args(["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b"]);
+        image.arg(name).arg(self.overlay()).run()
+    }
+
+    /// Installs Debian on a fresh overlay with `emulator`, unless it was the one that did it last; boots the disk in
+    /// every way to attach it, works in it, and checks the disk afterwards.
+    pub fn verify(&self, emulator: &str) -> Result<()> {
+        if fs::read_to_string(self.stamp()).is_ok_and(|by| by == emulator) {
+            println!(
+                "The disk was installed by this emulator before; remove {} to do it again.",
+                self.stamp().display()
+            );
+        } else {
+            step("debian setup", || {
+                self.fresh_overlay()?;
+                let mut console = self.start(emulator, 0, " init=/lyrebird/setup", 4 * 3600)?;
+                console.wait_for("LYREBIRD-SETUP-")?;
+                console.wait_for("DONE")?;
+                Ok(format!("second stage done after {:.0} s", console.wait_for_end()?.as_secs_f64()))
+            })?;
+            fs::write(self.stamp(), emulator)?;
+        }
+        for (number, (name, ..)) in self.disks.iter().enumerate() {
+            step(&format!("debian on {name}"), || self.session(emulator, number))?;
+        }
+        step("debian disk", || {
+            Tool::new("qemu-img", "qemu-utils").args(["check", "-q"]).arg(self.overlay()).run()?;
+            let raw = paths::guests().join("unpacked/debian-after.img");
+            let image = Tool::new("qemu-img", "qemu-utils").args(["convert", "-O", "raw"]);
+            image.arg(self.overlay()).arg(&raw).run()?;
+            Tool::new("e2fsck", "e2fsprogs").args(["-f", "-n"]).arg(&raw).run()?;
+            fs::remove_file(raw)?;
+            Ok("clean by qemu-img check and e2fsck")
+        })
+        .map(drop)
+    }
+
+    /// Logs in, does some work, powers off.
+    fn session(&self, emulator: &str, disk: usize) -> Result<String> {
+        let mut console = self.start(emulator, disk, "", 3600)?;
+        let login = console.wait_for("login: ")?;
+        console.type_line("root")?;
+        console.wait_for(":~# ")?;
+        for (command, answer) in SESSION {
+            console.type_line(command)?;
+            console.wait_for(answer)?;
+            console.wait_for(":~# ")?;
+        }
+        console.type_line("poweroff")?;
+        let off = console.wait_for_end()?;
+        Ok(format!("login after {:.1} s, off after {:.1} s", login.as_secs_f64(), off.as_secs_f64()))
+    }
+
+    fn start(&self, emulator: &str, disk: usize, more: &str, seconds: u64) -> Result<Console> {
+        let (_, device, name) = self.disks.get(disk).context("There is no such disk")?;
+        let machine = match self.board {
+            "virt" => Machine::virt(emulator),
+            board => Machine::x86(emulator, board, "max", 1),
+        };
+        let kernel = self.kernel()?;
+        let drive = format!("file={},format=qcow2,if=none,id=disk", self.overlay().display());
+        let machine = machine
+            .kernel(&kernel.folder().join(kernel.file()))
+            .initrd(&kernel.folder().join("initrd.gz"))
+            .append(&format!("root=/dev/{name}{more}"))
+            .args(["-drive", &drive, "-device", device]);
+        Console::start(machine, Duration::from_secs(seconds))
+    }
 }
 
 /// What is typed at the prompt of the installed system, and what must come back.
@@ -99,56 +199,3 @@ const SESSION: [(&str, &str); 4] = [
     ),
     ("systemctl is-system-running --wait", "running"),
 ];
-
-/// Installs Debian on a fresh overlay with `emulator`, unless it was the one that did it last; boots the disk, works in it, and checks the disk afterwards.
-pub fn verify(emulator: &str) -> Result<()> {
-    let stamp = paths::arm64().join("debian.installed");
-    if fs::read_to_string(&stamp).is_ok_and(|by| by == emulator) {
-        println!(
-            "The disk was installed by this emulator before; remove {} to do it again.",
-            stamp.display()
-        );
-    } else {
-        step("debian setup", || {
-            fresh_overlay()?;
-            let mut console = start(emulator, " init=/lyrebird/setup", 4 * 3600)?;
-            console.wait_for("LYREBIRD-SETUP-")?;
-            console.wait_for("DONE")?;
-            Ok(format!("second stage done after {:.0} s", console.wait_for_end()?.as_secs_f64()))
-        })?;
-        fs::write(stamp, emulator)?;
-    }
-    step("debian session", || {
-        let mut console = start(emulator, "", 3600)?;
-        let login = console.wait_for("login: ")?;
-        console.type_line("root")?;
-        console.wait_for(":~# ")?;
-        for (command, answer) in SESSION {
-            console.type_line(command)?;
-            console.wait_for(answer)?;
-            console.wait_for(":~# ")?;
-        }
-        console.type_line("poweroff")?;
-        let off = console.wait_for_end()?;
-        Ok(format!("login after {:.1} s, off after {:.1} s", login.as_secs_f64(), off.as_secs_f64()))
-    })?;
-    step("debian disk", || {
-        Tool::new("qemu-img", "qemu-utils").args(["check", "-q"]).arg(overlay()).run()?;
-        let raw = paths::guests().join("unpacked/debian-after.img");
-        let image = Tool::new("qemu-img", "qemu-utils").args(["convert", "-O", "raw"]);
-        image.arg(overlay()).arg(&raw).run()?;
-        Tool::new("e2fsck", "e2fsprogs").args(["-f", "-n"]).arg(&raw).run()?;
-        fs::remove_file(raw)?;
-        Ok("clean by qemu-img check and e2fsck")
-    })?;
-    Ok(())
-}
-
-fn start(emulator: &str, more: &str, seconds: u64) -> Result<Console> {
-    let machine = Machine::virt(emulator)
-        .kernel(&kernel().folder().join("Image"))
-        .initrd(&kernel().folder().join("initrd.gz"))
-        .append(&format!("root=/dev/vda{more}"))
-        .disk(&overlay(), "qcow2");
-    Console::start(machine, Duration::from_secs(seconds))
-}

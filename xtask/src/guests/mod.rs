@@ -31,7 +31,8 @@ pub struct Args {
     /// Ask apt for newer packages and make everything anew.
     #[arg(long)]
     refresh: bool,
-    /// Also unpack a Debian root file system for arm64 into debian.qcow2 (needs root, debootstrap and qemu-utils).
+    /// Also unpack a Debian root file system for arm64 and amd64 into debian.qcow2 (needs root, debootstrap and
+    /// qemu-utils).
     #[arg(long)]
     debian: bool,
     /// Afterwards boot every kernel with this emulator, from initrd and from disk, and with --debian install and use
@@ -63,15 +64,19 @@ pub fn run(args: &Args) -> Result<()> {
         step(&name("root.img"), || disk::prepare(arch, &busybox.content, args.refresh))?;
         if arch == "arm64" {
             step(&name("packed"), || packed::prepare(args.refresh))?;
-            if args.debian {
-                step(&name("debian"), || debian::prepare(&apt, args.refresh))?;
-            }
+        }
+        if let (true, Some(debian)) = (args.debian, debian::of(arch)) {
+            step(&name("debian"), || debian.prepare(&apt, args.refresh))?;
         }
     }
     if let Some(emulator) = &args.verify {
-        boot::verify(emulator)?;
-        if args.debian {
-            debian::verify(emulator)?;
+        // An emulator runs one family of guests: the arm64 ones unless others are asked for.
+        let arch = ARCHITECTURES.into_iter().find(wanted).unwrap_or(ARCHITECTURES[0]);
+        if arch == "arm64" {
+            boot::verify(emulator)?;
+        }
+        if let (true, Some(debian)) = (args.debian, debian::of(arch)) {
+            debian.verify(emulator)?;
         }
     }
     println!("\nThe guests are in {}. Try one:", paths::guests().display());
