@@ -1,6 +1,7 @@
 //! One virtual processor: register file, TLB, memory, and the interpreter's instance of [`Emitter`], in which a value
 //! is the number itself.
 
+pub use crate::attention::Attention;
 use crate::code::CodeMap;
 use crate::emit::{Access, Cx, Emit, Emitter, Exception, Exec, Fence, Flow, Helper, Transfer};
 use crate::journal::Journal;
@@ -14,7 +15,7 @@ use crate::width::{Int, W32, W64, Width};
 use crate::x86::flags::Update;
 use lyrebird_ram::{AtomicOp, GuestRam};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 
 /// The instruction did not happen: an exception is waiting in the core's `raised`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,45 +70,6 @@ pub trait Physical: Send + Sync {
 /// Nothing is at that physical address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoAnswer;
-
-/// Requests to a running processor from other threads, polled at branches.
-#[derive(Debug, Default)]
-pub struct Attention(AtomicU32);
-
-impl Attention {
-    /// An interrupt line is up.
-    pub const IRQ: u32 = 1;
-    /// A fast interrupt line is up.
-    pub const FIQ: u32 = 2;
-    /// The engine should return.
-    pub const STOP: u32 = 4;
-    /// The mailbox holds work from other processors.
-    pub const MAIL: u32 = 8;
-    /// The translator wants every processor out of compiled code.
-    pub const FLUSH: u32 = 16;
-    /// Code that was decoded or translated has changed, see [`CodeMap::listen`].
-    pub const CODE: u32 = 32;
-    /// A non-maskable interrupt.
-    pub const NMI: u32 = 64;
-
-    /// Sets bits.
-    pub fn set(&self, bits: u32) {
-        self.0.fetch_or(bits, Ordering::SeqCst);
-    }
-    /// Clears bits.
-    pub fn clear(&self, bits: u32) {
-        self.0.fetch_and(!bits, Ordering::SeqCst);
-    }
-    /// All bits.
-    #[inline(always)]
-    pub fn bits(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
-    }
-    /// Host address of the word, for compiled code that polls it; valid as long as the `Attention`.
-    pub fn address(&self) -> u64 {
-        self.0.as_ptr() as u64
-    }
-}
 
 /// A decoded instruction: what semantics take besides the state.
 #[allow(clippy::len_without_is_empty, reason = "no instruction is empty")]

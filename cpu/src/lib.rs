@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arm;
+pub mod attention;
 pub mod code;
 pub mod core;
 pub mod emit;

@@ -22,13 +22,13 @@ fn all(engine: EngineKind) -> anyhow::Result<()> {
         let tests = suite.load(file)?;
         let list = tests.list();
         let mut bad = 0;
-        for n in 0..list.len() {
+        for (n, test) in list.iter().enumerate() {
             let Some(f) = tester.run(&tests, n)? else { continue };
             bad += 1;
             if bad <= SHOWN {
                 let what: Vec<_> =
                     f.differs.iter().map(|d| format!("{} is {}, not {}", d.field, d.got, d.want)).collect();
-                writeln!(report, "{}:{} {}: {}", file.name, list[n].0, f.instruction, what.join(", "))?;
+                writeln!(report, "{}:{} {}: {}", file.name, test.0, f.instruction, what.join(", "))?;
             }
         }
         if bad > 0 {
