@@ -17,7 +17,7 @@ impl Attention {
     pub const MAIL: u32 = 8;
     /// The translator wants every processor out of compiled code.
     pub const FLUSH: u32 = 16;
-    /// Code that was decoded or translated has changed, see [`CodeMap::listen`].
+    /// Code that was decoded or translated has changed, see [`crate::code::CodeMap::listen`].
     pub const CODE: u32 = 32;
     /// A non-maskable interrupt.
     pub const NMI: u32 = 64;
