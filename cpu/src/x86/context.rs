@@ -267,7 +267,8 @@ pub fn refresh_masks(core: &mut Core<X64>) {
     if core.reg(state::EFLAGS) & eflags::IF == 0 || b & blocked::SHADOW != 0 {
         mask &= !Attention::IRQ;
     }
-    if b & (blocked::NMI | blocked::STACK) != 0 {
+    // An NMI waits for the shadow of STI, too, as the manual allows: its handler would end the shadow before a HLT there.
+    if b & (blocked::NMI | blocked::STACK | blocked::SHADOW) != 0 {
         mask &= !Attention::NMI;
     }
     if b & blocked::SHUTDOWN != 0 {

@@ -281,6 +281,20 @@ fn interrupts_wait_for_the_instruction_behind_sti() {
 }
 
 #[test]
+fn interrupts_that_cannot_be_masked_wait_for_it_too() {
+    let (mut core, _) = long();
+    gate_64(&core, 2, 0, 0, 0x9100);
+    // sti; inc rax; inc rax; hlt
+    put(&core, CODE, &[0xFB, 0x48, 0xFF, 0xC0, 0x48, 0xFF, 0xC0, 0xF4]);
+    put(&core, 0x9100, &[0xF4]);
+    core.run(1);
+    core.attention.set(Attention::IRQ | Attention::NMI);
+    run(&mut core);
+    assert_eq!((core.reg(state::gpr(0)), gate::ip(&core)), (1, 0x9101));
+    assert_eq!(word(&core, 0x7000 - 40), CODE + 4);
+}
+
+#[test]
 fn single_steps_follow_each_instruction() {
     let (mut core, _) = long();
     gate_64(&core, 1, 0, 0, 0x9000);
