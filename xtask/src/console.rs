@@ -53,10 +53,10 @@ impl Machine {
         self.args(["-append", &line])
     }
 
-    /// Appends a virtio disk on the first free transport, with the image's `format`.
-    pub fn disk(self, image: &Path, format: &str) -> Machine {
+    /// Appends a disk, with the image's `format`, on a `device` as `-device` names it.
+    pub fn disk(self, image: &Path, format: &str, device: &str) -> Machine {
         let drive = format!("file={},format={format},if=none,id=disk", image.display());
-        self.args(["-drive", &drive, "-device", "virtio-blk-device,drive=disk"])
+        self.args(["-drive", &drive, "-device", &format!("{device},drive=disk")])
     }
 
     /// Sets a variable of the emulator's environment.

@@ -31,11 +31,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Fetch Debian's arm64 kernels and busybox through apt and make initrds and root disks under target/guests.
+    /// Fetch Debian's kernels and busybox through apt and make initrds and root disks under target/guests.
     Guests(guests::Args),
     /// Run our guest programs on Lyrebird and on QEMU and compare.
     Bench(bench::Args),
-    /// Boot Debian's kernels on every engine, interrupt controller, model and number of processors.
+    /// Boot Debian's kernels in every way, on every kind of machine and every engine.
     Boots(boots::Args),
     /// Run our programs that look at what a processor offers under Linux: debug, for example.
     Checks(checks::Args),

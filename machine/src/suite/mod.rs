@@ -4,6 +4,7 @@
 //! of what user programs can do. A file has many tests; [`Suite`] finds the files and reads them one by one, and a
 //! [`Tester`] runs tests. Bus cycles and prefetch queues are not looked at.
 
+mod bare;
 mod engine;
 mod json;
 mod masks;

@@ -1,14 +1,15 @@
 //! A processor in real mode with 16 MiB of RAM and nothing else, on which tests run.
 
+use super::bare::{NoBoard, Ram};
 use super::engine::Engine;
 use super::test::{Registers, State, Test, reg};
 use super::tester::Difference;
 use crate::config::EngineKind;
 use anyhow::{Context, Result};
 use lyrebird_cpu::code::CodeMap;
-use lyrebird_cpu::core::{Core, Physical};
+use lyrebird_cpu::core::Core;
 use lyrebird_cpu::x86::insn::seg;
-use lyrebird_cpu::x86::{Platform, X64, eflags, features, model, segment, state};
+use lyrebird_cpu::x86::{X64, eflags, features, model, segment, state};
 use lyrebird_ram::GuestRam;
 use std::fmt;
 use std::sync::Arc;
@@ -20,19 +21,6 @@ const HLT: u8 = 0xF4;
 const MOST: u32 = 100_000;
 /// Bits 15:12 of FLAGS mean nothing in real mode.
 const REAL_FLAGS: u32 = 0x0FFF;
-
-struct Bus;
-
-impl Physical for Bus {
-    fn ram(&self, pa: u64) -> Option<(u64, bool)> {
-        (pa < BYTES).then_some((pa, true))
-    }
-}
-
-/// Ports read as all ones.
-struct Board;
-
-impl Platform for Board {}
 
 /// The general registers in the order of their numbers.
 const GENERAL: [usize; 8] = [reg::AX, reg::CX, reg::DX, reg::BX, reg::SP, reg::BP, reg::SI, reg::DI];
@@ -108,9 +96,10 @@ impl Real {
     /// When there is no such model, or the host has no memory.
     pub fn new(name: &str, engine: EngineKind) -> Result<Self> {
         let what = model::configure(name).map_err(anyhow::Error::msg)?;
-        let arch = X64::new(Arc::new(Board), 1);
+        let arch = X64::new(Arc::new(NoBoard), 1);
         let ram = GuestRam::new(BYTES)?;
-        let core = Core::new(arch, what.features, 0, ram, Arc::new(Bus), Arc::new(CodeMap::new(BYTES)));
+        let core =
+            Core::new(arch, what.features, 0, ram, Arc::new(Ram(BYTES)), Arc::new(CodeMap::new(BYTES)));
         let engine = Engine::new(engine, core.features)?;
         let halts = what.features & features::I286 != 0;
         Ok(Self { core, what, engine, halts })

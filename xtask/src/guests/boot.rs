@@ -39,7 +39,8 @@ pub fn boot(machine: Machine, cpus: u32, folder: &Path, file: &str, root: bool) 
         .initrd(&folder.join("initrd.gz"))
         .append(&format!("lyre.off{from} lyre.run={COMMAND}"));
     if root {
-        machine = machine.disk(&paths::arm64().join("root.img"), "raw").args(["-snapshot"]);
+        machine =
+            machine.disk(&paths::arm64().join("root.img"), "raw", "virtio-blk-device").args(["-snapshot"]);
     }
     watch(machine, cpus, folder, root)
 }

@@ -31,14 +31,11 @@ pub struct Debian {
 
 /// The architectures that there is a Debian for.
 pub const ALL: [Debian; 2] = [
-    Debian { arch: "arm64", board: "virt", disks: &[("virtio", "virtio-blk-device,drive=disk", "vda")] },
+    Debian { arch: "arm64", board: "virt", disks: &[("virtio", "virtio-blk-device", "vda")] },
     Debian {
         arch: "amd64",
         board: "q35",
-        disks: &[
-            ("virtio", "virtio-blk-pci,drive=disk", "vda"),
-            ("AHCI", "ide-hd,drive=disk,bus=ide.0", "sda"),
-        ],
+        disks: &[("virtio", "virtio-blk-pci", "vda"), ("AHCI", "ide-hd,bus=ide.0", "sda")],
     },
 ];
 
@@ -179,12 +176,11 @@ impl Debian {
             board => Machine::x86(emulator, board, "max", 1),
         };
         let kernel = self.kernel()?;
-        let drive = format!("file={},format=qcow2,if=none,id=disk", self.overlay().display());
         let machine = machine
             .kernel(&kernel.folder().join(kernel.file()))
             .initrd(&kernel.folder().join("initrd.gz"))
             .append(&format!("root=/dev/{name}{more}"))
-            .args(["-drive", &drive, "-device", device]);
+            .disk(&self.overlay(), "qcow2", device);
         Console::start(machine, Duration::from_secs(seconds))
     }
 }

@@ -3,13 +3,14 @@
 use super::record::{FLAGS, GENERAL, INSN, MEMORY, MEMORY_SIZE, PAD, PATH, State, WINDOW, WORK, XSAVE};
 use crate::config::EngineKind;
 use crate::suite::Engine;
+use crate::suite::bare::{NoBoard, Ram};
 use anyhow::Result;
 use lyrebird_cpu::code::CodeMap;
-use lyrebird_cpu::core::{Core, Physical};
+use lyrebird_cpu::core::Core;
 use lyrebird_cpu::x86::insn::seg;
 use lyrebird_cpu::x86::isa::sse_control;
 use lyrebird_cpu::x86::segment::{self, Segment};
-use lyrebird_cpu::x86::{Platform, X64, context, eflags, flags, model, state};
+use lyrebird_cpu::x86::{X64, context, eflags, flags, model, state};
 use lyrebird_ram::GuestRam;
 use std::sync::Arc;
 
@@ -21,18 +22,6 @@ const CODE: u64 = 0x8000;
 const DATA: u64 = 0x9000;
 /// Present, writable, for users, accessed, dirty.
 const ENTRY: u64 = 0x67;
-
-struct Bus;
-
-impl Physical for Bus {
-    fn ram(&self, pa: u64) -> Option<(u64, bool)> {
-        (pa < BYTES).then_some((pa, true))
-    }
-}
-
-struct Board;
-
-impl Platform for Board {}
 
 /// The processor.
 pub struct User {
@@ -54,9 +43,9 @@ impl User {
     pub fn new(engine: EngineKind) -> Result<Self> {
         let what = model::configure("max").map_err(anyhow::Error::msg)?;
         let ram = GuestRam::new(BYTES)?;
-        let arch = X64::new(Arc::new(Board), 1);
+        let arch = X64::new(Arc::new(NoBoard), 1);
         let code = Arc::new(CodeMap::new(BYTES));
-        let mut core = Core::new(arch, what.features, 0, ram, Arc::new(Bus), code);
+        let mut core = Core::new(arch, what.features, 0, ram, Arc::new(Ram(BYTES)), code);
         model::reset(&mut core, &what);
         let table = |n: u64| TABLES + 0x1000 * n;
         let index = |va: u64, level: u32| (va >> (12 + 9 * level) & 511) * 8;
