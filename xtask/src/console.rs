@@ -178,6 +178,11 @@ impl Console {
         Ok(keyboard.flush()?)
     }
 
+    /// Whether the process has ended.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
     /// Waits for the process to end by itself, with success; time since its start.
     pub fn wait_for_end(&mut self) -> Result<Duration> {
         while self.listen()? {}

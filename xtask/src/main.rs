@@ -10,6 +10,7 @@ mod decoder;
 mod facts;
 mod footprint;
 mod guests;
+mod memtest;
 mod monitor;
 mod paths;
 mod shell;
@@ -43,6 +44,8 @@ enum Command {
     Bios,
     /// Measure memory, start and size of the program against their limits.
     Footprint(footprint::Args),
+    /// Run memtest86+ from its CD over a machine's memory, and keep its screen as a picture.
+    Memtest(memtest::Args),
     /// Run the guest that makes all processors work on the same memory at once, and see that nothing goes wrong.
     Stress(stress::Args),
     /// Fail if a source file is longer than the house allows.
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Command::Bios => bios::run(),
         Command::Decoder(args) => decoder::run(&args),
         Command::Footprint(args) => footprint::run(&args),
+        Command::Memtest(args) => memtest::run(&args),
         Command::Stress(args) => stress::run(&args),
         Command::Sizes => sizes::run(),
         Command::Facts => facts::run(),

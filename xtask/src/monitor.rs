@@ -38,6 +38,11 @@ impl Monitor {
         self.answer()
     }
 
+    /// Has the machine end.
+    pub fn quit(mut self) -> Result<()> {
+        Ok(self.stream.write_all(b"quit\n")?)
+    }
+
     /// Instructions that the engine of processor 0 has counted.
     pub fn instructions(&mut self) -> Result<u64> {
         let answer = self.ask("info jit")?;

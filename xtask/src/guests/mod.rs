@@ -7,7 +7,7 @@
 //! disk `root.img`. The scripts that
 //! the guests run are in `files/` beside this source.
 
-mod apt;
+pub mod apt;
 pub mod boot;
 mod busybox;
 mod debian;
