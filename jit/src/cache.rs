@@ -10,13 +10,14 @@ use crate::dump::Dump;
 use crate::guest::Guest;
 use crate::host::x64::{Compiled, Config, Lower, asm::Asm, stubs};
 use crate::host::{Pins, x64::stubs::Stubs};
-use crate::ir::lift::Lift;
+use crate::ir::lift::{LONGEST, Lift};
 use crate::opt::Passes;
 use crate::opt::seeded::Fault;
-use crate::region::{self, Limits};
+use crate::region::{self, Limits, Pages};
 use lyrebird_cpu::code::{CodeMap, Hits};
 use lyrebird_cpu::core::Core;
 use lyrebird_cpu::trace::DebugItems;
+use lyrebird_ram::GuestRam;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -50,6 +51,30 @@ pub struct Key {
     pub ram: u64,
     /// Mode.
     pub mode: u32,
+    /// One more than the RAM offset of the page that the instruction goes on in; 0 if it does not.
+    next: u64,
+}
+
+impl Key {
+    /// For what lies in one page.
+    pub fn new(ram: u64, mode: u32) -> Self {
+        Key { ram, mode, next: 0 }
+    }
+
+    /// For the instruction at `ram` that goes on in the page at RAM offset `next`.
+    pub fn crossing(ram: u64, mode: u32, next: u64) -> Self {
+        Key { ram, mode, next: (next & !0xFFF) + 1 }
+    }
+
+    /// The pages that it is in.
+    pub fn pages(self) -> Pages {
+        Pages { first: self.ram & !0xFFF, next: self.next.checked_sub(1) }
+    }
+}
+
+/// What the pages of `key` hold, as a number that grows with every store to their code.
+fn version_of(code: &CodeMap, key: Key) -> u32 {
+    key.pages().each().fold(0, |sum, page| sum.wrapping_add(code.version(page)))
 }
 
 /// Where a region is.
@@ -252,8 +277,9 @@ impl<A: Guest> Cache<A> {
     /// Compiles the region at `key`, whose first instruction is marked as code. What is not settled by then is refused:
     /// waiting for other processors is for those who do not hold the cache.
     pub fn compile(&mut self, key: Key, core: &mut Core<A>) -> Outcome {
-        let page = key.ram & !0xFFF;
-        let version = core.code.version(page);
+        let (pages, entry) = (key.pages(), key.ram & 0xFFF);
+        let page = pages.first;
+        let version = version_of(&core.code, key);
         if self.refused.get(&key) == Some(&version) {
             return Outcome::Refused;
         }
@@ -264,21 +290,27 @@ impl<A: Guest> Cache<A> {
             limits.blocks = 1;
         }
         // Regions of an older version must not be taken for ones of this.
-        self.invalidate_page(page, version);
+        let versions = [Some(page), pages.next].map(|p| p.map_or(0, |p| core.code.version(p)));
+        for (page, version) in pages.each().zip(versions) {
+            self.invalidate_page(page, version);
+        }
         let (compiled, count) = loop {
-            let (map, pages) = (&self.map, &self.pages);
-            let fresh = pages.get(&page).is_some_and(|p| p.version == version);
-            let elsewhere = |at: u64| fresh && map.contains_key(&Key { ram: page + at, mode: key.mode });
-            let mut built = region::build(&mut self.lift, &core.ram, key.ram, key.mode, limits, elsewhere);
+            let (map, known) = (&self.map, &self.pages);
+            let fresh = known.get(&page).is_some_and(|p| p.version == versions[0]);
+            let elsewhere = |at: u64| fresh && map.contains_key(&Key::new(page + at, key.mode));
+            let mut built =
+                region::build(&mut self.lift, &core.ram, (pages, entry), key.mode, limits, elsewhere);
             if let Some(marks) = built {
-                if core.code.mark(page, marks) {
-                    core.tlb.watch(page);
+                for (page, marks) in pages.each().zip(marks) {
+                    if core.code.mark(page, marks) {
+                        core.tlb.watch(page);
+                    }
                 }
                 // What the code is made of is only known now, and marks come before the look: so it is looked at again.
                 // A store from another processor that comes later is noticed.
-                if core.code.version(page) != version
-                    || !A::settled(core, page)
-                    || !self.lift.unchanged(&core.ram, page)
+                if version_of(&core.code, key) != version
+                    || !pages.each().all(|page| A::settled(core, page))
+                    || !self.unchanged(&core.ram, pages)
                 {
                     built = None;
                 }
@@ -309,7 +341,7 @@ impl<A: Guest> Cache<A> {
             return Outcome::Full;
         }
         self.dump.after(&self.lift.ir, &core.trace, code, base, (page, at));
-        let found = self.install(key, base, len, version, &compiled);
+        let found = self.install(key, base, len, versions, &compiled);
         self.counters.regions += 1;
         self.counters.instructions += count as u64;
         self.counters.nanoseconds += started.elapsed().as_nanos() as u64;
@@ -319,7 +351,8 @@ impl<A: Guest> Cache<A> {
     /// What the region at `key` would be compiled to, if it were now: its IR and its host code, as text.
     pub fn explain(&mut self, key: Key, core: &Core<A>) -> (String, String) {
         let limits = self.options.limits;
-        if region::build(&mut self.lift, &core.ram, key.ram, key.mode, limits, |_| false).is_none() {
+        let place = (key.pages(), key.ram & 0xFFF);
+        if region::build(&mut self.lift, &core.ram, place, key.mode, limits, |_| false).is_none() {
             return Default::default();
         }
         let compiled = self.lowered(key.mode, false);
@@ -329,6 +362,15 @@ impl<A: Guest> Cache<A> {
         }
         let base = self.buffer.next();
         (ir, disasm::host(self.lower.asm.finish(base), base))
+    }
+
+    /// Whether the pages still hold the instructions that were recorded.
+    fn unchanged(&self, ram: &GuestRam, pages: Pages) -> bool {
+        self.lift.instructions().all(|(at, then)| {
+            let mut now = [0; LONGEST];
+            let now = &mut now[..then.len().min(LONGEST)];
+            pages.read(ram, at as i64, now) && now == then
+        })
     }
 
     /// Optimises and lowers what is lifted; every block leaves the region if they are to be `alone`. `None` if it is
@@ -344,9 +386,15 @@ impl<A: Guest> Cache<A> {
         self.lower.region(&mut self.lift.ir, config)
     }
 
-    fn install(&mut self, key: Key, start: u64, len: usize, version: u32, compiled: &Compiled) -> Found {
-        // What is left of an older version of the page must not pass for this one's.
-        self.invalidate_page(key.ram & !0xFFF, version);
+    /// Enters new code; `versions` are those of the pages.
+    fn install(
+        &mut self,
+        key: Key,
+        start: u64,
+        len: usize,
+        versions: [u32; 2],
+        compiled: &Compiled,
+    ) -> Found {
         let n = self.regions.len() as u32;
         let links = compiled
             .exits
@@ -368,9 +416,13 @@ impl<A: Guest> Cache<A> {
             stale: false,
             counts: if self.options.counting { self.counts() } else { Vec::new() },
         });
-        let page = self.pages.entry(key.ram & !0xFFF).or_default();
-        page.version = version;
-        page.regions.push(n);
+        for (page, version) in key.pages().each().zip(versions) {
+            // What is left of an older version of the page must not pass for this one's.
+            self.invalidate_page(page, version);
+            let page = self.pages.entry(page).or_default();
+            page.version = version;
+            page.regions.push(n);
+        }
         let found = Found { region: n, start };
         self.map.insert(key, found);
         found
@@ -425,7 +477,10 @@ impl<A: Guest> Cache<A> {
         page.version = version;
         for n in std::mem::take(&mut page.regions) {
             let region = &mut self.regions[n as usize];
-            region.stale = true;
+            // One in two pages may have gone with the other.
+            if std::mem::replace(&mut region.stale, true) {
+                continue;
+            }
             self.map.remove(&region.key);
             self.counters.invalidated += 1;
             // CALL rel32 and three bytes of NOP.

@@ -6,7 +6,7 @@
 use crate::disasm;
 use crate::guest::Guest;
 use crate::ir::Ir;
-use crate::ir::lift::{LONGEST, Lift};
+use crate::ir::lift::Lift;
 use lyrebird_cpu::core::Core;
 use lyrebird_cpu::trace::{DebugItems, Trace};
 use std::fmt::Write as _;
@@ -34,19 +34,15 @@ impl Dump {
 
     /// Shows the guest's instructions of a region of RAM page `page`, which runs at virtual page `at`.
     pub fn before<A: Guest>(&mut self, lift: &Lift<A>, core: &Core<A>, page: u64, at: u64) {
-        let (ir, places) = (&lift.ir, &lift.places);
+        let ir = &lift.ir;
         let trace = &core.trace;
         if !trace.shows(DebugItems::IN_ASM) || !covers(ir, trace, at) {
             return;
         }
         let mut text = String::new();
         for b in &ir.blocks {
-            for &(byte, len) in places.iter().filter(|p| (b.at..b.at + b.len).contains(&p.0)) {
-                let mut bytes = [0; LONGEST];
-                let bytes = &mut bytes[..LONGEST.min(len as usize)];
-                if core.ram.read_bytes(page + byte as u64, bytes).is_ok() {
-                    let _ = writeln!(text, "{}", trace.instruction(bytes, at + byte as u64, ir.mode));
-                }
+            for (byte, bytes) in lift.instructions().filter(|i| (b.at..b.at + b.len).contains(&i.0)) {
+                let _ = writeln!(text, "{}", trace.instruction(bytes, at + byte as u64, ir.mode));
             }
             text.push('\n');
         }

@@ -7,13 +7,12 @@
 use crate::cache::{Cache, Counters, Key, Options, Outcome};
 use crate::guest::Guest;
 use crate::host::{Pins, Site, Why};
-use crate::ir::lift::LONGEST;
 use crate::region;
 use crate::run;
 use crate::table::Table;
 use crate::words;
 use lyrebird_cpu::core::{Attention, Core, Raised};
-use lyrebird_cpu::emit::Exception;
+use lyrebird_cpu::emit::{Cx, Exception};
 use lyrebird_cpu::run::Exit;
 use lyrebird_cpu::slot::Slot;
 use lyrebird_cpu::trace::{BLOCKS, DebugItems};
@@ -317,9 +316,9 @@ impl<A: Guest> Jit<A> {
             self.select(core, pc);
             let code = self.contexts[self.current].table.get(pc).unwrap_or_else(|| self.find(core, pc));
             if code == 0 {
-                // What goes on in the next page is interpreted alone: the rest of its loop is compiled.
-                let crosses = A::ALIGN == 1 && pc & 0xFFF > 0x1000 - LONGEST as u64;
-                if let Some(exit) = self.interpret(core, if crosses { 1 } else { 256 }) {
+                // What goes on in the next page is a region of its own, and so is what follows it.
+                let alone = pc & 0xFFF > region::last_whole::<A>();
+                if let Some(exit) = self.interpret(core, if alone { 1 } else { 256 }) {
                     return exit;
                 }
                 continue;
@@ -394,6 +393,9 @@ impl<A: Guest> Jit<A> {
             // Marking may wait for processors that wait for the cache.
             drop(cache);
             core.mark_code(key.ram, region::first::<A>(key.ram));
+            if let Some(next) = key.pages().next {
+                core.mark_code(next, region::first::<A>(next));
+            }
             cache = shared.cache();
             found = cache.find(key);
             if found.is_none() {
@@ -428,11 +430,25 @@ impl<A: Guest> Jit<A> {
         }
     }
 
-    /// Where `pc` is in RAM. `None` if it cannot be fetched: interpreting it takes the exception.
+    /// What is to be compiled for `pc`. `None` if it cannot be fetched: interpreting it takes the exception.
     fn key(&mut self, core: &mut Core<A>, pc: u64) -> Option<Key> {
         if pc & (A::ALIGN - 1) != 0 {
             return None;
         }
+        let ram = self.place(core, pc)?;
+        let cx = Cx { mode: core.mode, features: core.features };
+        if !region::crosses::<A>(&core.ram, ram, cx) {
+            return Some(Key::new(ram, core.mode));
+        }
+        let (mode, space, next) = (core.mode, core.space(pc), (pc | 0xFFF).wrapping_add(1));
+        let next_ram = self.place(core, next)?;
+        // The pages are known by one name, of which finding the second may have been the end.
+        let same = core.mode == mode && core.space(pc) == space && core.space(next) == space;
+        same.then(|| Key::crossing(ram, mode, next_ram))
+    }
+
+    /// Where `pc` is in RAM, if it can be fetched.
+    fn place(&mut self, core: &mut Core<A>, pc: u64) -> Option<u64> {
         let (page, space, mode) = (pc & !0xFFF, core.space(pc), core.mode);
         let slot = (pc >> 12) as usize % FETCHES;
         let f = self.fetches[slot];
@@ -445,7 +461,7 @@ impl<A: Guest> Jit<A> {
             self.fetches[slot] = Fetch { page, space: core.space(pc), mode: core.mode, ram };
             ram
         };
-        Some(Key { ram: ram | pc & 0xFFF, mode: core.mode })
+        Some(ram | pc & 0xFFF)
     }
 
     /// Counts an execution at `key`. True if it is time to compile.
@@ -550,7 +566,7 @@ impl<A: Guest> Jit<A> {
         let target = cache.target(n, number);
         let pc = core.reg(words::PAGE) + target;
         core.set_pc(pc);
-        let key = Key { ram: cache.region(n).key.ram & !0xFFF | target, mode: core.mode };
+        let key = Key::new(cache.region(n).key.ram & !0xFFF | target, core.mode);
         if !self.alone
             && let Some(to) = cache.find(key)
         {

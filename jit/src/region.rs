@@ -1,4 +1,8 @@
 //! Which guest instructions are compiled together: the blocks of one page that direct branches reach from the entry.
+//!
+//! An instruction that goes on in the next page is a region of its own, compiled for the two pages that it was found in.
+//! Regions go to the last bytes of a page, where one may start, through the table of the context, in which the pages of
+//! an address are known.
 
 use crate::guest::Guest;
 use crate::ir::lift::{LONGEST, Lift};
@@ -7,6 +11,48 @@ use lyrebird_cpu::code::granules;
 use lyrebird_cpu::core::Insn;
 use lyrebird_cpu::emit::Cx;
 use lyrebird_ram::GuestRam;
+
+/// The pages of RAM that a region's bytes are in.
+#[derive(Clone, Copy, Debug)]
+pub struct Pages {
+    /// RAM offset of the page that it starts in.
+    pub first: u64,
+    /// That of the page that its only instruction goes on in.
+    pub next: Option<u64>,
+}
+
+impl Pages {
+    /// Their offsets.
+    pub fn each(self) -> impl Iterator<Item = u64> {
+        [Some(self.first), self.next].into_iter().flatten()
+    }
+
+    /// How many of `most` bytes from byte `at` of the first page on there are.
+    fn room(self, at: i64, most: usize) -> usize {
+        if self.next.is_some() { most } else { most.min((0x1000 - at).max(0) as usize) }
+    }
+
+    /// Reads the bytes from byte `at` of the first page on. Whether they are in RAM.
+    pub fn read(self, ram: &GuestRam, at: i64, bytes: &mut [u8]) -> bool {
+        let (here, there) = bytes.split_at_mut(Pages { next: None, ..self }.room(at, bytes.len()));
+        let rest = there.is_empty() || self.next.is_some_and(|next| ram.read_bytes(next, there).is_ok());
+        rest && ram.read_bytes(self.first + at as u64, here).is_ok()
+    }
+}
+
+/// The last byte of a page where no instruction goes on in the next, however long it is.
+pub const fn last_whole<A: Guest>() -> u64 {
+    if A::ALIGN == 1 { 0x1000 - LONGEST as u64 } else { 0xFFF }
+}
+
+/// Whether the instruction at RAM offset `at` goes on in the next page.
+pub fn crosses<A: Guest>(ram: &GuestRam, at: u64, cx: Cx) -> bool {
+    let here = 0x1000 - (at & 0xFFF) as usize;
+    let mut bytes = [0; LONGEST];
+    at & 0xFFF > last_whole::<A>()
+        && ram.read_bytes(at, &mut bytes[..here]).is_ok()
+        && A::recorder(&bytes[..here], cx).is_none()
+}
 
 /// How large a region may grow.
 #[derive(Clone, Copy, Debug)]
@@ -44,23 +90,23 @@ impl Limits {
     }
 }
 
-/// Records the region that starts at RAM offset `entry`, in `mode`. `elsewhere` says of a byte of the page that it has
-/// a region of its own already, where this one should rather link to. Gives the granules of the page that it covers,
-/// or `None` if the entry is not in RAM.
+/// Records the region that starts at byte `entry` of the first of `pages`, in `mode`. `elsewhere` says of a byte of the
+/// page that it has a region of its own already, where this one should rather link to. Gives the granules of the pages
+/// that it covers, or `None` if the entry is not in RAM.
 pub fn build<A: Guest>(
     lift: &mut Lift<A>,
     ram: &GuestRam,
-    entry: u64,
+    (pages, entry): (Pages, u64),
     mode: u32,
     limits: Limits,
     elsewhere: impl Fn(u64) -> bool,
-) -> Option<u64> {
+) -> Option<[u64; 2]> {
     lift.begin(mode);
-    let page = entry & !0xFFF;
+    let limits = if pages.next.is_some() { Limits { blocks: 1, instructions: 1, ..limits } } else { limits };
     let cx = Cx { mode, features: lift.features };
     let mut left = limits.instructions;
-    let mut waiting = vec![(entry & 0xFFF) as i64];
-    let mut marks = 0;
+    let mut waiting = vec![entry as i64];
+    let mut marks = [0; 2];
     while let Some(start) = waiting.pop() {
         let first_block = lift.ir.blocks.is_empty();
         let full = lift.ir.blocks.len() >= limits.blocks || left == 0;
@@ -78,10 +124,10 @@ pub fn build<A: Guest>(
         let (mut at, mut count) = (start, 0);
         loop {
             let mut bytes = [0; LONGEST];
-            let here = (0x1000 - at as usize).min(LONGEST);
-            let read = ram.read_bytes(page + at as u64, &mut bytes[..here]).is_ok();
-            // What goes on in the next page is interpreted.
-            let Some((recorder, insn)) = read.then(|| A::recorder(&bytes[..here], cx)).flatten() else {
+            let bytes = &mut bytes[..pages.room(at, LONGEST)];
+            // What goes on in the next page is a region of its own.
+            let Some((recorder, insn)) = pages.read(ram, at, bytes).then(|| A::recorder(bytes, cx)).flatten()
+            else {
                 if count > 0 {
                     lift.fall_through(at);
                 }
@@ -108,7 +154,10 @@ pub fn build<A: Guest>(
             }
             continue;
         }
-        marks |= granules(start as u64, (at - start) as u64);
+        marks[0] |= granules(start as u64, (at - start) as u64);
+        if at > 0x1000 {
+            marks[1] = granules(0, at as u64 - 0x1000);
+        }
         let end = lift.ir.code.len() as u32;
         let block = Block { at: start as u32, len: (at - start) as u32, first, end, count };
         lift.ir.blocks.push(block);

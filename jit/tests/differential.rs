@@ -10,7 +10,7 @@ use lyrebird_jit::cache::Options;
 use lyrebird_jit::engine::{Jit, Shared};
 use lyrebird_jit::ir::{Op, eval, lift::Lift};
 use lyrebird_jit::opt::{Passes, seeded};
-use lyrebird_jit::region::{self, Limits};
+use lyrebird_jit::region::{self, Limits, Pages};
 
 fn seeds() -> std::ops::Range<u64> {
     let n = std::env::var("SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(24);
@@ -21,6 +21,11 @@ fn seeds() -> std::ops::Range<u64> {
 /// Code buffers that hold every program, and that must be flushed again and again.
 const ROOMY: usize = 8 << 20;
 const TIGHT: usize = 12 << 10;
+
+/// Where the instruction at RAM offset `at` is.
+fn one_page(at: u64) -> (Pages, u64) {
+    (Pages { first: at & !0xFFF, next: None }, at & 0xFFF)
+}
 
 fn anything(_: &str) -> bool {
     true
@@ -66,7 +71,7 @@ fn evaluated(
     let at = b.pc();
     let ram = b.fetch(at).ok()?;
     let limits = Limits { blocks: 1, instructions: most.min(32) as u32, overlap: true };
-    region::build(&mut lift, &b.ram, ram, b.mode, limits, |_| false).unwrap();
+    region::build(&mut lift, &b.ram, one_page(ram), b.mode, limits, |_| false).unwrap();
     if let Form::Optimised(fault) = form {
         Passes::with(fault).run(&mut lift.ir, false);
     }
@@ -255,7 +260,7 @@ fn regions_have_blocks() {
     }
     let mut lift = Lift::<Arm64>::default();
     lift.features = c.features;
-    region::build(&mut lift, &c.ram, CODE, c.mode, Limits::default(), |_| false).unwrap();
+    region::build(&mut lift, &c.ram, one_page(CODE), c.mode, Limits::default(), |_| false).unwrap();
     assert_eq!(lift.ir.blocks.len(), 2);
     assert_eq!(lift.ir.code.last().map(|i| i.op), Some(Op::JumpTo));
     Passes::default().run(&mut lift.ir, false);

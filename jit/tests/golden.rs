@@ -11,7 +11,7 @@ use lyrebird_jit::host::x64::stubs::Stubs;
 use lyrebird_jit::host::x64::{Config, Lower};
 use lyrebird_jit::ir::{Ir, Op, VecForm, lift::Lift};
 use lyrebird_jit::opt::Passes;
-use lyrebird_jit::region::{self, Limits};
+use lyrebird_jit::region::{self, Limits, Pages};
 use lyrebird_ram::GuestRam;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -130,7 +130,8 @@ fn made(case: &Case) -> String {
     lift.features = model::find("max").expect("a model").features;
     let end = 4 * case.words.len() as u64;
     let limits = Limits { instructions: case.words.len() as u32, ..Limits::default() };
-    region::build(&mut lift, &ram, 0, case.mode, limits, |at| at >= end).expect("a region");
+    region::build(&mut lift, &ram, (Pages { first: 0, next: None }, 0), case.mode, limits, |at| at >= end)
+        .expect("a region");
     let _ = write!(text, "\n[recorded]\n{}", ir_text(&lift.ir));
     Passes::default().run(&mut lift.ir, false);
     let _ = write!(text, "\n[optimised]\n{}", ir_text(&lift.ir));

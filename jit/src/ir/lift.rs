@@ -10,7 +10,7 @@ use lyrebird_cpu::slot::Slot;
 use lyrebird_cpu::vec::{Lanes, VecOp};
 use lyrebird_cpu::width::{Int, W1, W32, W64, W128, Width};
 use lyrebird_cpu::x86::flags::Update;
-use lyrebird_ram::{AtomicOp, GuestRam};
+use lyrebird_ram::AtomicOp;
 use std::convert::Infallible;
 use std::marker::PhantomData;
 
@@ -76,15 +76,13 @@ impl<A: Arch> Lift<A> {
         self.bytes.clear();
     }
 
-    /// Whether the page at RAM offset `page` still holds the instructions that were recorded.
-    pub fn unchanged(&self, ram: &GuestRam, page: u64) -> bool {
-        let mut from = 0;
-        self.places.iter().all(|&(at, len)| {
-            let mut now = [0; LONGEST];
-            let now = &mut now[..LONGEST.min(len as usize)];
-            let then = &self.bytes[from..][..now.len()];
-            from += len as usize;
-            ram.read_bytes(page + at as u64, now).is_ok() && now == then
+    /// The instructions that were recorded: byte of the page, and their own bytes.
+    pub fn instructions(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        let mut rest = &self.bytes[..];
+        self.places.iter().map(move |&(at, len)| {
+            let bytes;
+            (bytes, rest) = rest.split_at(len as usize);
+            (at, bytes)
         })
     }
 

@@ -8,7 +8,7 @@ use lyrebird_jit::disasm;
 use lyrebird_jit::host::x64::{Config, Lower};
 use lyrebird_jit::ir::{lift::Lift, verify};
 use lyrebird_jit::opt::Passes;
-use lyrebird_jit::region::{self, Limits};
+use lyrebird_jit::region::{self, Limits, Pages};
 use lyrebird_ram::GuestRam;
 use std::sync::Arc;
 
@@ -69,7 +69,8 @@ fn translate(core: &Core<Arm64>, words: u32) {
     let mut lift = Lift::<Arm64>::default();
     lift.features = core.features;
     let limits = Limits { instructions: words.max(1), ..Limits::default() };
-    if region::build(&mut lift, &core.ram, CODE, core.mode, limits, |_| false).is_none() {
+    let place = (Pages { first: CODE & !0xFFF, next: None }, CODE & 0xFFF);
+    if region::build(&mut lift, &core.ram, place, core.mode, limits, |_| false).is_none() {
         return;
     }
     Passes::default().run(&mut lift.ir, false);

@@ -6,7 +6,7 @@
 
 use super::Lower;
 use super::alloc::{Loc, Operand};
-use super::asm::{Alu, Cc, reg};
+use super::asm::{Alu, Cc, Mem, reg};
 use super::late::want;
 use crate::ir::flags::{flag_of, known};
 use crate::ir::lift::cmp_of;
@@ -522,10 +522,17 @@ impl Lower {
         // Of a logical operation the host leaves AF undefined, and the guest clears it.
         let made = &self.code[f as usize];
         let logic = made.op == Op::Flags && flag_of(made.sub) == FlagOp::LogicX;
-        let bits = self.config.flag_bits & if logic { !flags::AF } else { !0 };
-        self.asm.alu_imm(Alu::And, false, reg::RAX, bits as i32);
-        self.asm.mov(false, t, reg::RAX);
-        self.host_flags = None;
+        if self.config.flag_bits == flags::ALL && !logic {
+            // All of AH is wanted but its bit 1, which is set: the host's flags stay for who branches on them.
+            self.asm.zext(16, reg::RAX, reg::RAX);
+            self.asm.lea(false, t, Mem { base: reg::RAX, index: None, disp: -0x200 });
+            self.host_flags = Some((f, false));
+        } else {
+            let bits = self.config.flag_bits & if logic { !flags::AF } else { !0 };
+            self.asm.alu_imm(Alu::And, false, reg::RAX, bits as i32);
+            self.asm.mov(false, t, reg::RAX);
+            self.host_flags = None;
+        }
         self.owner[t as usize] = f;
         self.loc[f as usize] = Loc::Reg(t);
     }

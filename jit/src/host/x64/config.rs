@@ -16,6 +16,8 @@ pub struct Config {
     pub locked: bool,
     /// The mode faults unaligned plain accesses.
     pub strict: bool,
+    /// The last byte of the page that regions are linked to.
+    pub last_linked: u16,
     /// Byte of the PC in the register file.
     pub pc: u16,
     /// Byte of the condition flags.
@@ -62,6 +64,7 @@ impl Config {
         Config {
             locked: A::shared(mode),
             strict: A::strict(mode),
+            last_linked: crate::region::last_whole::<A>() as u16,
             pc: A::PC.offset(),
             flags: A::FLAGS.offset(),
             status: A::FP_STATUS.offset(),

@@ -260,7 +260,7 @@ impl Lower {
     /// Leaves the region for byte `target` of the page, which may be on another page.
     fn leave_to(&mut self, target: i64, dirty: u32, poll: bool) {
         self.store_dirty(dirty);
-        if (0..0x1000).contains(&target) {
+        if (0..=self.config.last_linked as i64).contains(&target) {
             if poll {
                 // The state is in the register file: nothing is dirty on this way.
                 let from = self.asm.label();
