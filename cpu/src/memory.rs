@@ -64,6 +64,15 @@ impl<A: Arch> Core<A> {
         })
     }
 
+    /// The RAM offset of a plain access within a page, if the TLB waves it through as compiled code's: nobody has to be
+    /// told of a store there.
+    #[inline(always)]
+    pub fn ram_hit(&self, at: u64, want: Want) -> Option<u64> {
+        let e = self.tlb.entry(at, false);
+        let tag = if want == Want::Write { e.write } else { e.read };
+        (tag == at & PAGE_MASK).then_some(e.ram & PAGE_MASK | at & !PAGE_MASK)
+    }
+
     /// The slow path of a load of 1 to 16 bytes.
     ///
     /// # Errors

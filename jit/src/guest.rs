@@ -14,6 +14,19 @@ use std::sync::OnceLock;
 /// Records one instruction.
 pub type Recorder<A> = fn(&mut Lift<A>, <A as Arch>::Insn) -> Exec<Lift<A>>;
 
+/// Helpers of x87 instructions that the back end has forms of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum X87 {
+    /// those of the stack: opcode and segment, linear address, offset
+    Stack,
+    /// FLDCW, likewise
+    Fldcw,
+    /// FWAIT
+    Wait,
+    /// FNCLEX and FNINIT, by number
+    Control,
+}
+
 /// A guest architecture that can be translated.
 pub trait Guest: Arch {
     /// Condition flags in the form of [`lyrebird_cpu::op::FlagOp`].
@@ -32,12 +45,22 @@ pub trait Guest: Arch {
     fn plain_fp(mode: u32) -> bool;
     /// Whether floating point may flush denormal numbers.
     fn flushing_fp(mode: u32) -> bool;
+    /// Whether the guest has an x87.
+    const X87: bool = false;
     /// Whether the x87 is the host's where it can be, in a mode.
     fn inline_x87(_mode: u32) -> bool {
         false
     }
-    /// Whether a helper is that of the x87's instructions.
-    fn is_x87(_helper: &'static Helper<Self>) -> bool {
+    /// Which of the x87's instructions a helper does.
+    fn x87(_helper: &'static Helper<Self>) -> Option<X87> {
+        None
+    }
+    /// Whether a helper never looks at the x87.
+    fn spares_x87(_helper: &'static Helper<Self>) -> bool {
+        false
+    }
+    /// Whether a helper that [`Guest::x87`] knows, with a first argument, leaves condition flags alone.
+    fn spares_flags(_helper: &'static Helper<Self>, _what: u64) -> bool {
         false
     }
     /// Whether several processors run, so that atomics must be locked on the host.
@@ -99,12 +122,33 @@ impl Guest for X64 {
         mode & x86::mode::FLUSH != 0
     }
 
+    const X87: bool = true;
+
     fn inline_x87(mode: u32) -> bool {
-        x86::mode::is_64(mode)
+        // The instruction pointer is the linear address.
+        x86::mode::is_64(mode) || mode & (x86::mode::FLAT | x86::mode::CS_FLAT) != 0
     }
 
-    fn is_x87(helper: &'static Helper<X64>) -> bool {
-        std::ptr::eq(helper, &isa::x87_ops::X87)
+    fn x87(helper: &'static Helper<X64>) -> Option<X87> {
+        use isa::x87_ops::{CONTROL, FLDCW, WAIT};
+        let known = [
+            (&isa::x87_ops::X87, X87::Stack),
+            (&FLDCW, X87::Fldcw),
+            (&WAIT, X87::Wait),
+            (&CONTROL, X87::Control),
+        ];
+        known.into_iter().find(|(h, _)| std::ptr::eq(*h, helper)).map(|(_, what)| what)
+    }
+
+    fn spares_x87(helper: &'static Helper<X64>) -> bool {
+        std::ptr::eq(helper, &x86::string::REPEAT)
+    }
+
+    fn spares_flags(helper: &'static Helper<X64>, what: u64) -> bool {
+        match Self::x87(helper) {
+            Some(X87::Stack) => !isa::x87_ops::uses_flags(what),
+            known => known.is_some(),
+        }
     }
 
     fn shared(mode: u32) -> bool {

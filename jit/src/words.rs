@@ -54,6 +54,8 @@ words! {
     CONSTANTS = 42;
     /// Whether the host's MXCSR is the guest's: its control, and exception flags that the status has not got yet.
     MXCSR_LIVE = 54;
+    /// Whether the host's x87 holds the guest's.
+    X87_LIVE = 55;
 }
 
 /// Operand `i` of a vector operation; 3 is its result.

@@ -48,6 +48,9 @@ fn stubs() -> (Stubs, Vec<(u64, &'static str)>) {
         budget: next("budget"),
         stale: next("stale"),
         helper_kept: next("helper-kept"),
+        helper_live: next("helper-live"),
+        x87_park: next("x87-park"),
+        x87_take: next("x87-take"),
     };
     (stubs, named)
 }

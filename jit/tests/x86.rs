@@ -111,22 +111,7 @@ fn instruction(r: &mut Random, row: &Row<Core<X64>>, m: u32) -> Vec<u8> {
         }
     }
     let prefix66 = bytes[0] == 0x66 && p.prefix != Prefix::P66;
-    let z = match mode::code(m) {
-        1 => {
-            if prefix66 {
-                4
-            } else {
-                2
-            }
-        }
-        _ => {
-            if prefix66 {
-                2
-            } else {
-                4
-            }
-        }
-    };
+    let z = if (mode::code(m) == 1) == prefix66 { 4 } else { 2 };
     for imm in p.imms.iter().flatten() {
         let (len, x) = match imm {
             Imm::Byte if row.operands.contains("Jb") => (1, r.below(12)),
@@ -230,6 +215,9 @@ fn ready(seed: u64, kind: Kind) -> Core<X64> {
         }
     }
     if floating {
+        // All exceptions masked, any precision and rounding.
+        let precision = r.of(&[0, 0x200, 0x300, 0x300]);
+        c.set(state::FCW, 0x7F | precision | (r.below(4) as u16) << 10);
         // Flags, denormals as zeros, roundings, flushing; and at times an unmasked exception.
         let mut mxcsr = 0x1F80 | r.of(&[0, 0, 0x8000, 0x40, 0x8040]) as u32 | (r.below(4) as u32) << 13;
         if r.below(4) == 0 {
@@ -364,6 +352,41 @@ fn floating_point_in_64_bits() {
 #[test]
 fn floating_point_in_32_bits() {
     compare(Kind { bits: Bits::Flat32, pick: floating, size: 0x800, floating: true });
+}
+
+/// Rows of the x87, and those that look at flags.
+fn x87(row: &Row<Core<X64>>) -> bool {
+    let flags = ["SET", "CMOV", "SAHF"].iter().any(|name| row.name.starts_with(name));
+    let short = row.name.starts_with('J') && row.operands.contains('b');
+    flags || short || row.pattern.map == 0 && matches!(row.pattern.opcode, 0xD8..=0xDF | 0x9B)
+}
+
+/// Those of them that leave the control word alone.
+fn x87_plain(row: &Row<Core<X64>>) -> bool {
+    const CONTROL: [&str; 5] = ["FLDCW", "FLDENV", "FRSTOR", "FNINIT", "FNSAVE"];
+    x87(row) && !CONTROL.contains(&row.name)
+}
+
+#[test]
+fn x87_in_64_bits() {
+    compare(Kind { bits: Bits::Long64, pick: x87_plain, size: 0x300, floating: true });
+}
+
+#[test]
+fn x87_in_32_bits() {
+    compare(Kind { bits: Bits::Flat32, pick: x87_plain, size: 0x300, floating: true });
+}
+
+#[test]
+fn x87_with_its_control_word() {
+    compare(Kind { bits: Bits::Long64, pick: x87, size: 0x300, floating: true });
+}
+
+#[test]
+fn x87_and_mmx() {
+    let pick =
+        |row: &Row<Core<X64>>| x87_plain(row) || row.operands.contains(['P', 'Q', 'N']) || row.name == "EMMS";
+    compare(Kind { bits: Bits::Long64, pick, size: 0x800, floating: true });
 }
 
 /// Random code of flags, branches, shifts, and accesses to memory.

@@ -240,6 +240,33 @@ fn stretch(
     Ok((at, (bytes >> what.size).min(most)))
 }
 
+/// Where in RAM a run of bytes is that are read, if it is RAM.
+#[inline(always)]
+fn source(core: &mut Core<X64>, s: u8, at: u64) -> Result<Option<u64>, Raised> {
+    match core.ram_hit(at, core::Want::Read) {
+        None => core.ram_place(at, plain(s), core::Want::Read),
+        hit => Ok(hit),
+    }
+}
+
+/// Where in RAM a run of `bytes` is that are about to be written, if it is RAM.
+#[inline(always)]
+fn destination(
+    core: &mut Core<X64>,
+    at: u64,
+    bytes: impl FnOnce(u64) -> u64,
+) -> Result<Option<(u64, u64)>, Raised> {
+    if let Some(to) = core.ram_hit(at, core::Want::Write) {
+        return Ok(Some((to, bytes(to))));
+    }
+    let Some(to) = core.ram_place(at, plain(seg::ES), core::Want::Write)? else { return Ok(None) };
+    let bytes = bytes(to);
+    if bytes > 0 {
+        core.stored(to, bytes);
+    }
+    Ok(Some((to, bytes)))
+}
+
 /// MOVS of many elements; 0 if they are to be done one by one.
 fn copy(core: &mut Core<X64>, what: What, most: u64) -> Result<u64, Raised> {
     let (si, di) = (register(core, RSI, what.asize), register(core, RDI, what.asize));
@@ -248,26 +275,15 @@ fn copy(core: &mut Core<X64>, what: What, most: u64) -> Result<u64, Raised> {
     if n < 2 {
         return Ok(0);
     }
-    let Some(from) = core.ram_place(from, plain(what.seg), core::Want::Read)? else { return Ok(0) };
-    let Some(to) = core.ram_place(to, plain(seg::ES), core::Want::Write)? else { return Ok(0) };
-    let mut bytes = n << what.size;
-    if let Some(distance) = to.checked_sub(from)
-        && distance > 0
-        && distance < bytes
-    {
+    let Some(from) = source(core, what.seg, from)? else { return Ok(0) };
+    let whole = n << what.size;
+    let bytes = |to: u64| match to.wrapping_sub(from) {
         // Elements that are read were written before.
-        bytes = distance >> what.size << what.size;
-    }
-    let mut buffer = [0; 0x1000];
-    let Some(buffer) = buffer.get_mut(..bytes as usize) else { return Ok(0) };
-    if core.ram.read_bytes(from, buffer).is_err() {
-        return Ok(0);
-    }
-    core.stored(to, bytes);
-    if core.ram.write_bytes(to, buffer).is_err() {
-        return Ok(0);
-    }
-    Ok(bytes >> what.size)
+        distance if distance > 0 && distance < whole => distance >> what.size << what.size,
+        _ => whole,
+    };
+    let Some((to, bytes)) = destination(core, to, bytes)? else { return Ok(0) };
+    Ok(if core.ram.copy(from, to, bytes).is_ok() { bytes >> what.size } else { 0 })
 }
 
 /// STOS of many elements; 0 if they are to be done one by one.
@@ -277,21 +293,30 @@ fn fill(core: &mut Core<X64>, what: What, most: u64) -> Result<u64, Raised> {
     if n < 2 {
         return Ok(0);
     }
-    let Some(to) = core.ram_place(to, plain(seg::ES), core::Want::Write)? else { return Ok(0) };
-    let bytes = n << what.size;
-    let element = core.reg(state::gpr(RAX)).to_le_bytes();
-    let element = &element[..1 << what.size];
-    core.stored(to, bytes);
-    let done = if element.iter().all(|&b| b == element[0]) {
-        core.ram.fill(to, bytes, element[0])
-    } else {
-        let mut buffer = [0; 0x1000];
-        for place in buffer.chunks_exact_mut(element.len()) {
-            place.copy_from_slice(element);
-        }
-        buffer.get(..bytes as usize).map_or(Ok(()), |buffer| core.ram.write_bytes(to, buffer))
-    };
-    Ok(if done.is_ok() { n } else { 0 })
+    let Some((to, bytes)) = destination(core, to, |_| n << what.size)? else { return Ok(0) };
+    let pattern = repeated(core.reg(state::gpr(RAX)), what.size);
+    Ok(if core.ram.fill_words(to, bytes, pattern).is_ok() { n } else { 0 })
+}
+
+/// Copies of the lowest element of `x`.
+fn repeated(x: u64, size: u32) -> u64 {
+    match size {
+        0 => x & 0xFF,
+        1 => x & 0xFFFF,
+        2 => x & 0xFFFF_FFFF,
+        _ => return x,
+    }
+    .wrapping_mul(ones(size))
+}
+
+/// 1 in each element.
+const fn ones(size: u32) -> u64 {
+    match size {
+        0 => 0x0101_0101_0101_0101,
+        1 => 0x0001_0001_0001_0001,
+        2 => 0x0000_0001_0000_0001,
+        _ => 1,
+    }
 }
 
 /// The access of an element that is under way.
@@ -335,53 +360,91 @@ fn keep(core: &mut Core<X64>, what: What, stage: Stage) {
     }
 }
 
-/// Bytes that a search looks at together: what is looked for is often near.
-const SEARCHED: usize = 256;
+/// Bytes that a search looks at together at first: what is looked for is often near.
+const NEAR: usize = 64;
+/// Bytes that it looks at together afterwards.
+const FAR: usize = 512;
 
-/// Up to [`SEARCHED`] bytes of RAM at an offset in a segment, into `buffer`: how many elements of at most `most`; 0 if
-/// they are to be done one by one.
-fn peek(
-    core: &mut Core<X64>,
-    what: What,
-    (s, offset): (u8, u64),
-    most: u64,
-    buffer: &mut [u8; SEARCHED],
-) -> Result<u64, Raised> {
-    let (at, n) = stretch(core, what, (s, offset), Want::Read, most.min((SEARCHED >> what.size) as u64))?;
-    if n < 2 {
-        return Ok(0);
+/// The first element where `left` and `right`, of one length, are equal if `differ`, else where they are not.
+fn locate(left: &[u8], right: &[u8], size: u32, differ: bool) -> Option<usize> {
+    let word = |b: &[u8]| b.iter().rev().fold(0, |x, &b| x << 8 | b as u64);
+    let highs = ones(size) << ((8 << size) - 1);
+    let mut from = 0;
+    for (a, b) in left.chunks(NEAR).zip(right.chunks(NEAR)) {
+        let found = match (differ, a.first_chunk::<NEAR>(), b.first_chunk::<NEAR>()) {
+            (false, ..) => a != b,
+            // Whole blocks without loops inside.
+            (true, Some(a), Some(b)) => a.iter().zip(b).fold(false, |any, (a, b)| any | (a == b)),
+            _ => true,
+        };
+        if found {
+            for (n, (a, b)) in a.chunks(8).zip(b.chunks(8)).enumerate() {
+                let x = match (a.first_chunk::<8>(), b.first_chunk::<8>()) {
+                    (Some(a), Some(b)) => u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b),
+                    // What is missing is as what goes on.
+                    _ => word(a) ^ word(b) | if differ { !0 << (8 * a.len()) } else { 0 },
+                };
+                // The lowest zero element has its highest bit set in this, and those below do not.
+                let zeros = x.wrapping_sub(ones(size)) & !x & highs;
+                let found = if differ { zeros } else { x };
+                if found != 0 {
+                    return Some((from + 8 * n + found.trailing_zeros() as usize / 8) >> size);
+                }
+            }
+        }
+        from += NEAR;
     }
-    let Some(at) = core.ram_place(at, plain(s), core::Want::Read)? else { return Ok(0) };
-    let Some(bytes) = buffer.get_mut(..(n << what.size) as usize) else { return Ok(0) };
-    Ok(if core.ram.read_bytes(at, bytes).is_ok() { n } else { 0 })
+    None
 }
 
 /// CMPS and SCAS of many elements, up to the one that ends them; 0 if they are to be done one by one.
 fn search(core: &mut Core<X64>, what: What, most: u64) -> Result<u64, Raised> {
     let (si, di) = (register(core, RSI, what.asize), register(core, RDI, what.asize));
-    let size = 1 << what.size;
-    let (mut left, mut right) = ([0; SEARCHED], [0; SEARCHED]);
-    let mut n = most;
-    if what.op == Op::Cmps {
-        n = peek(core, what, (what.seg, si), n, &mut left)?;
-        if n == 0 {
+    let compares = what.op == Op::Cmps;
+    let (mut n, mut from) = (most, None);
+    if compares {
+        let (at, room) = stretch(core, what, (what.seg, si), Want::Read, n)?;
+        n = room;
+        if n >= 2 {
+            from = source(core, what.seg, at)?;
+        }
+    }
+    let (at, n) = stretch(core, what, (seg::ES, di), Want::Read, n)?;
+    if n < 2 || compares && from.is_none() {
+        return Ok(0);
+    }
+    let Some(to) = source(core, seg::ES, at)? else { return Ok(0) };
+    let (mut left, mut right) = ([0; FAR], [0; FAR]);
+    if !compares {
+        let pattern = repeated(core.reg(state::gpr(RAX)), what.size).to_le_bytes();
+        left.chunks_exact_mut(8).for_each(|place| place.copy_from_slice(&pattern));
+    }
+    let (whole, mut done, mut step) = ((n << what.size) as usize, 0, NEAR);
+    while done < whole {
+        step = step.min(whole - done);
+        let (Some(a), Some(b)) = (left.get_mut(..step), right.get_mut(..step)) else { return Ok(0) };
+        if let Some(from) = from
+            && core.ram.read_bytes(from + done as u64, a).is_err()
+        {
             return Ok(0);
         }
-    } else {
-        let element = core.reg(state::gpr(RAX)).to_le_bytes();
-        left.chunks_exact_mut(size).for_each(|place| place.copy_from_slice(&element[..size]));
+        if core.ram.read_bytes(to + done as u64, b).is_err() {
+            return Ok(0);
+        }
+        let end = locate(a, b, what.size, what.differ).map(|end| end << what.size);
+        let last = end.unwrap_or(step - (1 << what.size));
+        if end.is_some() || done + step == whole {
+            let element = |bytes: &[u8]| {
+                let bytes = bytes.get(last..last + (1 << what.size)).unwrap_or_default();
+                bytes.iter().rev().fold(0, |x, &b| x << 8 | b as u64)
+            };
+            let f = FlagOp::SubX.apply(element(a), element(b), false, 8 << what.size);
+            core.set(state::FLAGS, f);
+            return Ok(((done + last) >> what.size) as u64 + 1);
+        }
+        (done, step) = (done + step, FAR);
     }
-    n = peek(core, what, (seg::ES, di), n, &mut right)?;
-    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |x, &b| x << 8 | b as u64);
-    let mut pairs = left.chunks_exact(size).zip(right.chunks_exact(size)).take(n as usize);
-    let end = pairs.position(|(a, b)| (a == b) == what.differ);
-    let done = end.map_or(n, |end| end as u64 + 1);
-    let last = done.saturating_sub(1) as usize * size;
-    if let (true, Some(a), Some(b)) = (done > 0, left.get(last..last + size), right.get(last..last + size)) {
-        let f = FlagOp::SubX.apply(number(a), number(b), false, 8 << what.size);
-        core.set(state::FLAGS, f);
-    }
-    Ok(done)
+    Ok(0)
 }
 
 /// One element, as far as it gets.
@@ -454,6 +517,38 @@ fn single(core: &mut Core<X64>, what: What, stage: &mut Stage) -> Result<(), Rai
             port::check(core, dx, bytes)?;
             let v = source(core, stage)?;
             port::output(core, dx as u64, bytes, v).map(drop)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn searches_find_the_first_element_of_every_size() {
+        let mut seed = 7u64;
+        let mut random = |n: u64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) % n
+        };
+        for round in 0..20_000 {
+            let size = round % 4;
+            let elements = 1 + random((FAR >> size) as u64) as usize;
+            let bytes = elements << size;
+            // Few values, so that elements are often equal, and often nearly so.
+            let left: Vec<u8> = (0..bytes).map(|_| random(2) as u8 * 0x80).collect();
+            let mut right = left.clone();
+            let every = 1 + random(bytes as u64 * 2);
+            let differ = random(2) == 0;
+            for b in &mut right {
+                if differ || random(every) == 0 {
+                    *b = b.wrapping_add(random(3) as u8);
+                }
+            }
+            let pairs = left.chunks(1 << size).zip(right.chunks(1 << size));
+            let expected = pairs.into_iter().position(|(a, b)| (a == b) == differ);
+            assert_eq!(locate(&left, &right, size, differ), expected, "{left:?} {right:?} {size} {differ}");
         }
     }
 }

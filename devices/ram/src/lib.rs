@@ -200,6 +200,34 @@ impl GuestRam {
         Ok(())
     }
 
+    /// Copies `len` bytes inside of RAM, as if through a buffer.
+    ///
+    /// # Errors
+    /// When any byte lies outside of RAM; nothing is copied then.
+    pub fn copy(&self, from: u64, to: u64, len: u64) -> Result<(), OutOfRam> {
+        let (from, to) = (self.check(from, len)?, self.check(to, len)?);
+        // SAFETY: both in bounds by `check`; they may overlap.
+        unsafe { std::ptr::copy(from, to, len as usize) };
+        Ok(())
+    }
+
+    /// Fills `len` bytes with copies of `pattern`, the last of which may be cut off.
+    ///
+    /// # Errors
+    /// When any byte lies outside of RAM; nothing is written then.
+    pub fn fill_words(&self, offset: u64, len: u64, pattern: u64) -> Result<(), OutOfRam> {
+        let at = self.check(offset, len)?.cast::<Anywhere<u64>>();
+        let (words, rest) = (len as usize / 8, len as usize % 8);
+        for i in 0..words {
+            // SAFETY: in bounds by `check`; any address will do.
+            unsafe { at.add(i).write(Anywhere(pattern)) };
+        }
+        let bytes = pattern.to_le_bytes();
+        // SAFETY: the last bytes of what `check` has seen.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), at.add(words).cast(), rest) };
+        Ok(())
+    }
+
     /// Gives all pages back to the host; RAM reads as zero afterwards.
     pub fn clear(&self) {
         // A failed hole punch only costs memory, so RAM is zeroed by hand then.
@@ -231,6 +259,19 @@ mod tests {
         assert_eq!(ram.read::<u32>(u64::MAX), Err(OutOfRam { offset: u64::MAX }));
         assert!(ram.write(u64::MAX - 2, 0u128).is_err());
         assert!(ram.read_bytes(0, &mut [0; 4097]).is_err());
+    }
+
+    #[test]
+    fn copies_overlap_and_patterns_are_cut_off() {
+        let ram = GuestRam::new(4096).unwrap();
+        ram.write(0, 0x8877_6655_4433_2211u64).unwrap();
+        ram.copy(0, 3, 8).unwrap();
+        assert_eq!(ram.read::<u64>(3), Ok(0x8877_6655_4433_2211));
+        assert!(ram.copy(0, 4090, 8).is_err());
+        ram.fill_words(100, 19, 0x0807_0605_0403_0201).unwrap();
+        assert_eq!(ram.read::<u64>(108), Ok(0x0807_0605_0403_0201));
+        assert_eq!(ram.read::<u32>(116), Ok(0x0003_0201));
+        assert!(ram.fill_words(4090, 7, 1).is_err());
     }
 
     #[test]

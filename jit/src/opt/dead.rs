@@ -126,7 +126,10 @@ impl Dead {
                     let e = ir.helpers[inst.imm as usize].effects;
                     if e.reads || e.raises || e.writes {
                         self.stamp += 1;
-                        seen = Seen::Wherever;
+                        let spares = A::LATE_FLAGS
+                            && flags::known(&ir.code, inst.a)
+                                .is_some_and(|what| A::spares_flags(ir.helpers[inst.imm as usize], what));
+                        seen = seen.max(if spares { Seen::Outside } else { Seen::Wherever });
                     }
                 }
                 Op::Vec if touches_env(&inst) => {

@@ -5,10 +5,9 @@ use super::x87_env::{self, Frame};
 use super::x87_state::{B, ES, EXCEPTIONS, FCW_INIT, Fpu, SF};
 use super::{x87_exec, x87_memory};
 use crate::core::{Core, Raised};
-use crate::emit::{Effects, Exec, Flow, Helper};
-use crate::op::{Cmp, Un};
+use crate::emit::{Effects, Emitter, Exec, Flow, Helper};
 use crate::width::{W16, W64};
-use crate::x86::emit::{Want, X86, fault};
+use crate::x86::emit::{Want, X86, fault, plain};
 use crate::x86::features as f;
 use crate::x86::insn::Insn;
 use crate::x86::{X64, mode, state};
@@ -193,7 +192,7 @@ groups! {
 }
 
 /// Bit of the helpers' argument: there is a memory operand. Its segment stands above.
-const HAS_MEMORY: u64 = 1 << 11;
+pub const HAS_MEMORY: u64 = 1 << 11;
 
 /// Any instruction that touches the stack: opcode and segment, linear address, offset.
 pub static X87: Helper<X64> = Helper {
@@ -212,6 +211,18 @@ pub static X87: Helper<X64> = Helper {
         Ok(0)
     },
 };
+
+/// Whether [`X87`] with that first argument reads or writes arithmetic flags: FCMOVcc, FCOMI and their kin.
+pub const fn uses_flags(what: u64) -> bool {
+    let (group, digit) = (what >> 8 & 7, what >> 3 & 7);
+    what & HAS_MEMORY == 0
+        && match group {
+            2 => digit < 4,
+            3 => digit != 4,
+            7 => digit == 5 || digit == 6,
+            _ => false,
+        }
+}
 
 /// Checks that x87 instructions may run.
 ///
@@ -247,7 +258,7 @@ fn nothing<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
 }
 
 /// Raises a pending exception.
-static WAIT: Helper<X64> = Helper {
+pub static WAIT: Helper<X64> = Helper {
     name: "x87_wait",
     effects: Effects { writes: false, ..Effects::FAULTS },
     run: |core: &mut Core<X64>, _, _, _| core.wait().map(|()| 0),
@@ -271,7 +282,7 @@ fn fwait<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
 }
 
 /// The simple control instructions, by number: FNCLEX, FNINIT.
-static CONTROL: Helper<X64> = Helper {
+pub static CONTROL: Helper<X64> = Helper {
     name: "x87_control",
     effects: Effects::STATE,
     run: |core: &mut Core<X64>, what, _, _| {
@@ -313,32 +324,26 @@ fn fninit<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
     control(e, 1)
 }
 
+/// FLDCW: what [`X87`] takes.
+pub static FLDCW: Helper<X64> = Helper {
+    name: "x87_fldcw",
+    effects: Effects::FAULTS,
+    run: |core: &mut Core<X64>, what, at, _| {
+        core.wait()?;
+        let x = core.load::<W16>(plain((what >> 12) as u8 & 7), at)?;
+        // Bit 6 exists and is always set.
+        core.set(state::FCW, x & 0x1F7F | 0x40);
+        core.summarise();
+        Ok(0)
+    },
+};
+
 fn fldcw<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     ready(e)?;
-    let fsw = e.get(state::FSW);
-    let summary = e.lit::<W16>(ES);
-    let pending = e.and(fsw, summary);
-    let zero = e.lit::<W16>(0);
-    let pending = e.cmp::<W16>(Cmp::Ne, pending, zero);
-    e.when(pending, wait)?;
     let offset = e.ea(i);
-    let x = e.load_at::<W16>(i.seg, offset)?;
-    // Bit 6 exists and is always set.
-    let (kept, set) = (e.lit::<W16>(0x1F7F), e.lit::<W16>(0x40));
-    let x = e.and(x, kept);
-    let x = e.or(x, set);
-    e.put(state::FCW, x);
-    // ES and B follow flags and masks.
-    let all = e.lit::<W16>(EXCEPTIONS);
-    let open = e.un(Un::Not, x);
-    let open = e.and(open, fsw);
-    let open = e.and(open, all);
-    let open = e.cmp::<W16>(Cmp::Ne, open, zero);
-    let (both, rest) = (e.lit::<W16>(ES | B), e.lit::<W16>(!(ES | B)));
-    let summary = e.select::<W16>(open, both, zero);
-    let fsw = e.and(fsw, rest);
-    let fsw = e.or(fsw, summary);
-    e.put(state::FSW, fsw);
+    let at = e.linear(i.seg, offset, 2, Want::Read)?;
+    let what = e.lit::<W64>(0x128 | HAS_MEMORY | (i.seg as u64) << 12);
+    e.call(&FLDCW, [what, at, offset])?;
     Ok(Flow::Next)
 }
 

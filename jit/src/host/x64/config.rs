@@ -28,7 +28,9 @@ pub struct Config {
     pub flag_bits: u32,
     /// Flags may be computed late: they are in x86's form.
     pub late_flags: bool,
-    /// The helper of the x87's instructions may be avoided.
+    /// The guest has an x87.
+    pub has_x87: bool,
+    /// The helpers of the x87's instructions may be avoided.
     pub x87: bool,
     /// How many words from 0 may be pinned.
     pub pinnable: u16,
@@ -71,6 +73,7 @@ impl Config {
             pinnable: A::GENERAL,
             flag_bits: A::FLAG_BITS,
             late_flags: A::LATE_FLAGS,
+            has_x87: A::X87,
             x87: A::inline_x87(mode),
             poll_mask: A::POLL_MASK.offset(),
             mxcsr: A::MXCSR.map(|s| s.offset()),

@@ -85,6 +85,7 @@ impl Lower {
     // ---- conditional bodies ----
 
     pub(super) fn begin_if(&mut self, inst: &Inst) {
+        self.x87_point();
         self.settle(true);
         let over = self.asm.label();
         let cc = self.consume(inst.a);
@@ -121,12 +122,19 @@ impl Lower {
     }
 
     pub(super) fn call(&mut self, i: Val, inst: &Inst) {
-        let all = self.helpers.get(inst.imm as usize).copied();
-        let (address, effects, x87) = all.unwrap_or((0, Effects::ENDS, false));
-        if x87 && self.x87(inst, address) {
+        let Some(helped) = self.helpers.get(inst.imm as usize).copied() else { return self.fail() };
+        if self.x87(inst, helped) {
             return;
         }
+        let effects = helped.effects;
         self.clobber();
+        if helped.x87.is_some() {
+            // What could leave flags alone finds them as it may leave them.
+            let late = self.capture();
+            self.compute(late);
+        }
+        self.x87_point();
+        self.x87 = Default::default();
         self.argument(inst.a, words::ADDRESS.offset());
         self.argument(inst.b, words::ARG1.offset());
         self.argument(inst.c, words::ARG2.offset());
@@ -144,8 +152,9 @@ impl Lower {
             }
             self.set_pc(self.at as i64);
         }
-        self.asm.mov_imm(reg::RAX, address);
-        self.asm.call_to(self.config.stubs.helper);
+        self.asm.mov_imm(reg::RAX, helped.address);
+        let stubs = &self.config.stubs;
+        self.asm.call_to(if helped.spares_x87 { stubs.helper_live } else { stubs.helper });
         if effects.writes && (!effects.ends || self.inside.is_some() || self.reads_follow(i)) {
             for p in 0..self.pins.count as usize {
                 self.asm.load(8, self.pins.host[p], file(self.pins.word[p] * 8));

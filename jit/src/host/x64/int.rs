@@ -22,6 +22,9 @@ impl Lower {
     }
 
     pub(super) fn get(&mut self, i: Val, inst: &Inst) {
+        if self.x87_slot(Some(i), inst.imm) {
+            return;
+        }
         if inst.imm == self.config.status as u64 && self.x86_floats() {
             self.mxcsr_flags();
             self.loc[i as usize] = Loc::Home(inst.imm as u16);
@@ -50,6 +53,7 @@ impl Lower {
     }
 
     pub(super) fn put(&mut self, inst: &Inst) {
+        self.x87_slot(None, inst.imm);
         if self.put_flags(inst) {
             return;
         }

@@ -10,7 +10,7 @@ use super::asm::{Alu, Cc, Mem, Shift, file, reg};
 use crate::ir::flags::{LONGEST, chain, flag_of, known, sets_all, update_of};
 use crate::ir::{Inst, LAZY, NONE, Op, Val};
 use crate::words;
-use lyrebird_cpu::op::{Bin, Cond, FlagOp};
+use lyrebird_cpu::op::{Cond, FlagOp};
 use lyrebird_cpu::x86::flags::{self, Update};
 
 /// The flags of a result.
@@ -52,11 +52,13 @@ pub struct Step {
     sets: u32,
 }
 
-/// Steps, as a range of all that the region's cold paths take.
+/// What the register file does not know yet: steps, as a range of all that the region's cold paths take; byte of the page
+/// and opcode of the last x87 instruction.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Late {
     from: u32,
     to: u32,
+    x87: Option<(u32, u16)>,
 }
 
 /// Flags that somebody may want up to instruction `last`.
@@ -115,7 +117,7 @@ impl Lower {
                 }
                 _ => inst.args().for_each(|v| raise(self, v, want::VALUE)),
             }
-            if site == 0 && (inst.op.may_fault() || inst.op.terminal()) {
+            if site == 0 && (inst.op.may_fault() || inst.op.terminal() || self.is_x87(&inst)) {
                 site = i;
             }
         }
@@ -280,7 +282,7 @@ impl Lower {
         self.pending = Some(Pending { chain: all, count, last });
         if inst.sub != LAZY {
             self.clobber();
-            let late = self.capture();
+            let late = Late { x87: None, ..self.capture() };
             self.compute(late);
         }
         true
@@ -299,7 +301,8 @@ impl Lower {
 
     /// How the flags are computed from where their operands are now.
     pub(super) fn capture(&mut self) -> Late {
-        let Some(p) = self.pending else { return Late::default() };
+        let x87 = self.x87.last;
+        let Some(p) = self.pending else { return Late { x87, ..Late::default() } };
         let from = self.steps.len();
         for &f in p.chain[..p.count].iter().rev() {
             let step = self.step_of(f);
@@ -309,16 +312,19 @@ impl Lower {
         let (before, new) = self.steps.split_at(from);
         if before.ends_with(new) {
             self.steps.truncate(from);
-            return Late { from: (from - p.count) as u32, to: from as u32 };
+            return Late { from: (from - p.count) as u32, to: from as u32, x87 };
         }
-        Late { from: from as u32, to: self.steps.len() as u32 }
+        Late { from: from as u32, to: self.steps.len() as u32, x87 }
     }
 
-    /// Computes flags into their slot.
+    /// Computes flags into their slot, and stores where the last x87 instruction was.
     pub(super) fn compute(&mut self, late: Late) {
         for n in late.from..late.to {
             let step = self.steps[n as usize];
             self.step(step, file(self.config.flags));
+        }
+        if let Some(last) = late.x87 {
+            self.x87_point_at(last);
         }
     }
 
@@ -570,30 +576,5 @@ impl Lower {
         self.merge(update.sets(), to);
         self.asm.bind(done);
         self.asm.load(8, reg::RCX, scratch);
-    }
-
-    /// The operation on general registers that made flags `f` and whose result they are of, if it is `bin`.
-    pub(super) fn makes(&self, bin: Val, f: Val) -> bool {
-        let (b, i) = (&self.code[bin as usize], &self.code[f as usize]);
-        let op = match (i.op, i.sub) {
-            (Op::Flags, sub) => match flag_of(sub) {
-                FlagOp::AddX => Bin::Add,
-                FlagOp::SubX => Bin::Sub,
-                _ => return false,
-            },
-            (_, sub) => match update_of(sub) {
-                Update::Inc => Bin::Add,
-                Update::Dec => Bin::Sub,
-                Update::Shl => Bin::Shl,
-                Update::Shr => Bin::Shr,
-                Update::Sar => Bin::Sar,
-                Update::Rol | Update::Ror => return false,
-            },
-        };
-        let wide = b.op == Op::Bin && b.sub == op as u16 && b.ty.bits() >= 32;
-        let count = known(&self.code, i.b);
-        wide && b.a == i.a
-            && (b.b == i.b || count.is_some() && count == known(&self.code, b.b))
-            && (i.op == Op::Update || known(&self.code, i.c) == Some(0))
     }
 }

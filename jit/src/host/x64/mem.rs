@@ -45,7 +45,7 @@ pub struct Probe {
     /// Where a hit goes on, RAX being what to add to the address.
     pub hit: Label,
     /// The register that holds what the tag must be.
-    key: u8,
+    pub key: u8,
     /// The first way.
     entry: Mem,
     tag: i32,
@@ -88,7 +88,7 @@ impl Lower {
     }
 
     /// Looks the page of `m` up: afterwards RAX is what to add to the address.
-    fn probe(&mut self, m: Mem, size: u64, pair: bool, sub: u16, tag: i32) -> Probe {
+    pub(super) fn probe(&mut self, m: Mem, size: u64, pair: bool, sub: u16, tag: i32) -> Probe {
         let k = access(sub);
         let (from, hit) = (self.asm.label(), self.asm.label());
         let t = self.temp();

@@ -32,12 +32,13 @@ mod x86_mxcsr;
 mod x86_single;
 mod x86_vec;
 mod x87;
+mod x87_live;
 
 #[cfg(test)]
 mod simd_tests;
 
 use super::{Exit, Pins, Site};
-use crate::guest::Guest;
+use crate::guest::{Guest, X87};
 use crate::ir::{Block, Inst, Ir, NONE, Op, Ty, Val, transfer};
 use alloc::{Loc, PINS};
 use asm::{Asm, Cc, Label, file, reg};
@@ -80,6 +81,17 @@ struct VectorPin {
     word: u16,
 }
 
+/// A helper.
+#[derive(Clone, Copy, Debug)]
+struct Helped {
+    address: u64,
+    effects: Effects,
+    /// What it does of the x87's instructions.
+    x87: Option<X87>,
+    /// It never looks at the x87.
+    spares_x87: bool,
+}
+
 enum Cold {
     /// A memory access that missed the TLB.
     Access { probe: mem::Probe, back: Label, site: Site, access: mem::Slow, late: Late },
@@ -112,8 +124,7 @@ pub struct Lower {
     config: Config,
     code: Vec<Inst>,
     blocks: Vec<Block>,
-    /// Address, effects, and whether it is the x87's.
-    helpers: Vec<(u64, Effects, bool)>,
+    helpers: Vec<Helped>,
     labels: Vec<Label>,
     pins: Pins,
     xpins: Vec<VectorPin>,
@@ -138,6 +149,10 @@ pub struct Lower {
     /// The operation on registers whose result flags are of.
     made: Vec<Val>,
     pending: Option<late::Pending>,
+    /// What the register file knows of the last x87 instruction.
+    x87: x87_live::Pointers,
+    /// The region keeps the x87 in the register file.
+    x87_parked: bool,
     steps: Vec<late::Step>,
     // Allocation state.
     owner: [Val; 16],
@@ -189,6 +204,8 @@ impl Default for Lower {
             late: Vec::new(),
             made: Vec::new(),
             pending: None,
+            x87: x87_live::Pointers::default(),
+            x87_parked: false,
             steps: Vec::new(),
             owner: [NONE; 16],
             xowner: [NONE; 16],
@@ -218,7 +235,12 @@ impl Lower {
         std::mem::swap(&mut self.code, &mut ir.code);
         std::mem::swap(&mut self.blocks, &mut ir.blocks);
         self.helpers.clear();
-        let entry = |h: &&'static Helper<A>| (std::ptr::from_ref(*h) as u64, h.effects, A::is_x87(h));
+        let entry = |h: &&'static Helper<A>| Helped {
+            address: std::ptr::from_ref(*h) as u64,
+            effects: h.effects,
+            x87: A::x87(h),
+            spares_x87: A::spares_x87(h),
+        };
         self.helpers.extend(ir.helpers.iter().map(entry));
         // A region whose operations need more temporaries than all pins leave gets fewer pins.
         let done = [PINS.len(), FEW].into_iter().any(|most| self.whole(most));
@@ -254,6 +276,7 @@ impl Lower {
         // Invalidation overwrites these eight bytes with a call, in one store.
         self.asm.extend([0x0F, 0x1F, 0x84, 0, 0, 0, 0, 0]);
         self.mxcsr_entry();
+        self.x87_entry();
         for p in 0..self.pins.count as usize {
             if entry >> p & 1 != 0 {
                 self.asm.load(8, self.pins.host[p], file(self.pins.word[p] * 8));
@@ -472,6 +495,7 @@ impl Lower {
         self.spilled = 0;
         self.inside = None;
         self.pending = None;
+        self.x87 = x87_live::Pointers::default();
         self.scan(first, end);
         if self.config.counting {
             let from = self.asm.label();
@@ -494,6 +518,9 @@ impl Lower {
         let inst = self.code[i as usize];
         if self.root[i as usize] != i {
             return;
+        }
+        if inst.op.terminal() {
+            self.x87_point();
         }
         match inst.op {
             Op::At => self.at = inst.imm as u32,

@@ -5,7 +5,7 @@ use super::Lower;
 use super::alloc::Loc;
 use super::condition::Again;
 use super::late::want;
-use crate::ir::flags::{flag_of, update_of};
+use crate::ir::flags::{flag_of, known, update_of};
 use crate::ir::{Inst, NONE, Op, Ty, Val, VecForm};
 use lyrebird_cpu::op::{Bin, FlagOp};
 use lyrebird_cpu::x86::flags::Update;
@@ -153,5 +153,30 @@ impl Lower {
             }
             FlagOp::MulX => false,
         }
+    }
+
+    /// The operation on general registers that made flags `f` and whose result they are of, if it is `bin`.
+    pub(super) fn makes(&self, bin: Val, f: Val) -> bool {
+        let (b, i) = (&self.code[bin as usize], &self.code[f as usize]);
+        let op = match (i.op, i.sub) {
+            (Op::Flags, sub) => match flag_of(sub) {
+                FlagOp::AddX => Bin::Add,
+                FlagOp::SubX => Bin::Sub,
+                _ => return false,
+            },
+            (_, sub) => match update_of(sub) {
+                Update::Inc => Bin::Add,
+                Update::Dec => Bin::Sub,
+                Update::Shl => Bin::Shl,
+                Update::Shr => Bin::Shr,
+                Update::Sar => Bin::Sar,
+                Update::Rol | Update::Ror => return false,
+            },
+        };
+        let wide = b.op == Op::Bin && b.sub == op as u16 && b.ty.bits() >= 32;
+        let count = known(&self.code, i.b);
+        wide && b.a == i.a
+            && (b.b == i.b || count.is_some() && count == known(&self.code, b.b))
+            && (i.op == Op::Update || known(&self.code, i.c) == Some(0))
     }
 }

@@ -5,7 +5,7 @@
 
 use super::FRAME;
 use super::asm::{Asm, BIAS, file};
-use super::x86_mxcsr;
+use super::{x86_mxcsr, x87_live};
 use crate::guest::Guest;
 use crate::host::{Why, x64::asm::reg};
 use crate::run;
@@ -36,6 +36,12 @@ pub struct Stubs {
     pub helper: u64,
     /// The same, keeping XMM2 to XMM15; other registers are as they were.
     pub helper_kept: u64,
+    /// The same as `helper` for one that never looks at the x87.
+    pub helper_live: u64,
+    /// Moves the x87 to the register file.
+    pub x87_park: u64,
+    /// Moves the x87 to the host's; the host's flags say "not equal" if it is there.
+    pub x87_take: u64,
     /// A vector operation, packed in RAX.
     pub vec: u64,
     /// The same, keeping XMM2 to XMM15.
@@ -84,6 +90,8 @@ struct Emit<'a> {
     exit: u64,
     /// Where x86 guests have MXCSR, and the routine that moves it out of the host's.
     mxcsr: Option<(u16, u64)>,
+    /// The routine that moves the x87 to the register file, if there is one.
+    x87: Option<u64>,
 }
 
 impl Emit<'_> {
@@ -117,21 +125,25 @@ impl Emit<'_> {
 
     /// A routine that saves registers, calls `function(core, RAX)`, and leaves if that gives a reason to.
     fn call(&mut self, function: u64) -> u64 {
-        self.calls(function, false)
+        self.calls(function, false, None)
     }
 
     /// The same, which keeps XMM2 to XMM15, too.
     fn keep(&mut self, function: u64) -> u64 {
-        self.calls(function, true)
+        self.calls(function, true, None)
     }
 
-    fn calls(&mut self, function: u64, keep: bool) -> u64 {
+    /// The same; it keeps XMM2 to XMM15 if `keep`, and calls `before`.
+    fn calls(&mut self, function: u64, keep: bool, before: Option<u64>) -> u64 {
         let place = |x: u8| super::asm::Mem { base: reg::RSP, index: None, disp: 8 + FRAME + 16 * x as i32 };
         let kept = if keep { 2..16 } else { 0..0 };
         let at = self.here();
         self.save();
         for x in kept.clone() {
             self.asm.movups_store(place(x), x);
+        }
+        if let Some(before) = before {
+            self.asm.call_to(before);
         }
         self.park();
         let mxcsr = self.mxcsr;
@@ -240,8 +252,19 @@ impl Emit<'_> {
 /// Emits the routines for guest `A` as code that will be at `base`.
 pub fn emit<A: Guest>(asm: &mut Asm, base: u64) -> Stubs {
     const BELOW: i32 = FRAME + XMM_SAVE + 8;
-    let mut e = Emit { asm, base, exit: 0, mxcsr: None };
+    let mut e = Emit { asm, base, exit: 0, mxcsr: None, x87: None };
+    let mut x87_take = 0;
+    if A::X87 {
+        e.x87 = Some(e.here());
+        x87_live::park(e.asm);
+        x87_take = e.here();
+        x87_live::take(e.asm);
+    }
+    let x87 = e.x87;
     let exit = e.here();
+    if let Some(park) = x87 {
+        e.asm.call_to(park);
+    }
     let asm = &mut *e.asm;
     dynasm!(asm; .arch x64
         ; add rsp, BELOW
@@ -282,8 +305,11 @@ pub fn emit<A: Guest>(asm: &mut Asm, base: u64) -> Stubs {
         store_kept: e.keep(run::store::<A> as *const () as u64),
         atomic: e.call(run::atomic::<A> as *const () as u64),
         atomic_kept: e.keep(run::atomic::<A> as *const () as u64),
-        helper: e.call(run::helper::<A> as *const () as u64),
-        helper_kept: e.keep(run::helper::<A> as *const () as u64),
+        helper: e.calls(run::helper::<A> as *const () as u64, false, x87),
+        helper_kept: e.calls(run::helper::<A> as *const () as u64, true, x87),
+        helper_live: e.call(run::helper::<A> as *const () as u64),
+        x87_park: x87.unwrap_or(0),
+        x87_take,
         vec: e.call(run::vec::<A> as *const () as u64),
         vec_kept: e.keep(run::vec::<A> as *const () as u64),
         clock: e.call(run::clock::<A> as *const () as u64),
