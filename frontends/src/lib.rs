@@ -18,6 +18,7 @@ pub mod run;
 pub mod suggest;
 pub mod suite;
 pub mod term;
+pub mod view;
 
 #[cfg(test)]
 #[path = "../tests/common/mock.rs"]

@@ -12,6 +12,7 @@ use crate::chardev::Table;
 use crate::exit::{ExitClass, Failure, code_of};
 use crate::options::{ChardevKind, Invocation};
 use crate::term::{self, signals};
+use crate::view::View;
 use crate::{gdb, logging, monitor};
 
 /// A machine as this program needs it.
@@ -39,6 +40,14 @@ pub fn run(invocation: &Invocation, build: Build<'_>) -> Result<u8, Failure> {
     let guard = term::Guard::new();
     signals::start().map_err(|e| runtime("signal handling", e))?;
     let table = Table::open(&invocation.chardevs)?;
+    if invocation.view.is_some() && !term::is_terminal() {
+        return Err(Failure::new(
+            ExitClass::Impossible,
+            "-display curses: standard input and output must be a terminal; use -display none",
+        ));
+    }
+    // Who comes first has the focus.
+    let view = invocation.view.as_deref().and_then(|id| table.view(id));
     let machine = match build(config, &table) {
         Ok(machine) => machine,
         Err(done @ BuildError::DtbWritten(_)) => {
@@ -51,6 +60,10 @@ pub fn run(invocation: &Invocation, build: Build<'_>) -> Result<u8, Failure> {
     let control = machine.control();
     table.set_control(&control);
     signals::set_control(control.clone());
+    if let Some(line) = view {
+        View::start(line, control.seat())
+            .map_err(|e| Failure::new(ExitClass::Impossible, format!("-display curses: {e}")))?;
+    }
     for id in &invocation.monitors {
         if let Some(line) = table.monitor(id) {
             let greet = invocation.chardevs.iter().any(|c| c.id == *id && !c.mux && looked_at(&c.kind));

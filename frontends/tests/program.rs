@@ -4,6 +4,8 @@
 
 #[path = "common/mock.rs"]
 mod mock;
+#[path = "common/terminal.rs"]
+mod terminal;
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -21,6 +23,7 @@ use lyrebird_machine::config::{BuildError, Config, DeviceConfig, SerialPort};
 use lyrebird_machine::control::{Control, Event, Shutdown};
 use mock::Mock;
 use rustix::termios::{LocalModes, tcgetattr};
+use terminal::{Terminal, exit_code, start};
 
 /// The arguments of the program under test, one a line.
 const ARGUMENTS: &str = "LYREBIRD_TEST_ARGUMENTS";
@@ -137,106 +140,9 @@ fn with(more: &[&'static str]) -> Vec<&'static str> {
     RUN.into_iter().chain(more.iter().copied()).collect()
 }
 
-/// A running program under test, which does not outlive its test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl std::ops::Deref for Running {
-    type Target = Child;
-    fn deref(&self) -> &Child {
-        &self.0
-    }
-}
-
-impl std::ops::DerefMut for Running {
-    fn deref_mut(&mut self) -> &mut Child {
-        &mut self.0
-    }
-}
-
-/// Starts a command.
-fn start(command: &mut Command) -> Running {
-    Running(command.spawn().expect("starts"))
-}
-
-fn exit_code(child: &mut Child) -> Option<i32> {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        if let Some(status) = child.try_wait().expect("a child") {
-            return status.code();
-        }
-        if Instant::now() > deadline {
-            let _ = child.kill();
-            let _ = child.wait();
-            panic!("the program hangs");
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// A program on a pseudo terminal.
-struct Terminal {
-    child: Running,
-    master: File,
-    slave: OwnedFd,
-    seen: String,
-}
-
-impl Terminal {
-    fn start(arguments: &[&str]) -> Self {
-        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-        grantpt(&master).expect("granted");
-        unlockpt(&master).expect("unlocked");
-        let name = ptsname(&master, Vec::new()).expect("a name");
-        let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY;
-        let slave =
-            rustix::fs::open(name.as_c_str(), flags, rustix::fs::Mode::empty()).expect("the other side");
-        let side = || Stdio::from(slave.try_clone().expect("a copy"));
-        let child = start(command(arguments).stdin(side()).stdout(side()).stderr(side()));
-        Self { child, master: File::from(master), slave, seen: String::new() }
-    }
-
-    fn is_raw(&self) -> bool {
-        let modes = tcgetattr(self.slave.as_fd()).expect("modes").local_modes;
-        !modes.intersects(LocalModes::ICANON | LocalModes::ECHO)
-    }
-
-    fn send(&mut self, keys: &[u8]) {
-        self.master.write_all(keys).expect("typed");
-    }
-
-    /// Reads until `text` has come.
-    fn expect(&mut self, text: &str) {
-        let mut buffer = [0; 4096];
-        while !self.seen.contains(text) {
-            let mut fds = [rustix::event::PollFd::new(&self.master, rustix::event::PollFlags::IN)];
-            let patience = rustix::event::Timespec { tv_sec: 30, tv_nsec: 0 };
-            let ready = rustix::event::poll(&mut fds, Some(&patience)).expect("polls");
-            assert!(ready > 0, "'{text}' does not come; seen:\n{}", self.seen);
-            let count = self.master.read(&mut buffer).expect("output");
-            self.seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
-        }
-        let at = self.seen.find(text).expect("just found") + text.len();
-        self.seen.drain(..at);
-    }
-
-    fn end(mut self) -> i32 {
-        let code = exit_code(&mut self.child).expect("an exit code");
-        assert!(!self.is_raw(), "the terminal is restored");
-        code
-    }
-}
-
 #[test]
 fn ctrl_a_x_quits_and_the_terminal_is_restored() {
-    let mut t = Terminal::start(&with(&["-nographic"]));
+    let mut t = Terminal::start(&mut command(&with(&["-nographic"])));
     t.expect("guest up");
     assert!(t.is_raw());
     t.send(b"ab");
@@ -249,7 +155,7 @@ fn ctrl_a_x_quits_and_the_terminal_is_restored() {
 
 #[test]
 fn ctrl_a_c_switches_to_the_monitor_and_back() {
-    let mut t = Terminal::start(&with(&["-nographic"]));
+    let mut t = Terminal::start(&mut command(&with(&["-nographic"])));
     t.expect("guest up");
     t.send(b"\x01c");
     t.expect("(lyrebird) ");
@@ -266,7 +172,7 @@ fn ctrl_a_c_switches_to_the_monitor_and_back() {
 fn signals_restore_the_terminal_and_have_their_codes() {
     use rustix::process::{Pid, Signal, kill_process};
     for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129), (Signal::QUIT, 131)] {
-        let mut t = Terminal::start(&with(&["-nographic"]));
+        let mut t = Terminal::start(&mut command(&with(&["-nographic"])));
         t.expect("guest up");
         assert!(t.is_raw());
         kill_process(Pid::from_child(&t.child), signal).expect("signalled");
@@ -277,7 +183,7 @@ fn signals_restore_the_terminal_and_have_their_codes() {
 #[test]
 fn stopping_and_continuing_takes_the_terminal_along() {
     use rustix::process::{Pid, Signal, kill_process};
-    let mut t = Terminal::start(&with(&["-nographic"]));
+    let mut t = Terminal::start(&mut command(&with(&["-nographic"])));
     t.expect("guest up");
     let pid = Pid::from_child(&t.child);
     let until = |t: &Terminal, raw: bool| {
@@ -362,18 +268,18 @@ fn a_serial_port_on_telnet_waits_for_its_peer() {
 
 #[test]
 fn a_panic_restores_the_terminal() {
-    let mut t = Terminal::start(&with(&["-nographic"]));
+    let mut t = Terminal::start(&mut command(&with(&["-nographic"])));
     t.expect("guest up");
     t.send(b"p");
     t.expect("a defect of the toy");
     t.expect("internal error");
     assert_eq!(t.end(), 70);
-    let mut t = Terminal::start(&with(&["-nographic"]));
+    let mut t = Terminal::start(&mut command(&with(&["-nographic"])));
     t.expect("guest up");
     t.send(b"t");
     t.expect("a defect of another thread");
     assert_eq!(t.end(), 70);
-    let mut t = Terminal::start(&with(&["-nographic", "-name", "panic"]));
+    let mut t = Terminal::start(&mut command(&with(&["-nographic", "-name", "panic"])));
     t.expect("internal error");
     assert_eq!(t.end(), 70);
 }

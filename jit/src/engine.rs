@@ -5,6 +5,7 @@
 //! space), so that an entry is right as long as its table is: a change of mappings renames the space.
 
 use crate::cache::{Cache, Counters, Key, Options, Outcome};
+use crate::fetch::Fetches;
 use crate::guest::Guest;
 use crate::host::{Pins, Site, Why};
 use crate::region;
@@ -12,7 +13,7 @@ use crate::run;
 use crate::table::Table;
 use crate::words;
 use lyrebird_cpu::core::{Attention, Core, Raised};
-use lyrebird_cpu::emit::{Cx, Exception};
+use lyrebird_cpu::emit::Exception;
 use lyrebird_cpu::run::Exit;
 use lyrebird_cpu::slot::Slot;
 use lyrebird_cpu::trace::{BLOCKS, DebugItems};
@@ -23,8 +24,6 @@ use std::time::Duration;
 
 /// Contexts a processor keeps tables for.
 const CONTEXTS: usize = 12;
-/// Entries of the map from virtual pages to RAM.
-const FETCHES: usize = 256;
 /// Places whose executions are counted.
 const PLACES: usize = 8192;
 /// Pages of decoded code that the interpreter keeps: it only runs what is cold.
@@ -151,17 +150,6 @@ struct Context {
     table: Table,
 }
 
-/// No page begins there.
-const NOWHERE: u64 = 1;
-
-#[derive(Clone, Copy)]
-struct Fetch {
-    page: u64,
-    space: u64,
-    mode: u32,
-    ram: u64,
-}
-
 /// The translator of one processor.
 pub struct Jit<A: Guest> {
     shared: Arc<Shared<A>>,
@@ -170,7 +158,7 @@ pub struct Jit<A: Guest> {
     /// The context before the current one.
     last: usize,
     clock: u64,
-    fetches: Vec<Fetch>,
+    fetches: Fetches,
     places: Vec<u16>,
     epoch: u64,
     generation: u64,
@@ -189,14 +177,13 @@ pub struct Jit<A: Guest> {
 impl<A: Guest> Jit<A> {
     /// A translator for one processor.
     pub fn new(shared: &Arc<Shared<A>>) -> Self {
-        let nowhere = Fetch { page: NOWHERE, space: 0, mode: 0, ram: 0 };
         Self {
             shared: Arc::clone(shared),
             contexts: Vec::new(),
             current: 0,
             last: 0,
             clock: 0,
-            fetches: vec![nowhere; FETCHES],
+            fetches: Fetches::default(),
             places: vec![0; PLACES],
             epoch: 0,
             generation: 0,
@@ -432,36 +419,10 @@ impl<A: Guest> Jit<A> {
 
     /// What is to be compiled for `pc`. `None` if it cannot be fetched: interpreting it takes the exception.
     fn key(&mut self, core: &mut Core<A>, pc: u64) -> Option<Key> {
-        if pc & (A::ALIGN - 1) != 0 {
-            return None;
-        }
-        let ram = self.place(core, pc)?;
-        let cx = Cx { mode: core.mode, features: core.features };
-        if !region::crosses::<A>(&core.ram, ram, cx) {
-            return Some(Key::new(ram, core.mode));
-        }
-        let (mode, space, next) = (core.mode, core.space(pc), (pc | 0xFFF).wrapping_add(1));
-        let next_ram = self.place(core, next)?;
-        // The pages are known by one name, of which finding the second may have been the end.
-        let same = core.mode == mode && core.space(pc) == space && core.space(next) == space;
-        same.then(|| Key::crossing(ram, mode, next_ram))
-    }
-
-    /// Where `pc` is in RAM, if it can be fetched.
-    fn place(&mut self, core: &mut Core<A>, pc: u64) -> Option<u64> {
-        let (page, space, mode) = (pc & !0xFFF, core.space(pc), core.mode);
-        let slot = (pc >> 12) as usize % FETCHES;
-        let f = self.fetches[slot];
-        let ram = if f.page == page && f.space == space && f.mode == mode {
-            f.ram
-        } else {
-            let ram = core.fetch(pc).ok()? & !0xFFF;
-            // The fetch may have renamed the space, and a first guarded page changes the mode.
-            self.select(core, pc);
-            self.fetches[slot] = Fetch { page, space: core.space(pc), mode: core.mode, ram };
-            ram
-        };
-        Some(ram | pc & 0xFFF)
+        let key = self.fetches.key(core, pc);
+        // Fetching may have renamed the space, and a first guarded page changes the mode.
+        self.select(core, pc);
+        key
     }
 
     /// Counts an execution at `key`. True if it is time to compile.

@@ -6,6 +6,7 @@ pub mod cache;
 pub mod disasm;
 pub mod dump;
 pub mod engine;
+mod fetch;
 pub mod guest;
 pub mod host;
 pub mod ir;

@@ -63,6 +63,7 @@ pub struct User {
     queue: Mutex<VecDeque<u8>>,
     port: Mutex<Option<Arc<dyn CharPort>>>,
     opened: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    left: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Hub {
@@ -108,6 +109,7 @@ impl Hub {
             queue: Mutex::default(),
             port: Mutex::default(),
             opened: OnceLock::new(),
+            left: OnceLock::new(),
         });
         self.state.lock().users.push(user.clone());
         self.wake();
@@ -203,14 +205,21 @@ impl Hub {
         }
     }
 
+    /// A message of the terminal's own.
+    fn say(&self, user: Option<Arc<User>>, text: &[u8]) {
+        if let Some(leave) = user.as_ref().and_then(|user| user.left.get()) {
+            leave();
+        }
+        self.output.push(text);
+    }
+
     /// A command of the escape key.
     fn command(&self, byte: u8) {
+        let user = self.focus();
         match byte {
-            b'h' | b'?' => {
-                self.output.push(HELP);
-            }
+            b'h' | b'?' => self.say(user, HELP),
             b'x' => {
-                self.output.push(b"\r\nlyrebird: quit by C-a x\r\n");
+                self.say(user, b"\r\nlyrebird: quit by C-a x\r\n");
                 let asked = std::mem::replace(&mut self.state.lock().quitting, true);
                 match self.control.get() {
                     Some(control) if !asked => control.quit(0),
@@ -225,11 +234,9 @@ impl Hub {
                     state.users.get(state.focus).map(|user| (user.name.clone(), state.users.len()))
                 };
                 match name {
-                    Some((_, 1)) | None => {
-                        self.output.push(b"\r\n[there is nothing to switch to]\r\n");
-                    }
+                    Some((_, 1)) | None => self.say(user, b"\r\n[there is nothing to switch to]\r\n"),
                     Some((name, _)) => {
-                        self.output.push(format!("\r\n[{name}]\r\n").as_bytes());
+                        self.say(user, format!("\r\n[{name}]\r\n").as_bytes());
                         self.opened();
                     }
                 }
@@ -240,12 +247,8 @@ impl Hub {
                 state.timestamps = !state.timestamps;
                 state.line_start = true;
             }
-            b's' => {
-                self.output.push(b"\r\n[images are written as the guest writes them]\r\n");
-            }
-            _ => {
-                self.output.push(b"\r\n[unknown key; C-a h lists them]\r\n");
-            }
+            b's' => self.say(user, b"\r\n[images are written as the guest writes them]\r\n"),
+            _ => self.say(user, b"\r\n[unknown key; C-a h lists them]\r\n"),
         }
     }
 
@@ -313,6 +316,17 @@ impl User {
         if looks && let Some(tell) = self.opened.get() {
             tell();
         }
+    }
+
+    /// Says what is to be done before the terminal shows anything but this user's output: a message, or another user's.
+    pub fn on_leave(&self, leave: impl Fn() + Send + Sync + 'static) {
+        let _ = self.left.set(Box::new(leave));
+    }
+
+    /// Whether input is for this user.
+    pub fn has_focus(&self) -> bool {
+        let focus = self.hub.upgrade().and_then(|hub| hub.focus());
+        focus.is_some_and(|user| std::ptr::eq(&raw const *user, self))
     }
 
     /// The hub's output, for a user that may wait.

@@ -81,6 +81,11 @@ impl Table {
         self.hubs.get(id).map(|hub| hub.plug("monitor"))
     }
 
+    /// A line for the view of the screen, which has the focus if nobody came before.
+    pub fn view(&self, id: &str) -> Option<Arc<User>> {
+        self.hubs.get(id).map(|hub| hub.plug("screen"))
+    }
+
     /// Says which machine escape keys and test exits act on.
     pub fn set_control(&self, control: &Arc<dyn Control>) {
         for hub in self.hubs.values() {

@@ -221,7 +221,7 @@ pub struct MachineArgs {
     /// No display; serial port and monitor share the terminal
     #[arg(long, help_heading = "Consoles")]
     pub nographic: bool,
-    /// Display: none is the only one
+    /// Display: none, or curses for a PC's text screen on the terminal
     #[arg(long, value_name = "TYPE", help_heading = "Consoles")]
     pub display: Option<String>,
     /// Serial port: stdio, mon:stdio, null, none, file:PATH, pty, unix:PATH, tcp:HOST:PORT, chardev:ID

@@ -75,6 +75,7 @@ pub fn read(args: &MachineArgs, out: &mut Invocation) -> Result<(), Stop> {
         let spec = chardev(text)?;
         add(out, spec)?;
     }
+    display(args, out)?;
     let mut shared_monitor = false;
     for (index, text) in args.serial.iter().enumerate() {
         let port = match text.as_str() {
@@ -124,6 +125,39 @@ const KINDS: &[(&str, &str)] = &[
     ("pty", "a new pseudo terminal, whose name is printed"),
     ("testdev", "exit codes from the guest, for test suites: '<code>q'"),
 ];
+
+const DISPLAYS: &[(&str, &str)] = &[
+    ("none", "no display"),
+    ("curses", "a PC's text screen on this terminal; Ctrl-A c switches to the monitor, Ctrl-A x quits"),
+];
+
+/// `-display`: the view of the screen takes the terminal, and a monitor may share it.
+fn display(args: &MachineArgs, out: &mut Invocation) -> Result<(), Stop> {
+    match args.display.as_deref() {
+        None | Some("none") => Ok(()),
+        Some("help" | "?") => Err(Stop::Help(name_list("Displays (-display)", DISPLAYS.iter().copied()))),
+        Some("curses") if args.nographic => Err(Failure::new(
+            ExitClass::Impossible,
+            "-nographic -display curses: each takes the terminal; leave one of them out",
+        )
+        .into()),
+        Some("curses") => {
+            let id = "display".to_owned();
+            add(out, ChardevSpec { id: id.clone(), kind: ChardevKind::Stdio { signal: false }, mux: true })?;
+            out.view = Some(id);
+            Ok(())
+        }
+        Some(other) => {
+            let names: Vec<&str> = DISPLAYS.iter().map(|d| d.0).collect();
+            let message = format!(
+                "-display {other}: not available{}; use one of {}",
+                hint(other, names.clone()),
+                names.join(", ")
+            );
+            Err(Failure::usage(message).into())
+        }
+    }
+}
 
 /// One `-chardev`.
 fn chardev(text: &str) -> Result<ChardevSpec, Failure> {
@@ -274,6 +308,11 @@ fn monitor_on(option: &str, id: String, out: &mut Invocation) -> Result<(), Fail
 fn defaults(args: &MachineArgs, has_monitor: bool, out: &mut Invocation) -> Result<(), Failure> {
     if args.nodefaults {
         return Ok(());
+    }
+    if let Some(id) = out.view.clone()
+        && !has_monitor
+    {
+        monitor_on("display", id, out)?;
     }
     let on_terminal = args.nographic || args.display.is_none();
     let stdio = out.chardevs.iter().position(|c| matches!(c.kind, ChardevKind::Stdio { .. }));

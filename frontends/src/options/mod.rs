@@ -30,6 +30,8 @@ pub struct Invocation {
     pub chardevs: Vec<ChardevSpec>,
     /// The chardevs that carry a monitor.
     pub monitors: Vec<String>,
+    /// The chardev on which the screen is shown.
+    pub view: Option<String>,
     /// Where to wait for a debugger.
     pub gdb: Option<GdbListen>,
     /// Things said before the start.
@@ -110,7 +112,7 @@ fn read(args: &MachineArgs, personality: Option<Personality>) -> Result<Invocati
 /// Options whose only accepted value is `none`.
 fn harmless(args: &MachineArgs) -> Result<(), Failure> {
     let lists = [("parallel", &args.parallel), ("net", &args.net), ("nic", &args.nic)];
-    let singles = [("vga", &args.vga), ("display", &args.display)];
+    let singles = [("vga", &args.vga)];
     let words = lists
         .iter()
         .flat_map(|(name, values)| values.iter().map(move |v| (*name, v)))

@@ -6,7 +6,9 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use rustix::termios::{LocalModes, OptionalActions, OutputModes, Termios, tcgetattr, tcgetpgrp, tcsetattr};
+use rustix::termios::{
+    LocalModes, OptionalActions, OutputModes, Termios, isatty, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr,
+};
 
 /// The mode that was found, and the raw one. There is one terminal for the whole program.
 static MODES: Mutex<Option<Modes>> = Mutex::new(None);
@@ -16,6 +18,9 @@ static RAW: AtomicBool = AtomicBool::new(false);
 static ENDING: AtomicBool = AtomicBool::new(false);
 /// The program is about to stop, or stopped: the shell gets the terminal as it was found, whoever reads it meanwhile.
 static STOPPING: AtomicBool = AtomicBool::new(false);
+
+/// The terminal shows a picture in its alternate buffer.
+static FULL_SCREEN: AtomicBool = AtomicBool::new(false);
 
 struct Modes {
     found: Termios,
@@ -88,11 +93,43 @@ pub fn enter() {
 pub fn restore() {
     // A panic while the lock is held must not wait for it.
     let Some(modes) = MODES.try_lock_for(std::time::Duration::from_millis(100)) else { return };
+    end_full_screen();
     if let Some(modes) = &*modes
         && RAW.swap(false, Ordering::Relaxed)
         && in_foreground_now()
     {
         let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &modes.found);
+    }
+}
+
+/// Whether standard input and output are one.
+pub fn is_terminal() -> bool {
+    isatty(rustix::stdio::stdin()) && isatty(rustix::stdio::stdout())
+}
+
+/// Columns and rows of the terminal on standard output; a PC's if it has none.
+pub fn size() -> (u32, u32) {
+    match tcgetwinsize(rustix::stdio::stdout()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
+        _ => (80, 25),
+    }
+}
+
+/// Switches the terminal to its alternate buffer, for a picture. Whether it was not there before.
+pub fn begin_full_screen() -> bool {
+    let _modes = MODES.lock();
+    let wanted = !ENDING.load(Ordering::SeqCst) && !STOPPING.load(Ordering::SeqCst);
+    if !wanted || FULL_SCREEN.swap(true, Ordering::SeqCst) {
+        return false;
+    }
+    let _ = rustix::io::write(rustix::stdio::stdout(), b"\x1b[?1049h");
+    true
+}
+
+/// And back, with a cursor and colours as everybody expects them. Safe to call at any time and more than once.
+pub fn end_full_screen() {
+    if FULL_SCREEN.swap(false, Ordering::SeqCst) {
+        let _ = rustix::io::write(rustix::stdio::stdout(), b"\x1b[0m\x1b[?25h\x1b[?1049l");
     }
 }
 
