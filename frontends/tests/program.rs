@@ -9,8 +9,7 @@ mod terminal;
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,7 +21,6 @@ use lyrebird_machine::chardev::{Backend, Chardevs};
 use lyrebird_machine::config::{BuildError, Config, DeviceConfig, SerialPort};
 use lyrebird_machine::control::{Control, Event, Shutdown};
 use mock::Mock;
-use rustix::termios::{LocalModes, tcgetattr};
 use terminal::{Terminal, exit_code, start};
 
 /// The arguments of the program under test, one a line.
