@@ -192,7 +192,10 @@ pub const OFFERS: &[Offer] = &[
         read: |kv, _| {
             Ok(DeviceConfig::DebugExit {
                 port: port(kv, "iobase", 0x501)?,
-                len: port(kv, "iosize", 2)?.clamp(1, 4),
+                len: match port(kv, "iosize", 2)? {
+                    n @ 1..=4 => n,
+                    n => return Err(kv.bad("iosize", &n.to_string(), "use 1 to 4 ports")),
+                },
             })
         },
     },

@@ -32,7 +32,7 @@ fn guests_that_cannot_go_on() {
 }
 
 /// Runs a guest that does not end and ends it with SIGTERM.
-fn terminated(at: &Path, arguments: &str, after: Duration) -> Output {
+pub fn terminated(at: &Path, arguments: &str, after: Duration) -> Output {
     let child = command(at, arguments).spawn().expect("the program starts");
     std::thread::sleep(after);
     if let Some(id) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {

@@ -10,7 +10,7 @@ pub fn write(directory: &Path, name: &str, bytes: &[u8]) {
         .expect("a file to write");
 }
 
-fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
+pub fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
     bytes[at..at + value.len()].copy_from_slice(value);
 }
 

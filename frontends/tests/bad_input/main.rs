@@ -7,6 +7,10 @@ mod images;
 mod inputs;
 mod killed;
 mod options;
+mod pc_files;
+mod pc_guests;
+mod pc_inputs;
+mod pc_media;
 mod programs;
 mod suites;
 
@@ -26,10 +30,15 @@ fn place(name: &str) -> PathBuf {
     path
 }
 
-/// The program with QEMU's command line, or one of `lyrebird test`, in a directory, connected to nothing.
+/// What QEMU's program for 64-bit PCs is called.
+const PC: &str = "qemu-system-x86_64";
+
+/// The program with QEMU's command line, or one of `lyrebird test`, in a directory, connected to nothing. The first word
+/// may be the name of one of QEMU's programs; otherwise it is that of AArch64.
 fn command(directory: &Path, arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lyrebird"));
-    if arguments.split_whitespace().next() != Some("test") {
+    let first = arguments.split_whitespace().next().unwrap_or_default();
+    if first != "test" && !first.starts_with("qemu-system-") {
         command.arg("qemu-system-aarch64");
     }
     command.args(arguments.split_whitespace()).current_dir(directory);
@@ -99,6 +108,12 @@ fn wrong(directory: &Path, case: &Case) -> Option<String> {
         return None;
     };
     Some(format!("{}\n    {bad}; it said: {}", case.arguments, said.trim()))
+}
+
+/// Runs all cases of PCs.
+fn run_all_on_pcs(directory: &Path, cases: &[Case]) {
+    let named = |c: &Case| Case { arguments: format!("{PC} -display none {}", c.arguments).leak(), ..*c };
+    run_all(directory, &cases.iter().map(named).collect::<Vec<_>>());
 }
 
 /// Runs all cases and reports every one that fails.

@@ -20,6 +20,11 @@ impl Model {
         self.what.features & f::LM != 0
     }
 
+    /// Whether it has segments and registers of 32 bits.
+    pub fn is_32(&self) -> bool {
+        self.what.features & f::I386 != 0
+    }
+
     /// Whether it has a local APIC.
     pub fn has_apic(&self) -> bool {
         self.what.cpuid.word(Leaf::L1D) >> 9 & 1 != 0

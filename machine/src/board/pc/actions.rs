@@ -1,5 +1,6 @@
 //! What stays of a PC besides its devices: what it boots, and firmware's part when there is none.
 
+use super::super::parts::option;
 use super::super::{Actions, BootPlan};
 use super::direct::{self, Write};
 use super::fabric::Fabric;
@@ -8,7 +9,7 @@ use crate::acpi;
 use crate::acpi::linker::Blob;
 use crate::config::{BuildError, Config};
 use crate::loader::Files;
-use crate::loader::x86::{self as programs, LinuxEntry, MemoryMap, Request};
+use crate::loader::x86::{self as programs, EntryMode, LinuxEntry, MemoryMap, Request, X86Entry};
 use crate::smbios::{self, Smbios};
 use crate::x86::{Entry, Model, processor};
 use lyrebird_cpu::x86::X64;
@@ -57,6 +58,19 @@ pub(super) fn request<'a>(
     })
 }
 
+/// Refuses a program that begins in a mode which the processors do not have.
+///
+/// # Errors
+/// When it does.
+pub(super) fn check_mode(model: &Model, entry: &X86Entry) -> Result<(), BuildError> {
+    if entry.mode == EntryMode::Real16 || model.is_32() {
+        return Ok(());
+    }
+    let name = model.name;
+    let problem = format!("{name} has 16 bits, and the -kernel starts in 32-bit mode; use a later model");
+    Err(option("cpu", problem))
+}
+
 impl Actions<X64> for Pc {
     fn processor(&self, _: usize) -> X64 {
         processor(self.fabric.platform.clone(), self.cpus)
@@ -70,6 +84,7 @@ impl Actions<X64> for Pc {
             return Ok(BootPlan { pieces: Vec::new(), first: Entry::Reset, others: Entry::Reset });
         };
         let program = programs::load(&mut self.files.lock(), &request)?;
+        check_mode(&self.model, &program.entry)?;
         let mut pieces = program.pieces;
         if self.bus.is_some() {
             // Where the tables go is RAM: the host bridge is told so.

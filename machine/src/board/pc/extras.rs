@@ -16,6 +16,14 @@ use lyrebird_devices::misc::pc_testdev::PcTestdev;
 use lyrebird_devices::misc::pvpanic::{PanicEvent, Pvpanic};
 use std::sync::Arc;
 
+/// What a port that the user has chosen and that is taken is to him.
+fn taken(e: BuildError) -> BuildError {
+    match e {
+        BuildError::Host(why) => option("device", format!("{why}; choose another port")),
+        other => other,
+    }
+}
+
 /// Puts them in place.
 ///
 /// # Errors
@@ -27,14 +35,14 @@ pub(super) fn build(site: &Site<'_, X64>, fabric: &Fabric, space: &AddressSpace)
             DeviceConfig::DebugExit { port, len } => {
                 let exit = move |code| shared.request(Request::Shutdown(Shutdown::Exit(code as i32)));
                 let chip = share(IsaDebugExit::new(Box::new(exit)));
-                fabric.at("isa-debug-exit", (*port).into(), (*len).into(), 0, chip)?;
+                fabric.at("isa-debug-exit", (*port).into(), (*len).into(), 0, chip).map_err(taken)?;
             }
             DeviceConfig::Debugcon { port, chardev } => {
                 let line = site.chardevs.plug(chardev, "debugcon");
                 let line =
                     line.ok_or_else(|| option("device", format!("there is no chardev with id '{chardev}'")))?;
                 let chip = share(Debugcon::new(line as Arc<dyn Chardev>));
-                fabric.at("isa-debugcon", (*port).into(), Debugcon::LEN, 0, chip)?;
+                fabric.at("isa-debugcon", (*port).into(), Debugcon::LEN, 0, chip).map_err(taken)?;
             }
             DeviceConfig::Pvpanic { port } => {
                 let hook = move |event| match event {
@@ -47,7 +55,7 @@ pub(super) fn build(site: &Site<'_, X64>, fabric: &Fabric, space: &AddressSpace)
                     }
                 };
                 let chip = share(Pvpanic::new(Box::new(hook)));
-                fabric.at("pvpanic", (*port).into(), Pvpanic::LEN, 0, chip)?;
+                fabric.at("pvpanic", (*port).into(), Pvpanic::LEN, 0, chip).map_err(taken)?;
             }
             DeviceConfig::PcTestdev => {
                 let lines = (0..PcTestdev::IRQS as u32).map(|n| fabric.gsi.wire(n, "testdev"));

@@ -189,9 +189,12 @@ pub(super) fn vga_rom(config: &Config, files: &mut Files) -> Result<Option<Guest
     Ok(Some(rom))
 }
 
-/// Refuses amounts of RAM that no PC has.
+/// Refuses amounts of RAM that no PC has, and device trees.
 pub(super) fn check(config: &Config, board: &str) -> Result<(), BuildError> {
     super::super::parts::check_ram(config, 255 << 30, board)?;
+    if config.boot.dtb.is_some() {
+        return Err(option("dtb", format!("{board} has no device tree; leave it out")));
+    }
     if config.ram < 2 * MIB {
         return Err(option("m", format!("{board} takes at least 2 MiB of RAM")));
     }

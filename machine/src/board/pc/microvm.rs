@@ -8,6 +8,7 @@
 use super::super::parts::{self, option};
 use super::super::virtio_mmio::{self, STRIDE, Transports};
 use super::super::{Actions, BootPlan, Built, Site};
+use super::actions;
 use super::fabric::Fabric;
 use super::memory::{self, Memory};
 use super::mptable;
@@ -205,6 +206,7 @@ impl Actions<X64> for Microvm {
             linux: LinuxEntry::default(),
         };
         let program = programs::load(&mut self.files.lock(), &request)?;
+        actions::check_mode(&self.model, &program.entry)?;
         let mut pieces = program.pieces;
         match &self.acpi {
             Some(acpi) => pieces.extend(acpi.place(acpi::DIRECT)),

@@ -26,6 +26,7 @@ pub enum LinuxEntry {
 /// Fields of the setup header by their offset in the file.
 mod spec {
     pub const SETUP_SECTS: usize = 0x1f1;
+    pub const SYSSIZE: usize = 0x1f4;
     pub const VID_MODE: usize = 0x1fa;
     pub const BOOT_FLAG: usize = 0x1fe;
     pub const JUMP_LENGTH: usize = 0x201;
@@ -68,6 +69,8 @@ const HIGH: u64 = 0x10_0000;
 /// Where setup code goes in real mode, and the end of its heap and stack there.
 const SETUP: u64 = 0x1_0000;
 const HEAP_END: u64 = 0xe000;
+/// No kernel wants more RAM than this below 4 GiB, and boards have no more there.
+const MOST: u64 = 3 << 30;
 /// Offset of the 64-bit entry from the 32-bit one.
 const ENTRY_64: u64 = 0x200;
 
@@ -111,8 +114,12 @@ impl Header {
             return Err("it has no Linux setup header".into());
         }
         let version = u16_at(file, VERSION)?;
-        if u16_at(file, BOOT_FLAG)? != 0xaa55 || version < 0x0200 {
-            return Err("its setup header is corrupt".into());
+        if u16_at(file, BOOT_FLAG)? != 0xaa55 {
+            return Err("its setup header is corrupt: the boot flag is not AA55h".into());
+        }
+        if version < 0x0200 {
+            let (major, minor) = (version >> 8, version & 0xff);
+            return Err(format!("it has boot protocol {major}.{minor:02}; the oldest supported is 2.00"));
         }
         let sectors = match u8_at(file, SETUP_SECTS)? {
             0 => 4,
@@ -133,6 +140,12 @@ impl Header {
         };
         if file.len() <= header.setup_len {
             return Err("it is truncated: there is no kernel behind its setup code".into());
+        }
+        // The size of what follows, in paragraphs; older protocols have half of the field.
+        let rest = if since(0x0204) { u64::from(u32_at(file, SYSSIZE)?) * 16 } else { 0 };
+        if file.len() as u64 + 15 < header.setup_len as u64 + rest {
+            let (is, wanted) = (file.len(), header.setup_len as u64 + rest);
+            return Err(format!("it is truncated: it has {is} bytes, and its setup header says {wanted}"));
         }
         if header.relocatable && !header.alignment.is_power_of_two() {
             return Err("its setup header is corrupt: the alignment is no power of two".into());
@@ -163,7 +176,13 @@ impl Header {
         let wanted = if self.version < 0x020a { [Some(HIGH), None] } else { wanted };
         wanted.into_iter().flatten().find(|at| *at >= HIGH && fits(*at)).map(|at| (at, need)).ok_or_else(
             || {
-                let mib = (HIGH + need).div_ceil(1 << 20);
+                // Where it would go if there were RAM enough.
+                let first = if self.relocatable { lowest } else { self.pref_address.max(HIGH) };
+                let end = first.saturating_add(need);
+                let mib = end.div_ceil(1 << 20);
+                if end > MOST {
+                    return format!("its setup header is corrupt: it asks for RAM up to {mib} MiB");
+                }
                 format!("it needs {mib} MiB of RAM; use -m {}", (mib + 32).next_power_of_two())
             },
         )
@@ -231,7 +250,7 @@ pub(super) fn direct(
         return Ok((pieces, X86Entry::real(segment + 0x20, 0, segment, sp as u16 & !3)));
     }
     if !header.high {
-        return Err("it is a zImage, which has a real-mode entry only".into());
+        return Err("it is a zImage, which has a real-mode entry only; start it from a disk image".into());
     }
     let (at, need) = header.place(request, kernel.len() as u64)?;
     let mut placer = Placer::new(request.map);

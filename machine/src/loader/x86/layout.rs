@@ -201,7 +201,13 @@ impl<'a> Placer<'a> {
                 }
             }
         }
-        Err(format!("there is no room for {} MiB that go with it; use a larger -m", len.div_ceil(1 << 20)))
+        let mib = len.div_ceil(1 << 20);
+        if last.saturating_add(1) < self.map.top_below_4g() {
+            return Err(format!(
+                "there is no room for an initrd of {mib} MiB below {last:#x}, where it wants it"
+            ));
+        }
+        Err(format!("there is no room for {mib} MiB that go with it; use a larger -m"))
     }
 }
 

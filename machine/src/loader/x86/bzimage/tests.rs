@@ -7,8 +7,9 @@ use std::path::Path;
 /// A kernel of protocol 2.15 with 4 sectors of setup code, 10,000 bytes long, that needs `init_size`.
 fn kernel(xloadflags: u16, init_size: u32) -> Vec<u8> {
     let mut file = vec![0x90; 5 * SECTOR + 10_000];
-    let set: [(usize, &[u8]); 14] = [
+    let set: [(usize, &[u8]); 15] = [
         (SETUP_SECTS, &[4]),
+        (SYSSIZE, &625u32.to_le_bytes()),
         (BOOT_FLAG, &[0x55, 0xaa]),
         (JUMP_LENGTH, &[0x6a]),
         (MAGIC, b"HdrS"),
@@ -74,7 +75,7 @@ fn little_ram() {
     let (_, entry) = direct(&kernel(0, 0x80_0000), None, &r).unwrap();
     assert_eq!(entry.ip, 0x20_0000, "not where it wants to be, but aligned");
     let e = direct(&kernel(0, 0x200_0000), None, &r).unwrap_err();
-    assert_eq!(e, "it needs 33 MiB of RAM; use -m 128");
+    assert_eq!(e, "it needs 34 MiB of RAM; use -m 128");
     let initrd = Content::Bytes(vec![0; 14 << 20]);
     let e = direct(&kernel(0, 0x80_0000), Some(&initrd), &r).unwrap_err();
     assert!(e.contains("no room for 14 MiB"), "{e}");
@@ -122,6 +123,8 @@ fn bad_kernels() {
     let r = request(Path::new("bzImage"), &map);
     assert!(direct(&file[..0x240], None, &r).unwrap_err().contains("truncated"));
     assert!(direct(&file[..5 * SECTOR], None, &r).unwrap_err().contains("no kernel behind"));
+    assert!(direct(&file[..file.len() - 16], None, &r).unwrap_err().contains("truncated"));
+    assert!(direct(&kernel(0, u32::MAX), None, &r).unwrap_err().contains("corrupt"));
     assert!(Header::parse(b"x").is_err());
     let long = "x".repeat(3000);
     let r = Request { append: &long, ..r };
