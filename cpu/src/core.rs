@@ -5,7 +5,9 @@ pub use crate::attention::Attention;
 use crate::code::CodeMap;
 use crate::emit::{Access, Cx, Emit, Emitter, Exception, Exec, Fence, Flow, Helper, Transfer};
 use crate::journal::Journal;
+use crate::lazy::Lazy;
 use crate::op::{Bin, Cmp, Cond, FlagOp, Un};
+pub use crate::places::Places;
 use crate::run::DecodeCache;
 use crate::slot::{RegFile, Slot};
 use crate::tlb::{PAGE_MASK, Tlb};
@@ -85,31 +87,6 @@ impl Insn for u32 {
     }
 }
 
-/// An array of so many places that a page has one for each instruction that may start in it.
-pub trait Places<T: Copy>: Send {
-    /// Places filled with `x`, made where they stay.
-    fn filled(x: T) -> Box<Self>;
-    /// Place `i`, modulo their number.
-    fn at(&self, i: u32) -> &T;
-    /// Replaces place `i`, modulo their number.
-    fn set(&mut self, i: u32, x: T);
-}
-
-impl<T: Copy + Send, const N: usize> Places<T> for [T; N] {
-    fn filled(x: T) -> Box<Self> {
-        let places = vec![x; N].into_boxed_slice();
-        places.try_into().unwrap_or_else(|_| unreachable!("the slice has just that length"))
-    }
-    #[inline(always)]
-    fn at(&self, i: u32) -> &T {
-        &self[i as usize % N]
-    }
-    #[inline(always)]
-    fn set(&mut self, i: u32, x: T) {
-        self[i as usize % N] = x;
-    }
-}
-
 /// An instruction's semantics, run by the interpreter.
 pub type Handler<A> = fn(&mut Core<A>, <A as Arch>::Insn) -> Exec<Core<A>>;
 
@@ -117,7 +94,7 @@ pub type Handler<A> = fn(&mut Core<A>, <A as Arch>::Insn) -> Exec<Core<A>>;
 pub trait Arch: Sized + Send + 'static {
     /// A decoded instruction.
     type Insn: Insn;
-    /// A page's worth of something for each instruction: `[T; 4096 / ALIGN]`.
+    /// A page's worth of something for each instruction.
     type Places<T: Copy + Send>: Places<T>;
     /// The program counter.
     const PC: Slot<W64>;
@@ -136,6 +113,8 @@ pub trait Arch: Sized + Send + 'static {
     const FP_CONTROL: Slot<W32>;
     /// Floating-point status, as [`FpEnv::status`].
     const FP_STATUS: Slot<W32>;
+    /// Condition flags that the interpreter computes only when they are asked for; see [`Core::settle_flags`].
+    const LAZY_FLAGS: Option<Slot<W32>> = None;
 
     /// Translates the page of `va`, or leaves a fault in `raised`.
     ///
@@ -237,8 +216,8 @@ pub struct Core<A: Arch> {
     pub halted: bool,
     /// A store hit code on this processor: engines leave what they run.
     pub code_hit: bool,
-    /// Entry of the decoded page at which the interpreter looks up: see [`crate::run`].
-    pub(crate) run_end: u32,
+    /// What condition flags follow from, while the interpreter owes them.
+    pub(crate) lazy: Lazy,
     /// Kept while runs are compared with each other.
     pub journal: Option<Box<Journal>>,
     /// What the debug log shows.
@@ -274,7 +253,7 @@ impl<A: Arch> Core<A> {
             fetch_space: [1, 2],
             halted: false,
             code_hit: false,
-            run_end: 0,
+            lazy: Lazy::default(),
             journal: None,
             trace: Arc::default(),
             arch,
@@ -318,6 +297,18 @@ impl<A: Arch> Core<A> {
     #[inline(always)]
     pub fn set<W: Width>(&mut self, s: Slot<W>, x: W::Prim) {
         W::write(&mut self.file, s.offset(), x);
+    }
+
+    /// The TLB's tag that an access hits.
+    #[inline(always)]
+    fn tag(&self, k: Access, at: u64, size: u64) -> u64 {
+        if k.aligned {
+            return at & (PAGE_MASK | (size - 1));
+        }
+        if size > 1 && A::strict(self.mode) && at & (size - 1) != 0 {
+            return crate::tlb::MISS;
+        }
+        at.wrapping_add(size - 1) & PAGE_MASK
     }
 
     /// Leaves an exception to be delivered.
@@ -372,11 +363,24 @@ impl<A: Arch> Emitter for Core<A> {
     }
     #[inline(always)]
     fn get<W: Width>(&mut self, s: Slot<W>) -> W::Prim {
+        debug_assert!(
+            A::LAZY_FLAGS.is_none_or(|f| f.offset() != s.offset()),
+            "flags are read by their own method"
+        );
         self.reg(s)
     }
     #[inline(always)]
     fn put<W: Width>(&mut self, s: Slot<W>, v: W::Prim) {
+        debug_assert!(
+            A::LAZY_FLAGS.is_none_or(|f| f.offset() != s.offset()),
+            "flags are set by their own methods"
+        );
         self.set(s, v);
+    }
+    #[inline(always)]
+    fn sum(&mut self, base: Slot<W64>, index: Slot<W64>, scale: u32) -> u64 {
+        // What is not there reads as zero: cheaper than a branch.
+        self.reg(base).wrapping_add(self.reg(index) << (scale & 3))
     }
     #[inline(always)]
     fn pc_plus(&mut self, offset: i64) -> u64 {
@@ -422,15 +426,38 @@ impl<A: Arch> Emitter for Core<A> {
     fn holds(&mut self, c: Cond, flags: u32) -> bool {
         c.holds(flags)
     }
+    #[inline(always)]
+    fn read_flags(&mut self, s: Slot<W32>) -> u32 {
+        if self.lazy.pending { self.lazy.stored() } else { self.reg(s) }
+    }
+    #[inline(always)]
+    fn write_flags(&mut self, s: Slot<W32>, f: u32) {
+        self.lazy.pending = false;
+        self.set(s, f);
+    }
+    #[inline(always)]
+    fn flags_hold(&mut self, s: Slot<W32>, c: Cond) -> bool {
+        if self.lazy.pending { self.lazy.holds(c) } else { c.holds(self.reg(s)) }
+    }
+    #[inline(always)]
+    fn set_flags_of<W: Int>(&mut self, _: Slot<W32>, op: FlagOp, a: W::Prim, b: W::Prim, carry: bool) {
+        self.lazy.set(op, W::enc(a), W::enc(b), carry, W::TY.bits());
+    }
+    #[inline(always)]
+    fn update_flags_of<W: Int>(&mut self, s: Slot<W32>, op: Update, a: W::Prim, b: W::Prim) {
+        let (a, b, n) = (W::enc(a), W::enc(b), W::TY.bits());
+        if op.rotates() && !self.lazy.pending {
+            self.set(s, op.apply(a, b, self.reg(s), n));
+            return;
+        }
+        let carry = matches!(op, Update::Inc | Update::Dec) && self.flags_hold(s, Cond::CS);
+        self.lazy.update(op, a, b, carry, n);
+    }
 
     #[inline(always)]
     fn load<W: Width>(&mut self, k: Access, at: u64) -> Emit<Self, W> {
         let size = W::TY.bytes();
-        let key = if k.aligned || A::strict(self.mode) {
-            at & (PAGE_MASK | (size - 1))
-        } else {
-            at.wrapping_add(size - 1) & PAGE_MASK
-        };
+        let key = self.tag(k, at, size);
         let e = self.tlb.entry(at, k.unprivileged);
         if e.read == key {
             let ram = at.wrapping_add(e.addend).wrapping_sub(self.ram.host_base());
@@ -444,11 +471,7 @@ impl<A: Arch> Emitter for Core<A> {
     #[inline(always)]
     fn store<W: Width>(&mut self, k: Access, at: u64, v: W::Prim) -> Result<(), Raised> {
         let size = W::TY.bytes();
-        let key = if k.aligned || A::strict(self.mode) {
-            at & (PAGE_MASK | (size - 1))
-        } else {
-            at.wrapping_add(size - 1) & PAGE_MASK
-        };
+        let key = self.tag(k, at, size);
         let e = self.tlb.entry(at, k.unprivileged);
         if e.write == key {
             let ram = at.wrapping_add(e.addend).wrapping_sub(self.ram.host_base());
@@ -518,6 +541,7 @@ impl<A: Arch> Emitter for Core<A> {
     }
     #[inline(always)]
     fn call(&mut self, h: &'static Helper<A>, args: [u64; 3]) -> Emit<Self, W64> {
+        self.settle_flags();
         (h.run)(self, args[0], args[1], args[2])
     }
     #[inline(always)]

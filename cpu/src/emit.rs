@@ -174,6 +174,17 @@ pub trait Emitter: Sized {
     fn get<W: Width>(&mut self, s: Slot<W>) -> Self::Val<W>;
     /// Writes a slot.
     fn put<W: Width>(&mut self, s: Slot<W>, v: Self::Val<W>);
+    /// A base plus an index shifted left by `scale` (0 to 3); [`Arch::ZERO`] stands for what is not there.
+    #[inline(always)]
+    fn sum(&mut self, base: Slot<W64>, index: Slot<W64>, scale: u32) -> Self::Val<W64> {
+        let at = self.get(base);
+        if Self::Arch::ZERO.is_some_and(|zero| zero.offset() == index.offset()) {
+            return at;
+        }
+        let index = self.get(index);
+        let index = self.shift(Bin::Shl, index, scale);
+        self.add(at, index)
+    }
     /// The address of this instruction plus `offset`.
     fn pc_plus(&mut self, offset: i64) -> Self::Val<W64>;
     /// The 4 KiB page of this instruction plus `offset` bytes.
@@ -209,6 +220,44 @@ pub trait Emitter: Sized {
     ) -> Self::Val<W32>;
     /// Whether an Arm condition holds for flags in [`crate::op::nzcv`] form.
     fn holds(&mut self, c: Cond, flags: Self::Val<W32>) -> Self::Val<W1>;
+
+    /// Reads the condition flags, which an architecture keeps in slot `s`. They have methods of their own because an
+    /// engine may compute them late.
+    #[inline(always)]
+    fn read_flags(&mut self, s: Slot<W32>) -> Self::Val<W32> {
+        self.get(s)
+    }
+    /// Writes the condition flags in slot `s`.
+    #[inline(always)]
+    fn write_flags(&mut self, s: Slot<W32>, f: Self::Val<W32>) {
+        self.put(s, f);
+    }
+    /// Whether a condition, which the semantics know when they are compiled, holds for the flags in slot `s`.
+    #[inline(always)]
+    fn flags_hold(&mut self, s: Slot<W32>, c: Cond) -> Self::Val<W1> {
+        let f = self.read_flags(s);
+        self.holds(c, f)
+    }
+    /// Sets the flags in slot `s` to [`Emitter::flags`] of an operation.
+    #[inline(always)]
+    fn set_flags_of<W: Int>(
+        &mut self,
+        s: Slot<W32>,
+        op: FlagOp,
+        a: Self::Val<W>,
+        b: Self::Val<W>,
+        carry: Self::Val<W1>,
+    ) {
+        let f = self.flags(op, a, b, carry);
+        self.write_flags(s, f);
+    }
+    /// Changes the flags in slot `s` by [`Emitter::update_flags`].
+    #[inline(always)]
+    fn update_flags_of<W: Int>(&mut self, s: Slot<W32>, op: Update, a: Self::Val<W>, b: Self::Val<W>) {
+        let old = self.read_flags(s);
+        let new = self.update_flags(op, a, b, old);
+        self.write_flags(s, new);
+    }
 
     /// Loads a value; `V128` loads are 16 bytes.
     ///

@@ -147,7 +147,7 @@ impl<A: Arch> Core<A> {
     pub(crate) fn end_recorded_run(&mut self) {
         if self.journal.as_ref().is_some_and(|j| !journal::lock(&j.tape).replaying()) {
             self.attention.set(Attention::STOP);
-            (self.code_hit, self.run_end) = (true, 0);
+            self.code_hit = true;
         }
     }
 
@@ -166,7 +166,7 @@ impl<A: Arch> Core<A> {
         let mut tape = journal::lock(&journal.tape);
         if !tape.replaying() {
             self.attention.set(Attention::STOP);
-            (self.code_hit, self.run_end) = (true, 0);
+            self.code_hit = true;
         }
         let question = [write.is_some() as u64, pa, size as u64, write.unwrap_or(0)];
         tape.ask(question, || ask().ok()).ok_or(NoAnswer)
@@ -243,7 +243,7 @@ impl<A: Arch> Core<A> {
             j.changing(&self.ram, ram, size);
         }
         if self.code.stored(ram, size) {
-            (self.code_hit, self.run_end) = (true, 0);
+            self.code_hit = true;
         }
     }
 

@@ -218,7 +218,7 @@ impl FlagOp {
 
 /// PF of a result, in its place: set if the low byte has an even number of ones.
 #[inline(always)]
-const fn parity(r: u64) -> u32 {
+pub(crate) const fn parity(r: u64) -> u32 {
     let nibble = (r ^ r >> 4) as u32 & 15;
     // Bit n: n has an even number of ones.
     (0x9669_u32 >> nibble & 1) << 10

@@ -2,10 +2,9 @@
 //!
 //! Decoded code is kept by physical page: a handler with its operands for every place where an instruction may start.
 //! The loop stays inside a page as long as the guest does; entering a page compares its version, which stores to code
-//! raise. An instruction that goes on in the next page is decoded each time, since that page is found by its virtual
-//! address. Within a page it runs straight on to
-//! [`Core::run_end`]: the end of the page or, where instructions have one length, of the budget, or zero as soon as a
-//! store hits code. Requests are looked at where branches are taken.
+//! raise. An instruction that goes on in the next page, which is found by its virtual address, is kept apart with the
+//! versions of both. Within a page it runs straight on as far as instructions follow each other, or until a store hits code.
+//! Requests are looked at where branches are taken.
 
 use crate::code::granules;
 use crate::core::{Arch, Attention, Core, Handler, Insn, Places, Raised, Want};
@@ -44,7 +43,7 @@ type Ops<A> = Box<<A as Arch>::Places<Op<A>>>;
 /// The longest instruction, in bytes.
 const LONGEST: u64 = 15;
 
-/// Pages of decoded code that are kept unless [`Core::keep_decoded`] says otherwise; 16 KiB each.
+/// Pages of decoded code that are kept unless [`Core::keep_decoded`] says otherwise; about 16 KiB each.
 const PAGES: usize = 512;
 /// Entries of the direct-mapped map from virtual to decoded pages.
 const RECENT: usize = 256;
@@ -74,10 +73,24 @@ pub(crate) struct DecodeCache<A: Arch> {
     limit: usize,
     next: usize,
     recent: Box<[Recent; RECENT]>,
+    crossing: [Option<Box<Crossing<A>>>; CROSSING],
     /// The instruction that should have run is not decoded.
     missed: bool,
     /// An engine only interprets what is cold, and shows code when it translates it.
     cold: bool,
+}
+
+/// Entries of the direct-mapped cache of instructions that go on in the next page.
+const CROSSING: usize = 64;
+
+/// An instruction that goes on in the next page.
+struct Crossing<A: Arch> {
+    pc: u64,
+    space: u64,
+    mode: u32,
+    /// Both pages and their versions.
+    pages: [(u64, u32); 2],
+    op: Op<A>,
 }
 
 const NOTHING: Recent = Recent { va: 1, space: 0, mode: 0, ram: 0, version: 0, page: 0 };
@@ -90,6 +103,7 @@ impl<A: Arch> Default for DecodeCache<A> {
             limit: PAGES,
             next: 0,
             recent: Box::new([NOTHING; RECENT]),
+            crossing: [const { None }; CROSSING],
             missed: false,
             cold: false,
         }
@@ -217,23 +231,46 @@ impl<A: Arch> Core<A> {
         Ok(Some(Op { run, insn }))
     }
 
+    /// The instruction at `pc` if it goes on in the next page and that is known.
+    #[inline(always)]
+    fn known_crossing(&self, pc: u64) -> Option<Op<A>> {
+        if A::ALIGN > 1 || pc & 0xFFF <= 0x1000 - LONGEST {
+            return None;
+        }
+        let c = self.decoded.crossing[(pc >> 12) as usize % CROSSING].as_ref()?;
+        let is = (c.pc, c.mode, c.space) == (pc, self.mode, self.space(pc))
+            && c.pages.iter().all(|&(ram, version)| self.code.version(ram) == version);
+        is.then_some(c.op)
+    }
+
     /// Decodes the instruction at `pc`, which goes on in the next page.
     #[cold]
     #[inline(never)]
     fn decode_crossing(&mut self, pc: u64) -> Result<Op<A>, Raised> {
+        let (space, mode) = (self.space(pc), self.mode);
         let mut bytes = [0; LONGEST as usize];
         let here = (0x1000 - (pc & 0xFFF)) as usize;
         let parts = [(pc, 0..here), (pc.wrapping_add(here as u64), here..bytes.len())];
-        for (at, part) in parts {
+        let mut pages = [(0, 0); 2];
+        for ((at, part), page) in parts.into_iter().zip(&mut pages) {
             let ram = self.fetch(at)?;
+            // The mark comes before the look, see `code`.
+            self.mark_code(ram & PAGE_MASK, granules(ram, part.len() as u64));
+            *page = (ram & PAGE_MASK, self.code.version(ram));
             if self.ram.read_bytes(ram, &mut bytes[part]).is_err() {
                 return Err(A::unanswered(self, at, Want::Exec));
             }
         }
-        match A::decode(&bytes, Cx { mode: self.mode, features: self.features }) {
-            Some((run, insn)) => Ok(Op { run, insn }),
-            None => Err(A::unanswered(self, pc, Want::Exec)),
+        let Some((run, insn)) = A::decode(&bytes, Cx { mode, features: self.features }) else {
+            return Err(A::unanswered(self, pc, Want::Exec));
+        };
+        let op = Op { run, insn };
+        // Both pages are found under one name, which stands for their translations.
+        if (mode, space, space) == (self.mode, self.space(pc), self.space(pc.wrapping_add(LONGEST))) {
+            let c = Crossing { pc, space, mode, pages, op };
+            self.decoded.crossing[(pc >> 12) as usize % CROSSING] = Some(Box::new(c));
         }
+        Ok(op)
     }
 
     /// Whether an instruction did not happen because a recorded run must not reach devices.
@@ -245,6 +282,7 @@ impl<A: Arch> Core<A> {
     pub fn run(&mut self, budget: u64) -> Exit {
         let mut left = budget;
         let exit = self.run_inner::<false>(&mut left);
+        self.settle_flags();
         self.icount += budget - left;
         exit
     }
@@ -253,6 +291,7 @@ impl<A: Arch> Core<A> {
     pub fn run_to_branch(&mut self, budget: u64) -> Exit {
         let mut left = budget;
         let exit = self.run_inner::<true>(&mut left);
+        self.settle_flags();
         self.icount += budget - left;
         exit
     }
@@ -275,6 +314,7 @@ impl<A: Arch> Core<A> {
             if self.requests() != 0 {
                 // The page's version is looked at below.
                 self.attention.clear(Attention::CODE);
+                self.settle_flags();
                 let waited = self.halted;
                 let taken = A::interrupt(self);
                 if !taken && self.attention.bits() & Attention::STOP != 0 {
@@ -301,7 +341,7 @@ impl<A: Arch> Core<A> {
                     self.decoded.pages[page].ops = Some(ops);
                 }
                 Err(Raised) => {
-                    A::deliver(self);
+                    self.deliver();
                     *left -= 1;
                     if BRANCH {
                         return Exit::Budget;
@@ -310,6 +350,7 @@ impl<A: Arch> Core<A> {
                 }
             }
             if watched && !self.refused() {
+                self.settle_flags();
                 A::after(self);
             }
             self.code_hit = false;
@@ -329,62 +370,73 @@ impl<A: Arch> Core<A> {
     /// `left` instructions are done; gives what is left of them.
     fn run_page<const BRANCH: bool>(&mut self, page: usize, ops: &mut Ops<A>, pc: u64, mut left: u64) -> u64 {
         let base = pc & PAGE_MASK;
-        let mut at = byte_of(pc);
-        let mut run = Straight::<A>::new(at);
-        self.run_end = run.end(left);
+        let outside = |pc: u64| (pc ^ base) & (PAGE_MASK | (A::ALIGN - 1)) != 0;
+        let mut pc = pc;
         loop {
-            let op = *ops.at(at / A::ALIGN as u32);
-            let mut len = op.insn.len();
-            let mut done = (op.run)(self, op.insn);
-            if done == Ok(Flow::Leave) && self.decoded.missed {
-                self.decoded.missed = false;
-                let decoded = match self.decode_at(page, at as u64) {
-                    Ok(Some(op)) => {
-                        ops.set(at / A::ALIGN as u32, op);
-                        continue;
-                    }
-                    Ok(None) => self.decode_crossing(base + at as u64),
-                    Err(Raised) => Err(Raised),
-                };
-                match decoded {
-                    Ok(op) => (len, done) = (op.insn.len(), (op.run)(self, op.insn)),
-                    Err(Raised) => {
-                        A::deliver(self);
-                        return left - run.count(at) - 1;
-                    }
+            let run = ops.from(byte_of(pc));
+            let run = &run[..run.len().min(left as usize)];
+            let mut rest = run.iter();
+            let (mut len, mut done) = loop {
+                let Some(op) = rest.next() else { return left - run.len() as u64 };
+                let done = (op.run)(self, op.insn);
+                if done != Ok(Flow::Next) {
+                    break (op.insn.len(), done);
                 }
-            }
-            if done == Ok(Flow::Next) {
-                at += len;
-                run.next();
-                self.set_pc(base.wrapping_add(at as u64));
-                if at < self.run_end && run.goes_on(left) {
-                    continue;
+                pc = pc.wrapping_add(op.insn.len() as u64);
+                self.set_pc(pc);
+                if self.code_hit {
+                    return left - (run.len() - rest.len()) as u64;
                 }
-                return left - run.count(at);
-            }
+            };
+            left -= (run.len() - rest.len() - 1) as u64;
             if done == Ok(Flow::Jump) {
-                left -= run.count(at) + 1;
-                let pc = self.pc();
-                let outside = (pc ^ base) & (PAGE_MASK | (A::ALIGN - 1)) != 0;
-                if BRANCH || outside || self.requests() != 0 || left == 0 || self.code_hit {
+                left -= 1;
+                pc = self.pc();
+                if BRANCH || outside(pc) || left == 0 || self.code_hit || self.requests() != 0 {
                     return left;
                 }
-                at = byte_of(pc);
-                run = Straight::new(at);
-                self.run_end = run.end(left);
                 continue;
             }
-            if done == Ok(Flow::Sync) {
-                self.set_pc(base.wrapping_add(at as u64 + len as u64));
+            if done == Ok(Flow::Leave) && self.decoded.missed {
+                self.decoded.missed = false;
+                if outside(pc) {
+                    return left;
+                }
+                if ops.has(byte_of(pc)) {
+                    continue;
+                }
+                let decoded = match self.known_crossing(pc) {
+                    Some(op) => Ok(op),
+                    None => match self.decode_at(page, byte_of(pc) as u64) {
+                        Ok(Some(op)) => {
+                            ops.put(byte_of(pc), op.insn.len(), op);
+                            continue;
+                        }
+                        Ok(None) => self.decode_crossing(pc),
+                        Err(Raised) => Err(Raised),
+                    },
+                };
+                (len, done) = match decoded {
+                    Ok(op) => (op.insn.len(), (op.run)(self, op.insn)),
+                    Err(Raised) => (0, Err(Raised)),
+                };
+            }
+            if matches!(done, Ok(Flow::Next | Flow::Sync)) {
+                self.set_pc(pc.wrapping_add(len as u64));
             } else if done == Err(Raised) {
                 if self.refused() {
-                    return left - run.count(at);
+                    return left;
                 }
-                A::deliver(self);
+                self.deliver();
             }
-            return left - run.count(at) - 1;
+            return left - 1;
         }
+    }
+
+    /// Takes the exception in `raised`.
+    fn deliver(&mut self) {
+        self.settle_flags();
+        A::deliver(self);
     }
 }
 
@@ -392,49 +444,4 @@ impl<A: Arch> Core<A> {
 #[inline(always)]
 fn byte_of(pc: u64) -> u32 {
     pc as u32 & 0xFFF
-}
-
-/// A straight run of instructions. Where they have one length, places tell how many are done.
-struct Straight<A: Arch> {
-    from: u32,
-    done: u64,
-    arch: std::marker::PhantomData<A>,
-}
-
-impl<A: Arch> Straight<A> {
-    const FIXED: bool = A::ALIGN > 1;
-
-    #[inline(always)]
-    fn new(from: u32) -> Self {
-        Self { from, done: 0, arch: std::marker::PhantomData }
-    }
-
-    /// Where it ends: behind the page's last byte or, as far as that can be told, when `left` instructions are done.
-    #[inline(always)]
-    fn end(&self, left: u64) -> u32 {
-        if Self::FIXED {
-            left.saturating_mul(A::ALIGN).saturating_add(self.from as u64).min(0x1000) as u32
-        } else {
-            0x1000
-        }
-    }
-
-    #[inline(always)]
-    fn next(&mut self) {
-        if !Self::FIXED {
-            self.done += 1;
-        }
-    }
-
-    /// Whether there may be another one of `left`.
-    #[inline(always)]
-    fn goes_on(&self, left: u64) -> bool {
-        Self::FIXED || self.done < left
-    }
-
-    /// How many are done before byte `at`.
-    #[inline(always)]
-    fn count(&self, at: u32) -> u64 {
-        if Self::FIXED { ((at - self.from) / A::ALIGN as u32) as u64 } else { self.done }
-    }
 }

@@ -29,6 +29,8 @@ pub const SECOND_WAY: usize = SETS * size_of::<Entry>();
 pub const BANKS: usize = 16;
 /// A tag that no address matches.
 pub const NEVER: u64 = 0xFF0;
+/// An access that hits no tag.
+pub const MISS: u64 = 1;
 
 /// Which translation context a bank serves: an architecture-defined number; 0 is no context.
 pub type BankKey = u64;

@@ -23,8 +23,25 @@ fn second(l: Lanes) -> usize {
 
 /// Elements alternately from `a` and `b`, starting in the given half of both.
 fn zip(l: Lanes, a: u128, b: u128, high: usize) -> u128 {
-    let at = high * l.count() as usize / 2;
-    arrange(l, a, b, |i| at + i / 2 + (i & 1) * second(l))
+    // The half that counts, then its elements with a gap behind each.
+    let half = (4 * l.count()) << l.log2;
+    let [a, b] = [a, b].map(|x| spread((x >> (high as u32 * half)) as u64, l.log2 as u32));
+    (a | b << (8 << l.log2)) & l.used()
+}
+
+/// The elements of a half vector, each in twice its room.
+#[inline(always)]
+fn spread(x: u64, log2: u32) -> u128 {
+    let wide = |x: u32| {
+        let x = x as u64;
+        let words = (x | x << 16) & 0x0000_FFFF_0000_FFFF;
+        match log2 {
+            0 => (words | words << 8) & 0x00FF_00FF_00FF_00FF,
+            1 => words,
+            _ => x,
+        }
+    };
+    if log2 == 3 { x as u128 } else { wide(x as u32) as u128 | (wide((x >> 32) as u32) as u128) << 64 }
 }
 
 /// The even (or odd) elements of `a`, then those of `b`.

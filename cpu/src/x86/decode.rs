@@ -3,7 +3,7 @@
 //! It knows no instruction by itself: the rows of the table say which have a ModRM byte and which immediates.
 
 use super::features as f;
-use super::insn::{HIGH_BYTE, Insn, NO_REG, seg};
+use super::insn::{Fields, HIGH_BYTE, Insn, NEAR, NO_REG, PLAIN, seg};
 use super::mode;
 use super::table::{Imm, Pattern, Prefix, Row, Semantics};
 use crate::emit::{Cx, Emitter};
@@ -83,9 +83,11 @@ impl<E: Emitter> Table<E> {
         match d.run(self) {
             Ok((row, insn)) => Some(Decoded::Row(row, insn)),
             Err(End::Undefined) => {
-                Some(Decoded::Undefined(Insn { len: d.at.clamp(1, 15) as u8, ..Insn::default() }))
+                Some(Decoded::Undefined(Fields { len: d.at.clamp(1, 15) as u8, ..Fields::default() }.into()))
             }
-            Err(End::TooLong) => Some(Decoded::TooLong(Insn { len: limit as u8, ..Insn::default() })),
+            Err(End::TooLong) => {
+                Some(Decoded::TooLong(Fields { len: limit as u8, ..Fields::default() }.into()))
+            }
             Err(End::Bytes) => None,
         }
     }
@@ -311,7 +313,7 @@ impl Decoder<'_> {
             }
         };
         let rex = self.p.rex;
-        let mut i = Insn {
+        let mut i = Fields {
             rm: NO_REG,
             index: NO_REG,
             seg: self.p.seg.unwrap_or(seg::DS),
@@ -325,7 +327,7 @@ impl Decoder<'_> {
                     0xF3 => 2 << 6,
                     _ => 0,
                 },
-            ..Insn::default()
+            ..Fields::default()
         };
         let byte_register = |n: u8| if rex == 0 && n >= 4 { n - 4 + HIGH_BYTE } else { n };
         if p.plus_cc {
@@ -360,11 +362,14 @@ impl Decoder<'_> {
             return Err(End::Undefined);
         }
         i.len = self.at as u8;
+        if is_64 && is_mem && asize == 3 && i.seg < seg::FS {
+            i.bits |= if Insn::from(i).is_relative() { NEAR } else { PLAIN };
+        }
         debug_assert!(!(is_64 && i.seg < seg::FS && self.p.seg.is_some()));
-        Ok(i)
+        Ok(i.into())
     }
 
-    fn immediate(&mut self, imm: Imm, n: usize, osize: u32, asize: u32, i: &mut Insn) -> Result<(), End> {
+    fn immediate(&mut self, imm: Imm, n: usize, osize: u32, asize: u32, i: &mut Fields) -> Result<(), End> {
         let z = 1 << osize.min(2);
         match imm {
             Imm::Byte if n == 1 => i.disp = self.signed(1)?,
@@ -391,7 +396,7 @@ impl Decoder<'_> {
     }
 
     /// Memory with 16-bit addressing (SDM vol. 2, table 2-1).
-    fn memory_16(&mut self, modrm: u8, i: &mut Insn) -> Result<(), End> {
+    fn memory_16(&mut self, modrm: u8, i: &mut Fields) -> Result<(), End> {
         const BX: u8 = 3;
         const BP: u8 = 5;
         const SI: u8 = 6;
@@ -416,7 +421,7 @@ impl Decoder<'_> {
     }
 
     /// Memory with 32- and 64-bit addressing (SDM vol. 2, tables 2-2 and 2-3).
-    fn memory(&mut self, modrm: u8, i: &mut Insn) -> Result<(), End> {
+    fn memory(&mut self, modrm: u8, i: &mut Fields) -> Result<(), End> {
         let (kind, rm, rex) = (modrm >> 6, modrm & 7, self.p.rex);
         let mut low = rm;
         if rm == 4 {
@@ -520,7 +525,7 @@ mod tests {
     fn prefixes_count_where_they_stand() {
         // REX only right before the opcode; the last of F2 and F3; 15 bytes at most.
         assert!(
-            matches!(decode(&[0x48, 0x66, 0x01, 0xC0]), Some(("ADD", i)) if i.osize() == 1 && i.len == 4)
+            matches!(decode(&[0x48, 0x66, 0x01, 0xC0]), Some(("ADD", i)) if i.osize() == 1 && i.len() == 4)
         );
         assert!(matches!(decode(&[0x66, 0x48, 0x01, 0xC0]), Some(("ADD", i)) if i.osize() == 3));
         assert!(matches!(decode(&[0xF2, 0xF3, 0x0F, 0xBC, 0xC0]), Some(("TZCNT", _))));

@@ -3,14 +3,14 @@
 
 use super::X64;
 use super::flags::{self, Update};
-use super::insn::{Insn, NO_REG, seg};
+use super::insn::{Insn, seg};
 use super::mode;
+pub use super::place::{Mem, Place, Reg};
 use super::state;
 use crate::emit::{Access, Emit, Emitter, Exception, Exec};
 use crate::op::{Bin, Cmp, Cond, FlagOp};
 use crate::slot::Slot;
 use crate::width::{Int, Ty, W1, W16, W32, W64};
-use lyrebird_ram::AtomicOp;
 
 /// Exceptions that semantics raise: the vector in bits 7:0, bit 8 says that an error code is pushed, which stands in
 /// bits 31:16 (SDM vol. 3, 7.3).
@@ -74,7 +74,7 @@ pub trait X86: Emitter<Arch = X64> {
     /// The address of the next instruction: linear, which is the offset in CS where that is flat.
     #[inline(always)]
     fn next_pc(&mut self, i: Insn) -> Self::Val<W64> {
-        self.pc_plus(i.len as i64)
+        self.pc_plus(i.len() as i64)
     }
 
     /// The instruction pointer after this instruction: offset in CS.
@@ -113,18 +113,40 @@ pub trait X86: Emitter<Arch = X64> {
     /// The effective address of the memory operand: the offset in its segment.
     #[inline(always)]
     fn ea(&mut self, i: Insn) -> Self::Val<W64> {
+        if i.is_plain() {
+            return self.plain_ea(i);
+        }
+        if i.is_near() { self.pc_plus(i.disp() as i64 + i.len() as i64) } else { self.odd_ea(i) }
+    }
+
+    /// The linear address of the memory operand of an instruction that [`Insn::is_plain`].
+    #[inline(always)]
+    fn plain_ea(&mut self, i: Insn) -> Self::Val<W64> {
+        let at = self.sum(state::gpr(i.rm()), state::gpr(i.index()), i.scale());
+        self.add_lit(at, i.disp() as i64 as u64)
+    }
+
+    /// The linear address of `size` bytes of any memory operand. Out of line, since few need it.
+    ///
+    /// # Errors
+    /// With the segment's faults.
+    #[cold]
+    #[inline(never)]
+    fn odd_linear(&mut self, i: Insn, size: u64, want: Want) -> Emit<Self, W64> {
+        let ea = self.odd_ea(i);
+        self.linear(i.seg(), ea, size, want)
+    }
+
+    /// The effective address of any memory operand.
+    #[inline(always)]
+    fn odd_ea(&mut self, i: Insn) -> Self::Val<W64> {
         if i.is_relative() {
-            let at = self.pc_plus(i.disp as i64 + i.len as i64);
+            let at = self.pc_plus(i.disp() as i64 + i.len() as i64);
             return self.trunc(at, i.asize());
         }
-        let disp = i.disp as i64 as u64;
-        let mut at = self.get(state::gpr(i.rm));
-        if i.index != NO_REG {
-            let index = self.get(state::gpr(i.index));
-            let index = self.shift(Bin::Shl, index, i.scale());
-            at = self.add(at, index);
-        }
-        at = self.add_lit(at, disp);
+        let disp = i.disp() as i64 as u64;
+        let at = self.sum(state::gpr(i.rm()), state::gpr(i.index()), i.scale());
+        let at = self.add_lit(at, disp);
         self.trunc(at, i.asize())
     }
 
@@ -186,43 +208,40 @@ pub trait X86: Emitter<Arch = X64> {
     /// Whether condition code `cc` (the low four bits of Jcc's opcode) holds.
     #[inline(always)]
     fn cc(&mut self, cc: u8) -> Self::Val<W1> {
-        let f = self.get(state::FLAGS);
+        let f = self.read_flags(state::FLAGS);
         self.holds(cond(cc), f)
     }
 
     /// Sets all arithmetic flags from an operation: [`FlagOp::AddX`], [`FlagOp::SubX`] with borrow, [`FlagOp::LogicX`].
     #[inline(always)]
     fn set_flags<W: Int>(&mut self, op: FlagOp, a: Self::Val<W>, b: Self::Val<W>, carry: Self::Val<W1>) {
-        let f = self.flags(op, a, b, carry);
-        self.put(state::FLAGS, f);
+        self.set_flags_of::<W>(state::FLAGS, op, a, b, carry);
     }
 
     /// Sets those flags that an operation sets.
     #[inline(always)]
     fn change_flags<W: Int>(&mut self, op: Update, a: Self::Val<W>, b: Self::Val<W>) {
-        let old = self.get(state::FLAGS);
-        let new = self.update_flags(op, a, b, old);
-        self.put(state::FLAGS, new);
+        self.update_flags_of::<W>(state::FLAGS, op, a, b);
     }
 
     /// Replaces the flags in `mask`, which are in stored form.
     #[inline(always)]
     fn merge_flags(&mut self, new: Self::Val<W32>, mask: u32) {
-        let old = self.get(state::FLAGS);
+        let old = self.read_flags(state::FLAGS);
         let keep = self.lit::<W32>(flags::ALL & !mask);
         let take = self.lit::<W32>(mask);
         let (old, new) = (self.and(old, keep), self.and(new, take));
         let f = self.or(old, new);
-        self.put(state::FLAGS, f);
+        self.write_flags(state::FLAGS, f);
     }
 
     /// One arithmetic flag.
     #[inline(always)]
     fn flag(&mut self, bit: u32) -> Self::Val<W1> {
-        let f = self.get(state::FLAGS);
         if bit == flags::CF {
-            return self.holds(Cond::CS, f);
+            return self.flags_hold(state::FLAGS, Cond::CS);
         }
+        let f = self.read_flags(state::FLAGS);
         let bit = self.lit::<W32>(bit);
         let f = self.and(f, bit);
         let zero = self.lit::<W32>(0);
@@ -266,6 +285,13 @@ pub trait X86: Emitter<Arch = X64> {
     /// Aborts when the access faults; the stack pointer is then as before.
     #[inline(always)]
     fn push<W: Int>(&mut self, v: Self::Val<W>) -> Result<(), Self::Abort> {
+        if mode::is_64(self.mode()) {
+            let sp = self.get(state::RSP);
+            let sp = self.add_lit(sp, (W::TY.bytes()).wrapping_neg());
+            self.store::<W>(plain(seg::SS), sp, v)?;
+            self.put(state::RSP, sp);
+            return Ok(());
+        }
         let sp = self.sp();
         let sp = self.add_lit(sp, (W::TY.bytes()).wrapping_neg());
         let sp = self.trunc(sp, mode::stack(self.mode()));
@@ -280,6 +306,10 @@ pub trait X86: Emitter<Arch = X64> {
     /// Aborts when the access faults.
     #[inline(always)]
     fn top<W: Int>(&mut self) -> Emit<Self, W> {
+        if mode::is_64(self.mode()) {
+            let sp = self.get(state::RSP);
+            return self.load::<W>(plain(seg::SS), sp);
+        }
         let sp = self.sp();
         self.load_at::<W>(seg::SS, sp)
     }
@@ -348,7 +378,7 @@ pub trait X86: Emitter<Arch = X64> {
         // 4 GiB is seen when it is fetched.
         if mode::is_64(m) || m & mode::FLAT != 0 && i.osize() == 2 {
             before(self)?;
-            let offset = i.imm as i64 + i.len as i64;
+            let offset = i.imm() as i64 + i.len() as i64;
             return match c {
                 Some(c) => self.branch(c, offset),
                 None => self.jump(offset, kind),
@@ -444,151 +474,4 @@ pub const fn locked(s: u8) -> Access {
 pub const fn cond(cc: u8) -> Cond {
     use Cond::*;
     [VS, VC, CS, CC, EQ, NE, BE, A, MI, PL, PE, PO, LT, GE, LE, GT][cc as usize & 15]
-}
-
-/// Where an `E` operand is, as a type: semantics are compiled for each.
-pub trait Place {
-    /// Its address, if it has one.
-    type At<E: X86>: Copy;
-    /// Whether it is memory.
-    const MEM: bool;
-
-    /// Its linear address, if it has one.
-    fn address<E: X86>(at: Self::At<E>) -> Option<E::Val<W64>>;
-    /// The operand at a linear address, for a place in memory.
-    fn from_address<E: X86>(at: E::Val<W64>) -> Self::At<E>;
-
-    /// Finds the operand and checks what is wanted of it.
-    ///
-    /// # Errors
-    /// With the segment's faults.
-    fn at<E: X86, W: Int>(e: &mut E, i: Insn, want: Want) -> Result<Self::At<E>, E::Abort>;
-    /// Reads it.
-    ///
-    /// # Errors
-    /// Aborts when the access faults.
-    fn read<E: X86, W: Int>(e: &mut E, i: Insn, at: Self::At<E>) -> Emit<E, W>;
-    /// Writes it.
-    ///
-    /// # Errors
-    /// Aborts when the access faults.
-    fn write<E: X86, W: Int>(e: &mut E, i: Insn, at: Self::At<E>, v: E::Val<W>) -> Result<(), E::Abort>;
-
-    /// Finds and reads an operand that is not written.
-    ///
-    /// # Errors
-    /// Aborts when the access faults.
-    #[inline(always)]
-    fn get<E: X86, W: Int>(e: &mut E, i: Insn) -> Emit<E, W> {
-        let at = Self::at::<E, W>(e, i, Want::Read)?;
-        Self::read::<E, W>(e, i, at)
-    }
-
-    /// Reads an operand, computes and writes it back, and gives the old and the new value. With a LOCK prefix it is
-    /// atomic: `atomic` says how memory does it.
-    ///
-    /// # Errors
-    /// Aborts when the access faults.
-    #[inline(always)]
-    fn update<E: X86, W: Int>(
-        e: &mut E,
-        i: Insn,
-        atomic: impl FnOnce(&mut E) -> (AtomicOp, E::Val<W>),
-        result: impl FnOnce(&mut E, E::Val<W>) -> E::Val<W>,
-    ) -> Result<(E::Val<W>, E::Val<W>), E::Abort> {
-        let at = Self::at::<E, W>(e, i, Want::Write)?;
-        if i.has_lock() && e.mode() & mode::SMP != 0 {
-            let (op, v) = atomic(e);
-            let old = Self::rmw::<E, W>(e, i, at, op, v)?;
-            let new = result(e, old);
-            return Ok((old, new));
-        }
-        let old = Self::read::<E, W>(e, i, at)?;
-        let new = result(e, old);
-        Self::write::<E, W>(e, i, at, new)?;
-        Ok((old, new))
-    }
-
-    /// Updates memory atomically and gives the old value; registers are nobody else's.
-    ///
-    /// # Errors
-    /// Aborts when the access faults.
-    fn rmw<E: X86, W: Int>(e: &mut E, i: Insn, at: Self::At<E>, op: AtomicOp, v: E::Val<W>) -> Emit<E, W>;
-
-    /// Finds and writes an operand that is not read.
-    ///
-    /// # Errors
-    /// Aborts when the access faults.
-    #[inline(always)]
-    fn put<E: X86, W: Int>(e: &mut E, i: Insn, v: E::Val<W>) -> Result<(), E::Abort> {
-        let at = Self::at::<E, W>(e, i, Want::Write)?;
-        Self::write::<E, W>(e, i, at, v)
-    }
-}
-
-/// The operand is a register.
-#[derive(Clone, Copy, Debug)]
-pub struct Reg;
-
-impl Place for Reg {
-    type At<E: X86> = ();
-    const MEM: bool = false;
-    #[inline(always)]
-    fn address<E: X86>((): ()) -> Option<E::Val<W64>> {
-        None
-    }
-    #[inline(always)]
-    fn from_address<E: X86>(_: E::Val<W64>) {}
-    #[inline(always)]
-    fn at<E: X86, W: Int>(_: &mut E, _: Insn, _: Want) -> Result<(), E::Abort> {
-        Ok(())
-    }
-    #[inline(always)]
-    fn read<E: X86, W: Int>(e: &mut E, i: Insn, (): ()) -> Emit<E, W> {
-        Ok(e.r::<W>(i.rm))
-    }
-    #[inline(always)]
-    fn write<E: X86, W: Int>(e: &mut E, i: Insn, (): (), v: E::Val<W>) -> Result<(), E::Abort> {
-        e.set_r::<W>(i.rm, v);
-        Ok(())
-    }
-    #[inline(always)]
-    fn rmw<E: X86, W: Int>(e: &mut E, i: Insn, (): (), _: AtomicOp, _: E::Val<W>) -> Emit<E, W> {
-        // The decoder admits LOCK with memory only.
-        Ok(e.r::<W>(i.rm))
-    }
-}
-
-/// The operand is in memory.
-#[derive(Clone, Copy, Debug)]
-pub struct Mem;
-
-impl Place for Mem {
-    type At<E: X86> = E::Val<W64>;
-    const MEM: bool = true;
-    #[inline(always)]
-    fn address<E: X86>(at: E::Val<W64>) -> Option<E::Val<W64>> {
-        Some(at)
-    }
-    #[inline(always)]
-    fn from_address<E: X86>(at: E::Val<W64>) -> E::Val<W64> {
-        at
-    }
-    #[inline(always)]
-    fn at<E: X86, W: Int>(e: &mut E, i: Insn, want: Want) -> Emit<E, W64> {
-        let ea = e.ea(i);
-        e.linear(i.seg, ea, W::TY.bytes(), want)
-    }
-    #[inline(always)]
-    fn read<E: X86, W: Int>(e: &mut E, i: Insn, at: E::Val<W64>) -> Emit<E, W> {
-        e.load::<W>(plain(i.seg), at)
-    }
-    #[inline(always)]
-    fn write<E: X86, W: Int>(e: &mut E, i: Insn, at: E::Val<W64>, v: E::Val<W>) -> Result<(), E::Abort> {
-        e.store::<W>(plain(i.seg), at, v)
-    }
-    #[inline(always)]
-    fn rmw<E: X86, W: Int>(e: &mut E, i: Insn, at: E::Val<W64>, op: AtomicOp, v: E::Val<W>) -> Emit<E, W> {
-        e.rmw::<W>(locked(i.seg), op, at, v)
-    }
 }

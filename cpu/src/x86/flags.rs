@@ -43,6 +43,11 @@ impl Update {
     pub const ALL: [Update; 7] =
         [Self::Inc, Self::Dec, Self::Shl, Self::Shr, Self::Sar, Self::Rol, Self::Ror];
 
+    /// Whether it sets CF and OF only.
+    pub const fn rotates(self) -> bool {
+        matches!(self, Self::Rol | Self::Ror)
+    }
+
     /// Which flags it sets. Shifts and rotates by zero set none.
     pub const fn sets(self) -> u32 {
         match self {
@@ -64,7 +69,18 @@ impl Update {
         if k == 0 {
             return old;
         }
+        let (r, cf, of) = self.shifted(a, k, n);
         let flag = |x: u64, bit: u32| if x & 1 != 0 { bit } else { 0 };
+        let new = flag(cf, CF) | flag(of, OF);
+        if self.rotates() {
+            return old & !(CF | OF) | new;
+        }
+        FlagOp::LogicX.apply(r, r, false, n) | new
+    }
+
+    /// Result, CF and OF of a shift or rotate by `k`, which is not zero; the flags are in bit 0.
+    #[inline(always)]
+    pub fn shifted(self, a: u64, k: u32, n: u32) -> (u64, u64, u64) {
         let (r, cf) = match self {
             Self::Shl => (a << k, a << (k - 1) >> (n - 1)),
             Self::Shr => (a >> k, a >> (k - 1)),
@@ -81,11 +97,7 @@ impl Update {
         let r = r & u64::MAX >> (64 - n);
         let (top, next) = (r >> (n - 1), r >> (n - 2));
         let of = if matches!(self, Self::Shl | Self::Rol) { top ^ cf } else { top ^ next };
-        let new = flag(cf, CF) | flag(of, OF);
-        if matches!(self, Self::Rol | Self::Ror) {
-            return old & !(CF | OF) | new;
-        }
-        FlagOp::LogicX.apply(r, r, false, n) | new
+        (r, cf, of)
     }
 }
 

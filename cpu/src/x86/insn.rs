@@ -1,4 +1,4 @@
-//! A decoded instruction: the fields of its encoding, 16 bytes that are passed by value.
+//! A decoded instruction: the fields of its encoding, two words that are passed by value.
 
 use crate::core;
 
@@ -18,6 +18,11 @@ pub const NO_REG: u8 = 16;
 /// Byte registers AH, CH, DH, BH are numbered from here.
 pub const HIGH_BYTE: u8 = 0x20;
 
+/// In [`Insn::bits`]: see [`Insn::is_plain`].
+pub const PLAIN: u8 = 1 << 6;
+/// In [`Insn::bits`]: see [`Insn::is_near`].
+pub const NEAR: u8 = 1 << 7;
+
 /// Which repeat prefix an instruction has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rep {
@@ -29,10 +34,9 @@ pub enum Rep {
     Rep,
 }
 
-/// The operands and prefixes of an instruction. What it is, its handler says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[repr(C)]
-pub struct Insn {
+/// The fields of an instruction while it is decoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fields {
     /// The immediate, sign extended to 32 bits from what its operand letter says; the low half of a 64-bit one, the
     /// offset of a far pointer.
     pub imm: i32,
@@ -45,7 +49,9 @@ pub struct Insn {
     pub rm: u8,
     /// The index register of memory, or [`NO_REG`].
     pub index: u8,
-    /// Bits 1:0 the scale, bit 2 relative to the next instruction, bit 3 LOCK, bit 4 VEX.L, bit 5 REX.W or VEX.W.
+    /// Bits 1:0 the scale, bit 2 relative to the next instruction, bit 3 LOCK, bit 4 VEX.L, bit 5 REX.W or VEX.W,
+    /// bits 7:6 see [`Insn::is_plain`] and
+    /// [`Insn::is_near`].
     pub bits: u8,
     /// The segment of the memory operand: override or default.
     pub seg: u8,
@@ -58,38 +64,118 @@ pub struct Insn {
     pub form: u8,
 }
 
-impl core::Insn for Insn {
-    #[inline(always)]
-    fn len(self) -> u32 {
-        self.len as u32
+/// The operands and prefixes of an instruction, as [`Fields`] describes them. What it is, its handler says. Two words,
+/// so that handlers get it in registers.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Insn {
+    /// The displacement above the immediate.
+    numbers: u64,
+    /// From the low byte on: reg, rm, index, bits, len, form, seg, vvvv.
+    bytes: u64,
+}
+
+impl From<Fields> for Insn {
+    fn from(f: Fields) -> Self {
+        let bytes = [f.reg, f.rm, f.index, f.bits, f.len, f.form, f.seg, f.vvvv];
+        Insn { numbers: f.imm as u32 as u64 | (f.disp as u64) << 32, bytes: u64::from_le_bytes(bytes) }
     }
 }
 
+impl std::fmt::Debug for Insn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [reg, rm, index, bits, len, form, seg, vvvv] = self.bytes.to_le_bytes();
+        Fields { imm: self.imm(), disp: self.disp(), reg, rm, index, bits, seg, vvvv, len, form }.fmt(f)
+    }
+}
+
+impl core::Insn for Insn {
+    #[inline(always)]
+    fn len(self) -> u32 {
+        (self.bytes >> 32) as u8 as u32
+    }
+}
+
+#[allow(clippy::len_without_is_empty, reason = "no instruction is empty")]
 impl Insn {
+    /// See [`Fields::imm`].
+    #[inline(always)]
+    pub const fn imm(self) -> i32 {
+        self.numbers as i32
+    }
+    /// See [`Fields::disp`].
+    #[inline(always)]
+    pub const fn disp(self) -> i32 {
+        (self.numbers as i64 >> 32) as i32
+    }
+    /// See [`Fields::reg`].
+    #[inline(always)]
+    pub const fn reg(self) -> u8 {
+        self.bytes as u8
+    }
+    /// See [`Fields::rm`].
+    #[inline(always)]
+    pub const fn rm(self) -> u8 {
+        (self.bytes >> 8) as u8
+    }
+    /// See [`Fields::index`].
+    #[inline(always)]
+    pub const fn index(self) -> u8 {
+        (self.bytes >> 16) as u8
+    }
+    /// See [`Fields::bits`].
+    #[inline(always)]
+    pub const fn bits(self) -> u8 {
+        (self.bytes >> 24) as u8
+    }
+    /// See [`Fields::len`].
+    #[inline(always)]
+    pub const fn len(self) -> u8 {
+        (self.bytes >> 32) as u8
+    }
+    /// See [`Fields::form`].
+    #[inline(always)]
+    pub const fn form(self) -> u8 {
+        (self.bytes >> 40) as u8
+    }
+    /// See [`Fields::seg`].
+    #[inline(always)]
+    pub const fn seg(self) -> u8 {
+        (self.bytes >> 48) as u8
+    }
+    /// See [`Fields::vvvv`].
+    #[inline(always)]
+    pub const fn vvvv(self) -> u8 {
+        (self.bytes >> 56) as u8
+    }
+    /// The same without REX.W or VEX.W.
+    #[inline(always)]
+    pub const fn without_w(self) -> Self {
+        Insn { bytes: self.bytes & !(1 << 29), ..self }
+    }
     /// Log2 of the operand size in bytes: 1, 2 or 3.
     #[inline(always)]
     pub const fn osize(self) -> u32 {
-        self.form as u32 & 3
+        self.form() as u32 & 3
     }
     /// Log2 of the address size in bytes: 1, 2 or 3.
     #[inline(always)]
     pub const fn asize(self) -> u32 {
-        self.form as u32 >> 2 & 3
+        self.form() as u32 >> 2 & 3
     }
     /// Whether ModRM names memory.
     #[inline(always)]
     pub const fn is_mem(self) -> bool {
-        self.form & 1 << 4 != 0
+        self.form() & 1 << 4 != 0
     }
     /// Whether it has a REX prefix.
     #[inline(always)]
     pub const fn has_rex(self) -> bool {
-        self.form & 1 << 5 != 0
+        self.form() & 1 << 5 != 0
     }
     /// The repeat prefix; where both stand the last one counts.
     #[inline(always)]
     pub const fn rep(self) -> Rep {
-        match self.form >> 6 {
+        match self.form() >> 6 {
             0 => Rep::None,
             1 => Rep::Repne,
             _ => Rep::Rep,
@@ -98,46 +184,58 @@ impl Insn {
     /// The scale of the index, as a shift count.
     #[inline(always)]
     pub const fn scale(self) -> u32 {
-        self.bits as u32 & 3
+        self.bits() as u32 & 3
     }
     /// Whether the displacement counts from the next instruction.
     #[inline(always)]
     pub const fn is_relative(self) -> bool {
-        self.bits & 1 << 2 != 0
+        self.bits() & 1 << 2 != 0
     }
     /// Whether it has a LOCK prefix.
     #[inline(always)]
     pub const fn has_lock(self) -> bool {
-        self.bits & 1 << 3 != 0
+        self.bits() & 1 << 3 != 0
+    }
+    /// Whether the memory operand's address is base plus index plus displacement, of 64 bits, and no segment's base or
+    /// limit counts.
+    #[inline(always)]
+    pub const fn is_plain(self) -> bool {
+        self.bits() & PLAIN != 0
+    }
+    /// Whether the memory operand's address is the next instruction's plus the displacement, of 64 bits, and no segment's
+    /// base or limit counts.
+    #[inline(always)]
+    pub const fn is_near(self) -> bool {
+        self.bits() & NEAR != 0
     }
     /// VEX.L: 256 bits.
     #[inline(always)]
     pub const fn l(self) -> bool {
-        self.bits & 1 << 4 != 0
+        self.bits() & 1 << 4 != 0
     }
     /// REX.W or VEX.W.
     #[inline(always)]
     pub const fn w(self) -> bool {
-        self.bits & 1 << 5 != 0
+        self.bits() & 1 << 5 != 0
     }
     /// A 64-bit immediate or a moffs address.
     #[inline(always)]
     pub const fn imm64(self) -> u64 {
-        self.imm as u32 as u64 | (self.disp as u32 as u64) << 32
+        self.imm() as u32 as u64 | (self.disp() as u32 as u64) << 32
     }
     /// The immediate, sign extended.
     #[inline(always)]
     pub const fn simm(self) -> u64 {
-        self.imm as i64 as u64
+        self.imm() as i64 as u64
     }
     /// The condition in the opcode.
     #[inline(always)]
     pub const fn cc(self) -> u8 {
-        self.vvvv
+        self.vvvv()
     }
     /// The low byte of the immediate.
     #[inline(always)]
     pub const fn imm8(self) -> u8 {
-        self.imm as u8
+        self.imm() as u8
     }
 }

@@ -24,7 +24,9 @@ pub mod maintenance;
 pub mod mode;
 pub mod model;
 pub mod msr;
+pub mod place;
 pub mod port;
+mod runs;
 pub mod segment;
 pub mod state;
 pub mod string;
@@ -144,7 +146,7 @@ impl X64 {
 
 impl Arch for X64 {
     type Insn = insn::Insn;
-    type Places<T: Copy + Send> = [T; 4096];
+    type Places<T: Copy + Send> = runs::Runs<T>;
     const PC: Slot<W64> = state::PC;
     const GENERAL: u16 = 16;
     const ZERO: Option<Slot<W64>> = Some(state::ZERO);
@@ -153,6 +155,7 @@ impl Arch for X64 {
     const POLL_MASK: Slot<W32> = state::POLL_MASK;
     const FP_CONTROL: Slot<W32> = state::FP_CONTROL;
     const FP_STATUS: Slot<W32> = state::FP_STATUS;
+    const LAZY_FLAGS: Option<Slot<W32>> = Some(state::FLAGS);
 
     fn translate(core: &mut Core<Self>, va: u64, want: Want, k: Access) -> Result<Mapping, Raised> {
         walk::translate(core, va, want, k)

@@ -287,12 +287,41 @@ impl Pattern {
 
 /// How semantics are chosen for an instruction, as a function from the instruction to the semantics compiled for it.
 /// `plain f`: one for all. `v f`: by operand size. `y f`: likewise, but 32 bits instead of 16; `z f`: 32
-/// instead of 64. `rm f`: by memory or register operand. `v rm f`, `b rm f`: both. What
+/// instead of 64. `rm f`: by memory or register operand. `v rm f`, `b rm f`: both. `cc f`, `rm cc f`: also by the condition
+/// in the opcode. What
 /// stands in angle brackets follows the width and the place among the type arguments.
 #[macro_export]
 macro_rules! choose {
     ($E:ident, plain $f:ident $(<$($t:ty),*>)?) => { |_| $f::<$E $(, $($t),*)?> };
     ($E:ident, b $f:ident $(<$($t:ty),*>)?) => { |_| $f::<$E, $crate::width::W8 $(, $($t),*)?> };
+    ($E:ident, cc $f:ident) => { |i| $crate::choose!(@cc i, $f, $E) };
+    ($E:ident, rm cc $f:ident) => {
+        |i| if i.is_mem() {
+            $crate::choose!(@cc i, $f, $E, $crate::x86::emit::Mem)
+        } else {
+            $crate::choose!(@cc i, $f, $E, $crate::x86::emit::Reg)
+        }
+    };
+    (@cc $i:ident, $f:ident, $($t:ty),*) => {
+        match $i.cc() {
+            0 => $f::<$($t),*, 0>,
+            1 => $f::<$($t),*, 1>,
+            2 => $f::<$($t),*, 2>,
+            3 => $f::<$($t),*, 3>,
+            4 => $f::<$($t),*, 4>,
+            5 => $f::<$($t),*, 5>,
+            6 => $f::<$($t),*, 6>,
+            7 => $f::<$($t),*, 7>,
+            8 => $f::<$($t),*, 8>,
+            9 => $f::<$($t),*, 9>,
+            10 => $f::<$($t),*, 10>,
+            11 => $f::<$($t),*, 11>,
+            12 => $f::<$($t),*, 12>,
+            13 => $f::<$($t),*, 13>,
+            14 => $f::<$($t),*, 14>,
+            _ => $f::<$($t),*, 15>,
+        }
+    };
     ($E:ident, v $f:ident $(<$($t:ty),*>)?) => {
         |i| match i.osize() {
             1 => $f::<$E, $crate::width::W16 $(, $($t),*)?>,

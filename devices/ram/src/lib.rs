@@ -126,14 +126,25 @@ impl GuestRam {
         }
     }
 
+    /// Where a value at `offset` is. There are at least 4096 bytes, more than a value has.
+    #[inline(always)]
+    fn place<T: Pod>(&self, offset: u64) -> Result<*mut u8, OutOfRam> {
+        if offset <= self.len.wrapping_sub(T::SIZE) {
+            // SAFETY: offset + SIZE <= len, since SIZE <= 4096 <= len, and the mapping spans len bytes from base.
+            Ok(unsafe { self.base.add(offset as usize) })
+        } else {
+            Err(OutOfRam { offset })
+        }
+    }
+
     /// Reads one little-endian value at `offset`.
     ///
     /// # Errors
     /// When any byte lies outside of RAM.
     #[inline(always)]
     pub fn read<T: Pod>(&self, offset: u64) -> Result<T, OutOfRam> {
-        let at = self.check(offset, T::SIZE)?;
-        // SAFETY: in bounds by `check`; T is plain data. Volatile, so that racing guest threads are not folded away.
+        let at = self.place::<T>(offset)?;
+        // SAFETY: in bounds by `place`; T is plain data. Volatile, so that racing guest threads are not folded away.
         Ok(unsafe { at.cast::<Anywhere<T>>().read_volatile() }.0)
     }
 
@@ -143,8 +154,8 @@ impl GuestRam {
     /// When any byte lies outside of RAM.
     #[inline(always)]
     pub fn write<T: Pod>(&self, offset: u64, value: T) -> Result<(), OutOfRam> {
-        let at = self.check(offset, T::SIZE)?;
-        // SAFETY: in bounds by `check`; T is plain data.
+        let at = self.place::<T>(offset)?;
+        // SAFETY: in bounds by `place`; T is plain data.
         unsafe { at.cast::<Anywhere<T>>().write_volatile(Anywhere(value)) };
         Ok(())
     }

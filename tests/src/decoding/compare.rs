@@ -57,10 +57,10 @@ pub fn compare(bytes: &[u8; 15], bits: u32, mode: u32) -> Option<Difference> {
             if policy::missing(&theirs).is_some() || policy::reordered(row.name, &row.pattern) {
                 return None;
             }
-            if i.len as usize != theirs.len() {
+            if i.len() as usize != theirs.len() {
                 return differ(
                     format!("length of {name}"),
-                    format!("{theirs}: {} not {}", i.len, theirs.len()),
+                    format!("{theirs}: {} not {}", i.len(), theirs.len()),
                 );
             }
             let what = operands(&row.pattern, row.operands, &i, &theirs)?;
@@ -101,11 +101,11 @@ fn operands(p: &Pattern, letters: &str, i: &Insn, theirs: &Instruction) -> Optio
                 (branch(i) & 0xFFFF_FFFF != theirs.near_branch32() as u64).then_some("target")
             }
             OpKind::NearBranch64 => (branch(i) != theirs.near_branch64()).then_some("target"),
-            OpKind::FarBranch16 => (i.imm as u16 != theirs.far_branch16()
-                || i.disp as u16 != theirs.far_branch_selector())
+            OpKind::FarBranch16 => (i.imm() as u16 != theirs.far_branch16()
+                || i.disp() as u16 != theirs.far_branch_selector())
             .then_some("far pointer"),
-            OpKind::FarBranch32 => (i.imm as u32 != theirs.far_branch32()
-                || i.disp as u16 != theirs.far_branch_selector())
+            OpKind::FarBranch32 => (i.imm() as u32 != theirs.far_branch32()
+                || i.disp() as u16 != theirs.far_branch_selector())
             .then_some("far pointer"),
             kind => immediate(p, i, theirs, op as u32, kind),
         };
@@ -117,16 +117,16 @@ fn operands(p: &Pattern, letters: &str, i: &Insn, theirs: &Instruction) -> Optio
 }
 
 fn branch(i: &Insn) -> u64 {
-    IP.wrapping_add(i.len as u64).wrapping_add(i.simm())
+    IP.wrapping_add(i.len() as u64).wrapping_add(i.simm())
 }
 
 fn register(p: &Pattern, letter: &str, i: &Insn, theirs: Register) -> Option<&'static str> {
     let mut letters = letter.chars();
     let (kind, lower) = (letters.next(), letters.next().is_some_and(|c| c.is_ascii_lowercase()));
     let ours = match kind {
-        Some('G' | 'V' | 'P' | 'S' | 'C' | 'D' | 'Z') if lower => i.reg,
-        Some('E' | 'W' | 'Q' | 'R' | 'U' | 'N' | 'M') if lower => i.rm,
-        Some('H' | 'B') if lower && p.vex => i.vvvv,
+        Some('G' | 'V' | 'P' | 'S' | 'C' | 'D' | 'Z') if lower => i.reg(),
+        Some('E' | 'W' | 'Q' | 'R' | 'U' | 'N' | 'M') if lower => i.rm(),
+        Some('H' | 'B') if lower && p.vex => i.vvvv(),
         _ => return None,
     };
     // Some registers have eight numbers only, whatever REX says.
@@ -137,8 +137,8 @@ fn register(p: &Pattern, letter: &str, i: &Insn, theirs: Register) -> Option<&'s
 /// Segments differ. In 64-bit mode all but FS and GS are one.
 fn segment(i: &Insn, theirs: &Instruction) -> bool {
     let theirs_segment = theirs.memory_segment().number() as u8;
-    let plain = theirs.code_size() == CodeSize::Code64 && theirs_segment < seg::FS && i.seg < seg::FS;
-    theirs_segment != i.seg && !plain
+    let plain = theirs.code_size() == CodeSize::Code64 && theirs_segment < seg::FS && i.seg() < seg::FS;
+    theirs_segment != i.seg() && !plain
 }
 
 fn offset(i: &Insn, theirs: &Instruction) -> Option<&'static str> {
@@ -159,22 +159,22 @@ fn memory(i: &Insn, theirs: &Instruction) -> Option<&'static str> {
         return Some("relative address");
     }
     if i.is_relative() {
-        let to = IP.wrapping_add(i.len as u64).wrapping_add_signed(i.disp as i64) & mask;
+        let to = IP.wrapping_add(i.len() as u64).wrapping_add_signed(i.disp() as i64) & mask;
         return (to != theirs.ip_rel_memory_address()).then_some("relative address");
     }
-    if number(base) != i.rm {
+    if number(base) != i.rm() {
         return Some("base");
     }
     // In a vector SIB the encoding that means "no index" elsewhere is register 4.
     let vector = index.is_xmm() || index.is_ymm();
-    let ours = if vector && i.index == NO_REG { 4 } else { i.index };
+    let ours = if vector && i.index() == NO_REG { 4 } else { i.index() };
     if number(index) != ours {
         return Some("index");
     }
     if index != Register::None && theirs.memory_index_scale() != 1 << i.scale() {
         return Some("scale");
     }
-    if i.disp as i64 as u64 & mask != theirs.memory_displacement64() & mask {
+    if i.disp() as i64 as u64 & mask != theirs.memory_displacement64() & mask {
         return Some("displacement");
     }
     segment(i, theirs).then_some("segment")
@@ -192,7 +192,7 @@ fn immediate(p: &Pattern, i: &Insn, theirs: &Instruction, op: u32, kind: OpKind)
     // An operand that nothing encodes: the 1 of shifts, the 3 of INT3.
     p.imms[0]?;
     let ours = match kind {
-        _ if second => i.disp as u64,
+        _ if second => i.disp() as u64,
         OpKind::Immediate64 => i.imm64(),
         _ => i.simm(),
     };

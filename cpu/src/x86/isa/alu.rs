@@ -206,7 +206,7 @@ fn on_e<E: X86, W: Int, P: Place, O: Alu>(e: &mut E, i: Insn, b: E::Val<W>) -> E
 
 /// `op E, G`
 fn e_g<E: X86, W: Int, P: Place, O: Alu>(e: &mut E, i: Insn) -> Exec<E> {
-    let b = e.r::<W>(i.reg);
+    let b = e.r::<W>(i.reg());
     on_e::<E, W, P, O>(e, i, b)
 }
 
@@ -232,7 +232,7 @@ fn on_r<E: X86, W: Int, O: Alu>(e: &mut E, n: u8, b: E::Val<W>) -> Exec<E> {
 /// `op G, E`
 fn g_e<E: X86, W: Int, P: Place, O: Alu>(e: &mut E, i: Insn) -> Exec<E> {
     let b = P::get::<E, W>(e, i)?;
-    on_r::<E, W, O>(e, i.reg, b)
+    on_r::<E, W, O>(e, i.reg(), b)
 }
 
 /// `op rAX, imm`
@@ -257,7 +257,7 @@ fn neg<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
         && i.has_lock()
         && e.mode() & mode::SMP != 0
     {
-        let how = e.lit::<W64>(atomic::how::<W>(i.seg));
+        let how = e.lit::<W64>(atomic::how::<W>(i.seg()));
         let old = e.call(&NEGATE, [at, how, how])?;
         e.zext::<W64, W>(old)
     } else {
@@ -289,18 +289,18 @@ fn dec<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 
 /// INC with the register in the opcode.
 fn inc_r<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
-    let (a, one) = (e.r::<W>(i.reg), e.lit::<W>(W::dec(1)));
+    let (a, one) = (e.r::<W>(i.reg()), e.lit::<W>(W::dec(1)));
     let r = e.add(a, one);
-    e.set_r::<W>(i.reg, r);
+    e.set_r::<W>(i.reg(), r);
     e.change_flags::<W>(Update::Inc, a, one);
     Ok(Flow::Next)
 }
 
 /// DEC with the register in the opcode.
 fn dec_r<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
-    let (a, one) = (e.r::<W>(i.reg), e.lit::<W>(W::dec(1)));
+    let (a, one) = (e.r::<W>(i.reg()), e.lit::<W>(W::dec(1)));
     let r = e.sub(a, one);
-    e.set_r::<W>(i.reg, r);
+    e.set_r::<W>(i.reg(), r);
     e.change_flags::<W>(Update::Dec, a, one);
     Ok(Flow::Next)
 }
@@ -324,9 +324,9 @@ impl Chain for Overflow {
 /// ADCX and ADOX: addition that leaves all flags but one.
 fn adx<E: X86, W: Int, P: Place, C: Chain>(e: &mut E, i: Insn) -> Exec<E> {
     let b = P::get::<E, W>(e, i)?;
-    let (a, c) = (e.r::<W>(i.reg), e.flag(C::FLAG));
+    let (a, c) = (e.r::<W>(i.reg()), e.flag(C::FLAG));
     let r = Adc::result::<E, W>(e, a, b, c);
-    e.set_r::<W>(i.reg, r);
+    e.set_r::<W>(i.reg(), r);
     let f = e.flags(FlagOp::AddX, a, b, c);
     let f = if C::FLAG == flags::OF { e.shift::<W32>(Bin::Shr, f, 8) } else { f };
     e.merge_flags(f, C::FLAG);

@@ -31,7 +31,7 @@ crate::x86_rows! {
 /// XCHG: with memory it is atomic without a LOCK prefix.
 fn xchg<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     let at = P::at::<E, W>(e, i, Want::Write)?;
-    let b = e.r::<W>(i.reg);
+    let b = e.r::<W>(i.reg());
     let a = if P::MEM && e.mode() & mode::SMP != 0 {
         P::rmw::<E, W>(e, i, at, AtomicOp::Swap, b)?
     } else {
@@ -39,37 +39,37 @@ fn xchg<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
         P::write::<E, W>(e, i, at, b)?;
         a
     };
-    e.set_r::<W>(i.reg, a);
+    e.set_r::<W>(i.reg(), a);
     Ok(Flow::Next)
 }
 
 /// XCHG with rAX; with itself it is NOP, which leaves the upper half of RAX.
 fn xchg_a<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
-    if i.reg != 0 {
-        let (a, b) = (e.r::<W>(0), e.r::<W>(i.reg));
+    if i.reg() != 0 {
+        let (a, b) = (e.r::<W>(0), e.r::<W>(i.reg()));
         e.set_r::<W>(0, b);
-        e.set_r::<W>(i.reg, a);
+        e.set_r::<W>(i.reg(), a);
     }
     Ok(Flow::Next)
 }
 
 /// XADD: where both operands are one register, the sum stays.
 fn xadd<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
-    let b = e.r::<W>(i.reg);
+    let b = e.r::<W>(i.reg());
     let at = P::at::<E, W>(e, i, Want::Write)?;
     let none = e.lit::<W1>(false);
     let a = if P::MEM && i.has_lock() && e.mode() & mode::SMP != 0 {
         let a = P::rmw::<E, W>(e, i, at, AtomicOp::Add, b)?;
-        e.set_r::<W>(i.reg, a);
+        e.set_r::<W>(i.reg(), a);
         a
     } else {
         let a = P::read::<E, W>(e, i, at)?;
         let sum = e.add(a, b);
         if P::MEM {
             P::write::<E, W>(e, i, at, sum)?;
-            e.set_r::<W>(i.reg, a);
+            e.set_r::<W>(i.reg(), a);
         } else {
-            e.set_r::<W>(i.reg, a);
+            e.set_r::<W>(i.reg(), a);
             P::write::<E, W>(e, i, at, sum)?;
         }
         a
@@ -80,13 +80,13 @@ fn xadd<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 
 /// CMPXCHG: memory is written in any case; of the registers only the one that changes.
 fn cmpxchg<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
-    let (acc, new) = (e.r::<W>(0), e.r::<W>(i.reg));
+    let (acc, new) = (e.r::<W>(0), e.r::<W>(i.reg()));
     let at = P::at::<E, W>(e, i, Want::Write)?;
     let old = if let Some(at) = P::address::<E>(at)
         && i.has_lock()
         && e.mode() & mode::SMP != 0
     {
-        e.cas::<W>(locked(i.seg), at, acc, new)?
+        e.cas::<W>(locked(i.seg()), at, acc, new)?
     } else {
         let old = P::read::<E, W>(e, i, at)?;
         let equal = e.cmp::<W>(Cmp::Eq, old, acc);
@@ -131,10 +131,10 @@ const RBX: u8 = 3;
 /// CMPXCHG8B
 fn cmpxchg8b<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     let ea = e.ea(i);
-    let at = e.linear(i.seg, ea, 8, Want::Write)?;
+    let at = e.linear(i.seg(), ea, 8, Want::Write)?;
     let expected = pair(e, RDX, RAX);
     let new = pair(e, RCX, RBX);
-    let old = e.cas::<W64>(locked(i.seg), at, expected, new)?;
+    let old = e.cas::<W64>(locked(i.seg()), at, expected, new)?;
     let equal = e.cmp::<W64>(Cmp::Eq, old, expected);
     for (n, shift) in [(RAX, 0), (RDX, 32)] {
         let was = e.r::<W64>(n);
@@ -150,7 +150,7 @@ fn cmpxchg8b<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 /// CMPXCHG16B
 fn cmpxchg16b<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     let ea = e.ea(i);
-    let at = e.linear(i.seg, ea, 16, Want::Write)?;
+    let at = e.linear(i.seg(), ea, 16, Want::Write)?;
     let low = e.lit::<W64>(15);
     let low = e.and(at, low);
     let zero = e.lit::<W64>(0);
@@ -163,7 +163,7 @@ fn cmpxchg16b<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     };
     let expected = pair(e, RAX, RDX);
     let new = pair(e, RBX, RCX);
-    let old = e.cas::<W128>(locked(i.seg), at, expected, new)?;
+    let old = e.cas::<W128>(locked(i.seg()), at, expected, new)?;
     let (low, high) = (e.lane::<W64>(old, 0), e.lane::<W64>(old, 1));
     let (was_low, was_high) = (e.r::<W64>(RAX), e.r::<W64>(RDX));
     let equal = e.cmp::<W64>(Cmp::Eq, low, was_low);

@@ -65,15 +65,15 @@ fn fma<E: X86, const ORDER: u32, const SIGNS: u32, const LOG2: u32, const SCALAR
     };
     if SCALAR {
         let third = small(e, i, LOG2)?;
-        let (first, second) = (e.get(state::xmm(i.reg)), e.get(state::xmm(i.vvvv)));
+        let (first, second) = (e.get(state::xmm(i.reg())), e.get(state::xmm(i.vvvv())));
         let l = Lanes::scalar(LOG2);
         let r = fp(e, VecOp::FMulAddX, l, SIGNS, order([first, second, third]))?;
         let r = e.v2(VecOp::Merge, l, first, r);
-        write_low::<E, Vex>(e, i.reg, r);
+        write_low::<E, Vex>(e, i.reg(), r);
         return Ok(Flow::Next);
     }
     let third = source::<E, Vex>(e, i)?;
-    let (first, second) = (read::<E, Vex>(e, i, i.reg), read::<E, Vex>(e, i, i.vvvv));
+    let (first, second) = (read::<E, Vex>(e, i, i.reg()), read::<E, Vex>(e, i, i.vvvv()));
     let l = Lanes::full(LOG2);
     let low = fp(e, VecOp::FMulAddX, l, SIGNS, order([first[0], second[0], third[0]]))?;
     let high = if halves::<Vex>(i) == 2 {
@@ -81,7 +81,7 @@ fn fma<E: X86, const ORDER: u32, const SIGNS: u32, const LOG2: u32, const SCALAR
     } else {
         low
     };
-    write::<E, Vex>(e, i, i.reg, [low, high]);
+    write::<E, Vex>(e, i, i.reg(), [low, high]);
     Ok(Flow::Next)
 }
 
@@ -116,7 +116,7 @@ mod half_precision {
             _ => rounding::CURRENT,
         };
         let imm = 1 | (r + 1) << ROUNDING;
-        let v = read::<E, Vex>(e, i, i.reg);
+        let v = read::<E, Vex>(e, i, i.reg());
         let l = Lanes::full(2);
         let mut result = fp(e, VecOp::FCvt, l, imm, [v[0], v[0], v[0]])?;
         let two = halves::<Vex>(i) == 2;
@@ -125,13 +125,13 @@ mod half_precision {
             result = e.v2(VecOp::Zip1, Lanes::full(3), result, high);
         }
         if !i.is_mem() {
-            write_low::<E, Vex>(e, i.rm, result);
+            write_low::<E, Vex>(e, i.rm(), result);
         } else if two {
             store(e, i, 1, false, [result, result])?;
         } else {
             let at = super::super::sse_forms::address(e, i, 8, Want::Write)?;
             let x = e.lane::<W64>(result, 0);
-            e.store::<W64>(plain(i.seg), at, x)?;
+            e.store::<W64>(plain(i.seg()), at, x)?;
         }
         Ok(Flow::Next)
     }

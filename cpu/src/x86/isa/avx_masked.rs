@@ -209,11 +209,11 @@ static GATHER: Helper<X64> = Helper {
 
 fn fields<D: Elements, X: Elements>(i: Insn) -> Fields {
     Fields {
-        reg: i.reg,
-        mask: i.vvvv,
+        reg: i.reg(),
+        mask: i.vvvv(),
         // In a vector SIB the encoding that means "no index" elsewhere is register 4.
-        index: if i.index == NO_REG { 4 } else { i.index },
-        seg: i.seg,
+        index: if i.index() == NO_REG { 4 } else { i.index() },
+        seg: i.seg(),
         scale: i.scale(),
         asize: i.asize(),
         log2: D::LOG2,
@@ -238,8 +238,8 @@ fn gather<E: X86, D: Elements, X: Elements>(e: &mut E, i: Insn) -> Exec<E> {
     if f.reg == f.index || f.reg == f.mask || f.index == f.mask {
         return e.raise(fault::UD);
     }
-    let base = e.get(state::gpr(i.rm));
-    let base = e.add_lit(base, i.disp as i64 as u64);
+    let base = e.get(state::gpr(i.rm()));
+    let base = e.add_lit(base, i.disp() as i64 as u64);
     let fields = e.lit::<W64>(f.pack());
     e.call(&GATHER, [fields, base, base])?;
     Ok(Flow::Next)

@@ -57,38 +57,38 @@ fn broadcast<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, Vex>(e, i, true)?;
     let x = if i.is_mem() {
         let at = address(e, i, W::TY.bytes(), Want::Read)?;
-        e.load::<W>(plain(i.seg), at)?
+        e.load::<W>(plain(i.seg()), at)?
     } else {
-        let v = e.get(state::xmm(i.rm));
+        let v = e.get(state::xmm(i.rm()));
         e.lane::<W>(v, 0)
     };
     let v = e.dup::<W>(x, true);
-    write::<E, Vex>(e, i, i.reg, [v, v]);
+    write::<E, Vex>(e, i, i.reg(), [v, v]);
     Ok(Flow::Next)
 }
 
 fn broadcast_128<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, Vex>(e, i, true)?;
     let v = load(e, i, 1, false)?;
-    write::<E, Vex>(e, i, i.reg, v);
+    write::<E, Vex>(e, i, i.reg(), v);
     Ok(Flow::Next)
 }
 
 fn insert_128<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, Vex>(e, i, false)?;
-    let b = if i.is_mem() { load(e, i, 1, false)?[0] } else { e.get(state::xmm(i.rm)) };
-    let a = read::<E, Vex>(e, i, i.vvvv);
-    write::<E, Vex>(e, i, i.reg, if i.imm8() & 1 == 0 { [b, a[1]] } else { [a[0], b] });
+    let b = if i.is_mem() { load(e, i, 1, false)?[0] } else { e.get(state::xmm(i.rm())) };
+    let a = read::<E, Vex>(e, i, i.vvvv());
+    write::<E, Vex>(e, i, i.reg(), if i.imm8() & 1 == 0 { [b, a[1]] } else { [a[0], b] });
     Ok(Flow::Next)
 }
 
 fn extract_128<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, Vex>(e, i, true)?;
-    let v = read::<E, Vex>(e, i, i.reg)[i.imm8() as usize & 1];
+    let v = read::<E, Vex>(e, i, i.reg())[i.imm8() as usize & 1];
     if i.is_mem() {
         store(e, i, 1, false, [v, v])?;
     } else {
-        write_low::<E, Vex>(e, i.rm, v);
+        write_low::<E, Vex>(e, i.rm(), v);
     }
     Ok(Flow::Next)
 }
@@ -96,10 +96,10 @@ fn extract_128<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 fn perm2_128<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, Vex>(e, i, false)?;
     let b = source::<E, Vex>(e, i)?;
-    let a = read::<E, Vex>(e, i, i.vvvv);
+    let a = read::<E, Vex>(e, i, i.vvvv());
     let zero = e.lit::<W128>(0);
     let pick = |k: u8| if k & 8 != 0 { zero } else { [a[0], a[1], b[0], b[1]][k as usize & 3] };
-    write::<E, Vex>(e, i, i.reg, [pick(i.imm8()), pick(i.imm8() >> 4)]);
+    write::<E, Vex>(e, i, i.reg(), [pick(i.imm8()), pick(i.imm8() >> 4)]);
     Ok(Flow::Next)
 }
 
@@ -109,7 +109,7 @@ fn permil_pd<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     let b = source::<E, Vex>(e, i)?;
     let imm = i.imm8() as u32;
     let r = [0, 1].map(|h| e.vi(VecOp::Shuffle, Lanes::full(3), imm >> (2 * h) & 3, b[h]));
-    write::<E, Vex>(e, i, i.reg, r);
+    write::<E, Vex>(e, i, i.reg(), r);
     Ok(Flow::Next)
 }
 
@@ -117,9 +117,9 @@ fn permil_pd<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 fn perm_words<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, Vex>(e, i, false)?;
     let b = source::<E, Vex>(e, i)?;
-    let index = read::<E, Vex>(e, i, i.vvvv);
+    let index = read::<E, Vex>(e, i, i.vvvv());
     let r = index.map(|index| e.vec(VecOp::Permute2, Lanes::full(2), 0, b[0], b[1], index));
-    write::<E, Vex>(e, i, i.reg, r);
+    write::<E, Vex>(e, i, i.reg(), r);
     Ok(Flow::Next)
 }
 
@@ -134,7 +134,7 @@ fn perm_quads<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
         let (x, y) = (b[low as usize >> 1], b[high as usize >> 1]);
         e.vec(VecOp::Shuffle, Lanes::full(3), fields, x, y, y)
     });
-    write::<E, Vex>(e, i, i.reg, r);
+    write::<E, Vex>(e, i, i.reg(), r);
     Ok(Flow::Next)
 }
 
@@ -147,11 +147,11 @@ fn fourth<E: X86>(e: &E, i: Insn) -> u8 {
 fn blend_by<E: X86, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, Vex>(e, i, false)?;
     let b = source::<E, Vex>(e, i)?;
-    let a = read::<E, Vex>(e, i, i.vvvv);
+    let a = read::<E, Vex>(e, i, i.vvvv());
     let n = fourth(e, i);
     let mask = read::<E, Vex>(e, i, n);
     let r = [0, 1].map(|h| mask_op::<E, O>(e, a[h], b[h], mask[h]));
-    write::<E, Vex>(e, i, i.reg, r);
+    write::<E, Vex>(e, i, i.reg(), r);
     Ok(Flow::Next)
 }
 

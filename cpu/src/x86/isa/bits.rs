@@ -73,7 +73,7 @@ fn bt_i<E: X86, W: Int, P: Place, C: Change>(e: &mut E, i: Insn) -> Exec<E> {
 
 /// The bit offset in a register reaches beyond the operand if that is in memory.
 fn bt_r<E: X86, W: Int, P: Place, C: Change>(e: &mut E, i: Insn) -> Exec<E> {
-    let n = e.r::<W>(i.reg);
+    let n = e.r::<W>(i.reg());
     let want = if C::OP.is_some() { Want::Write } else { Want::Read };
     let at = if P::MEM {
         let far = e.sext::<W, W64>(n);
@@ -82,7 +82,7 @@ fn bt_r<E: X86, W: Int, P: Place, C: Change>(e: &mut E, i: Insn) -> Exec<E> {
         let ea = e.ea(i);
         let ea = e.add(ea, bytes);
         let ea = e.trunc(ea, i.asize());
-        let at = e.linear(i.seg, ea, W::TY.bytes(), want)?;
+        let at = e.linear(i.seg(), ea, W::TY.bytes(), want)?;
         P::from_address::<E>(at)
     } else {
         P::at::<E, W>(e, i, want)?
@@ -120,11 +120,11 @@ fn bt<E: X86, W: Int, P: Place, C: Change>(e: &mut E, i: Insn, at: P::At<E>, n: 
 fn scan<E: X86, W: Int>(e: &mut E, i: Insn, v: E::Val<W>, found: E::Val<W>) -> Exec<E> {
     let zero = e.lit::<W>(W::dec(0));
     let none = e.cmp::<W>(Cmp::Eq, v, zero);
-    let old = e.r::<W64>(i.reg);
-    e.set_r::<W>(i.reg, found);
-    let new = e.r::<W64>(i.reg);
+    let old = e.r::<W64>(i.reg());
+    e.set_r::<W>(i.reg(), found);
+    let new = e.r::<W64>(i.reg());
     let r = e.select::<W64>(none, old, new);
-    e.set_r::<W64>(i.reg, r);
+    e.set_r::<W64>(i.reg(), r);
     let no = e.lit::<W1>(false);
     e.set_flags::<W>(FlagOp::LogicX, v, v, no);
     Ok(Flow::Next)
@@ -147,12 +147,12 @@ fn bsr<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 /// TZCNT and LZCNT: CF says that the source is zero, ZF that the result is.
 #[inline(always)]
 fn counted<E: X86, W: Int>(e: &mut E, i: Insn, v: E::Val<W>, r: E::Val<W>) -> Exec<E> {
-    e.set_r::<W>(i.reg, r);
+    e.set_r::<W>(i.reg(), r);
     let zero = e.lit::<W>(W::dec(0));
     let (c, z) = (e.cmp::<W>(Cmp::Eq, v, zero), e.cmp::<W>(Cmp::Eq, r, zero));
     let (cf, zf) = (e.as_flag(c, flags::CF), e.as_flag(z, flags::ZF));
     let f = e.or(cf, zf);
-    e.put(state::FLAGS, f);
+    e.write_flags(state::FLAGS, f);
     Ok(Flow::Next)
 }
 
@@ -171,11 +171,11 @@ fn lzcnt<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 fn popcnt<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     let v = P::get::<E, W>(e, i)?;
     let r = e.un(Un::Popcnt, v);
-    e.set_r::<W>(i.reg, r);
+    e.set_r::<W>(i.reg(), r);
     let zero = e.lit::<W>(W::dec(0));
     let z = e.cmp::<W>(Cmp::Eq, v, zero);
     let f = e.as_flag(z, flags::ZF);
-    e.put(state::FLAGS, f);
+    e.write_flags(state::FLAGS, f);
     Ok(Flow::Next)
 }
 
@@ -183,11 +183,11 @@ fn popcnt<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 fn crc32<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     let v = P::get::<E, W>(e, i)?;
     let v = e.zext::<W, W64>(v);
-    let crc = e.r::<W32>(i.reg);
+    let crc = e.r::<W32>(i.reg());
     let crc = e.zext::<W32, W64>(crc);
     let bytes = e.lit::<W64>(W::TY.bytes());
     let r = e.call(&CRC32C, [crc, v, bytes])?;
-    e.set_r::<W64>(i.reg, r);
+    e.set_r::<W64>(i.reg(), r);
     Ok(Flow::Next)
 }
 
@@ -227,14 +227,14 @@ fn sf_zf_cf<E: X86, W: Int>(e: &mut E, r: E::Val<W>, c: E::Val<W1>) {
     let f = e.and(f, mask);
     let cf = e.as_flag(c, flags::CF);
     let f = e.or(f, cf);
-    e.put(state::FLAGS, f);
+    e.write_flags(state::FLAGS, f);
 }
 
 fn andn<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     let b = P::get::<E, W>(e, i)?;
-    let a = e.r::<W>(i.vvvv);
+    let a = e.r::<W>(i.vvvv());
     let r = e.bin(Bin::AndNot, b, a);
-    e.set_r::<W>(i.reg, r);
+    e.set_r::<W>(i.reg(), r);
     let no = e.lit::<W1>(false);
     sf_zf_cf::<E, W>(e, r, no);
     Ok(Flow::Next)
@@ -270,7 +270,7 @@ fn bls<E: X86, W: Int, P: Place, B: LowestBit>(e: &mut E, i: Insn) -> Exec<E> {
     let (zero, one) = (e.lit::<W>(W::dec(0)), e.lit::<W>(W::dec(1)));
     let other = if B::NEGATIVE { e.un(Un::Neg, v) } else { e.sub(v, one) };
     let r = e.bin(B::BIN, v, other);
-    e.set_r::<W>(i.vvvv, r);
+    e.set_r::<W>(i.vvvv(), r);
     let c = e.cmp::<W>(if B::NEGATIVE { Cmp::Ne } else { Cmp::Eq }, v, zero);
     sf_zf_cf::<E, W>(e, r, c);
     Ok(Flow::Next)
@@ -290,7 +290,7 @@ fn low_bits<E: X86, W: Int>(e: &mut E, v: E::Val<W>, n: E::Val<W>) -> (E::Val<W>
 
 fn bextr<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     let v = P::get::<E, W>(e, i)?;
-    let control = e.r::<W>(i.vvvv);
+    let control = e.r::<W>(i.vvvv());
     let byte = e.lit::<W>(W::dec(0xFF));
     let start = e.and(control, byte);
     let length = e.shift::<W>(Bin::Shr, control, 8);
@@ -301,20 +301,20 @@ fn bextr<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     let zero = e.lit::<W>(W::dec(0));
     let moved = e.select::<W>(over, zero, moved);
     let (r, _) = low_bits::<E, W>(e, moved, length);
-    e.set_r::<W>(i.reg, r);
+    e.set_r::<W>(i.reg(), r);
     let z = e.cmp::<W>(Cmp::Eq, r, zero);
     let f = e.as_flag(z, flags::ZF);
-    e.put(state::FLAGS, f);
+    e.write_flags(state::FLAGS, f);
     Ok(Flow::Next)
 }
 
 fn bzhi<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     let v = P::get::<E, W>(e, i)?;
-    let n = e.r::<W>(i.vvvv);
+    let n = e.r::<W>(i.vvvv());
     let byte = e.lit::<W>(W::dec(0xFF));
     let n = e.and(n, byte);
     let (r, over) = low_bits::<E, W>(e, v, n);
-    e.set_r::<W>(i.reg, r);
+    e.set_r::<W>(i.reg(), r);
     sf_zf_cf::<E, W>(e, r, over);
     Ok(Flow::Next)
 }
@@ -322,11 +322,11 @@ fn bzhi<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 #[inline(always)]
 fn by_mask<E: X86, W: Int, P: Place>(e: &mut E, i: Insn, h: &'static Helper<X64>) -> Exec<E> {
     let mask = P::get::<E, W>(e, i)?;
-    let v = e.r::<W>(i.vvvv);
+    let v = e.r::<W>(i.vvvv());
     let (v, mask) = (e.zext::<W, W64>(v), e.zext::<W, W64>(mask));
     let r = e.call(h, [v, mask, mask])?;
     let r = e.zext::<W64, W>(r);
-    e.set_r::<W>(i.reg, r);
+    e.set_r::<W>(i.reg(), r);
     Ok(Flow::Next)
 }
 

@@ -3,14 +3,15 @@
 use crate::emit::{Exec, Transfer};
 use crate::op::Cmp;
 use crate::width::{Int, W1, W16, W32, W64};
-use crate::x86::emit::{Place, X86};
+use crate::x86::emit::{Place, X86, cond};
 use crate::x86::features as f;
 use crate::x86::flags;
 use crate::x86::insn::Insn;
+use crate::x86::state;
 
 crate::x86_rows! {
-    "Jcc" "70+cc" "Jb" "f64" => [plain jcc];
-    "Jcc" "0F 80+cc" "Jz" "f64" if f::I386 => [plain jcc];
+    "Jcc" "70+cc" "Jb" "f64" => [cc jcc];
+    "Jcc" "0F 80+cc" "Jz" "f64" if f::I386 => [cc jcc];
     "JMP" "E9" "Jz" "f64" => [plain jmp];
     "JMP" "EB" "Jb" "f64" => [plain jmp];
     "JMP" "FF /4" "Ev" "f64" => [v rm jmp_e];
@@ -24,8 +25,8 @@ crate::x86_rows! {
     "JCXZ" "E3" "Jb" "f64" => [plain jcxz];
 }
 
-fn jcc<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
-    let c = e.cc(i.cc());
+fn jcc<E: X86, const CC: u8>(e: &mut E, i: Insn) -> Exec<E> {
+    let c = e.flags_hold(state::FLAGS, cond(CC));
     e.jump_near(i, Some(c), Transfer::Jump, |_| Ok(()))
 }
 
@@ -60,7 +61,7 @@ fn ret<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     let ip = e.top::<W>()?;
     let ip = e.zext::<W, W64>(ip);
     let to = e.target(ip, i.osize())?;
-    e.drop_top(W::TY.bytes() + (i.imm as u64 & 0xFFFF));
+    e.drop_top(W::TY.bytes() + (i.imm() as u64 & 0xFFFF));
     e.jump_to(to, Transfer::Return)
 }
 

@@ -80,7 +80,7 @@ fn da<E: X86, S: Side>(e: &mut E, _: Insn) -> Exec<E> {
     let (cf, af) = (e.as_flag(carry, flags::CF), e.as_flag(low, flags::AF));
     let f = e.or(f, cf);
     let f = e.or(f, af);
-    e.put(state::FLAGS, f);
+    e.write_flags(state::FLAGS, f);
     Ok(Flow::Next)
 }
 
@@ -103,7 +103,7 @@ fn aa<E: X86, S: Side>(e: &mut E, _: Insn) -> Exec<E> {
     let (cf, af) = (e.as_flag(adjust, flags::CF), e.as_flag(adjust, flags::AF));
     let f = e.or(f, cf);
     let f = e.or(f, af);
-    e.put(state::FLAGS, f);
+    e.write_flags(state::FLAGS, f);
     Ok(Flow::Next)
 }
 

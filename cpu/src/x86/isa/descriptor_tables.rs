@@ -46,13 +46,13 @@ fn store_table<E: X86>(e: &mut E, i: Insn, base: Slot<W64>, limit: Slot<W32>) ->
     umip(e)?;
     let is_64 = mode::is_64(e.mode());
     let ea = e.ea(i);
-    let at = e.linear(i.seg, ea, if is_64 { 10 } else { 6 }, Want::Write)?;
+    let at = e.linear(i.seg(), ea, if is_64 { 10 } else { 6 }, Want::Write)?;
     let (limit, mut value) = (e.get(limit), e.get(base));
     let limit = e.zext::<W32, W16>(limit);
     // Both stores may fault; the second is tried first so that memory stays as it was in most cases.
     let second = e.add_lit(at, 2);
     if is_64 {
-        e.store::<W64>(plain(i.seg), second, value)?;
+        e.store::<W64>(plain(i.seg()), second, value)?;
     } else {
         if e.cx().features & f::I386 == 0 {
             // The 80286 stores ones in the last byte.
@@ -60,9 +60,9 @@ fn store_table<E: X86>(e: &mut E, i: Insn, base: Slot<W64>, limit: Slot<W32>) ->
             value = e.or(value, ones);
         }
         let value = e.zext::<W64, W32>(value);
-        e.store::<W32>(plain(i.seg), second, value)?;
+        e.store::<W32>(plain(i.seg()), second, value)?;
     }
-    e.store::<W16>(plain(i.seg), at, limit)?;
+    e.store::<W16>(plain(i.seg()), at, limit)?;
     Ok(Flow::Next)
 }
 
@@ -77,13 +77,13 @@ fn load_table<E: X86>(e: &mut E, i: Insn, base: Slot<W64>, limit: Slot<W32>) -> 
     level_0(e)?;
     let is_64 = mode::is_64(e.mode());
     let ea = e.ea(i);
-    let at = e.linear(i.seg, ea, if is_64 { 10 } else { 6 }, Want::Read)?;
-    let size = e.load::<W16>(plain(i.seg), at)?;
+    let at = e.linear(i.seg(), ea, if is_64 { 10 } else { 6 }, Want::Read)?;
+    let size = e.load::<W16>(plain(i.seg()), at)?;
     let second = e.add_lit(at, 2);
     let value = if is_64 {
-        e.load::<W64>(plain(i.seg), second)?
+        e.load::<W64>(plain(i.seg()), second)?
     } else {
-        let x = e.load::<W32>(plain(i.seg), second)?;
+        let x = e.load::<W32>(plain(i.seg()), second)?;
         let x = e.zext::<W32, W64>(x);
         let mask = e.lit::<W64>(if i.osize() == 1 { 0x00FF_FFFF } else { 0xFFFF_FFFF });
         e.and(x, mask)
@@ -101,7 +101,7 @@ fn store_word<E: X86, P: Place>(e: &mut E, i: Insn, x: E::Val<W64>) -> Exec<E> {
         P::put::<E, W16>(e, i, x)?;
     } else {
         // 32 bits clear the upper half, too.
-        e.put(state::gpr(i.rm), x);
+        e.put(state::gpr(i.rm()), x);
     }
     Ok(Flow::Next)
 }
@@ -184,15 +184,15 @@ fn load_access<E: X86, P: Place>(e: &mut E, i: Insn, which: u64) -> Exec<E> {
     let none = zero(e);
     let ok = e.cmp::<W64>(Cmp::Ne, ok, none);
     if i.osize() == 1 {
-        let old = e.r::<W16>(i.reg);
+        let old = e.r::<W16>(i.reg());
         let new = e.zext::<W64, W16>(x);
         let new = e.select::<W16>(ok, new, old);
-        e.set_r::<W16>(i.reg, new);
+        e.set_r::<W16>(i.reg(), new);
     } else {
-        let old = e.get(state::gpr(i.reg));
+        let old = e.get(state::gpr(i.reg()));
         let new = e.trunc(x, 2);
         let new = e.select::<W64>(ok, new, old);
-        e.put(state::gpr(i.reg), new);
+        e.put(state::gpr(i.reg()), new);
     }
     Ok(Flow::Next)
 }
@@ -201,7 +201,7 @@ fn load_access<E: X86, P: Place>(e: &mut E, i: Insn, which: u64) -> Exec<E> {
 fn arpl<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     let at = P::at::<E, W16>(e, i, Want::Write)?;
     let a = P::read::<E, W16>(e, i, at)?;
-    let b = e.r::<W16>(i.reg);
+    let b = e.r::<W16>(i.reg());
     let three = e.lit::<W16>(3);
     let (low, high) = (e.and(a, three), e.and(b, three));
     let adjust = e.cmp::<W16>(Cmp::Ltu, low, high);

@@ -101,7 +101,7 @@ fn std<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
 const IN_AH: u32 = flags::SF | flags::ZF | flags::AF | flags::PF | flags::CF;
 
 fn lahf<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
-    let f = e.get(state::FLAGS);
+    let f = e.read_flags(state::FLAGS);
     let f = e.shift::<W32>(Bin::Shr, f, 8);
     let mask = e.lit::<W32>(IN_AH >> 8);
     let f = e.and(f, mask);
@@ -131,7 +131,7 @@ fn salc<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
 /// CLFLUSH, CLFLUSHOPT, CLWB: there are no caches to flush; the byte must be readable.
 fn clflush<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     let at = e.ea(i);
-    e.load_at::<W8>(i.seg, at)?;
+    e.load_at::<W8>(i.seg(), at)?;
     Ok(Flow::Next)
 }
 
@@ -140,9 +140,9 @@ fn random<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     let none = e.lit::<W64>(0);
     let v = e.call(&RANDOM, [none, none, none])?;
     let v = e.zext::<W64, W>(v);
-    e.set_r::<W>(i.rm, v);
+    e.set_r::<W>(i.rm(), v);
     let f = e.lit::<W32>(flags::CF);
-    e.put(state::FLAGS, f);
+    e.write_flags(state::FLAGS, f);
     Ok(Flow::Next)
 }
 
@@ -160,7 +160,7 @@ fn esc<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     }
     if i.is_mem() {
         let at = e.ea(i);
-        e.load_at::<W16>(i.seg, at)?;
+        e.load_at::<W16>(i.seg(), at)?;
     }
     Ok(Flow::Next)
 }

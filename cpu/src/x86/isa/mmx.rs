@@ -198,10 +198,10 @@ fn put<E: X86>(e: &mut E, n: u8, v: V<E>) {
 /// The operand Q: a register or 64 bits of memory.
 fn source<E: X86>(e: &mut E, i: Insn) -> Emit<E, W128> {
     if !i.is_mem() {
-        return Ok(get(e, i.rm));
+        return Ok(get(e, i.rm()));
     }
     let ea = e.ea(i);
-    let x = e.load_at::<W64>(i.seg, ea)?;
+    let x = e.load_at::<W64>(i.seg(), ea)?;
     Ok(e.to_vec::<W64>(x))
 }
 
@@ -209,10 +209,10 @@ fn source<E: X86>(e: &mut E, i: Insn) -> Emit<E, W128> {
 fn on_both<E: X86>(e: &mut E, i: Insn, f: impl FnOnce(&mut E, V<E>, V<E>) -> V<E>) -> Exec<E> {
     ready(e)?;
     let b = source(e, i)?;
-    let a = get(e, i.reg);
+    let a = get(e, i.reg());
     let r = f(e, a, b);
     enter(e);
-    put(e, i.reg, r);
+    put(e, i.reg(), r);
     Ok(Flow::Next)
 }
 
@@ -259,7 +259,7 @@ fn palignr<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 fn shift_imm<E: X86, const OP: u16, const LOG2: u32>(e: &mut E, i: Insn) -> Exec<E> {
     ready(e)?;
     let (op, l, n) = (const { named(OP) }, half(LOG2), i.imm8() as u32);
-    let a = get(e, i.rm);
+    let a = get(e, i.rm());
     let signs = op as u16 == VecOp::ShrS as u16;
     let r = if n < l.bits() {
         e.vi(op, l, n, a)
@@ -269,7 +269,7 @@ fn shift_imm<E: X86, const OP: u16, const LOG2: u32>(e: &mut E, i: Insn) -> Exec
         e.lit::<W128>(0)
     };
     enter(e);
-    put(e, i.rm, r);
+    put(e, i.rm(), r);
     Ok(Flow::Next)
 }
 
@@ -290,27 +290,27 @@ fn movd<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     let log2 = wide(e, i);
     let x = if i.is_mem() {
         let at = super::sse_forms::address(e, i, 1 << log2, Want::Read)?;
-        e.load_zext(plain(i.seg), log2, at)?
+        e.load_zext(plain(i.seg()), log2, at)?
     } else {
-        let x = e.get(state::gpr(i.rm));
+        let x = e.get(state::gpr(i.rm()));
         e.trunc(x, log2)
     };
     let v = e.to_vec::<W64>(x);
     enter(e);
-    put(e, i.reg, v);
+    put(e, i.reg(), v);
     Ok(Flow::Next)
 }
 
 fn movd_to<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     ready(e)?;
     let log2 = wide(e, i);
-    let x = e.get(low(i.reg));
+    let x = e.get(low(i.reg()));
     if i.is_mem() {
         let at = super::sse_forms::address(e, i, 1 << log2, Want::Write)?;
-        e.store_low(plain(i.seg), log2, at, x)?;
+        e.store_low(plain(i.seg()), log2, at, x)?;
     } else {
         let x = e.trunc(x, log2);
-        e.put(state::gpr(i.rm), x);
+        e.put(state::gpr(i.rm()), x);
     }
     enter(e);
     Ok(Flow::Next)
@@ -323,14 +323,14 @@ fn movq<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 fn movq_to<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     ready(e)?;
     if i.is_mem() {
-        let x = e.get(low(i.reg));
+        let x = e.get(low(i.reg()));
         let ea = e.ea(i);
-        e.store_at::<W64>(i.seg, ea, x)?;
+        e.store_at::<W64>(i.seg(), ea, x)?;
         enter(e);
     } else {
-        let v = get(e, i.reg);
+        let v = get(e, i.reg());
         enter(e);
-        put(e, i.rm, v);
+        put(e, i.rm(), v);
     }
     Ok(Flow::Next)
 }
@@ -339,14 +339,14 @@ fn pinsrw<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     ready(e)?;
     let x = if i.is_mem() {
         let ea = e.ea(i);
-        e.load_at::<W16>(i.seg, ea)?
+        e.load_at::<W16>(i.seg(), ea)?
     } else {
-        e.r::<W16>(i.rm)
+        e.r::<W16>(i.rm())
     };
-    let a = get(e, i.reg);
+    let a = get(e, i.reg());
     let r = e.set_lane::<W16>(a, i.imm8() as u32 & 3, x);
     enter(e);
-    put(e, i.reg, r);
+    put(e, i.reg(), r);
     Ok(Flow::Next)
 }
 
@@ -359,17 +359,17 @@ fn to_general<E: X86, W: Int>(e: &mut E, n: u8, v: V<E>, at: u32) {
 
 fn pextrw<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     ready(e)?;
-    let v = get(e, i.rm);
-    to_general::<E, W16>(e, i.reg, v, i.imm8() as u32 & 3);
+    let v = get(e, i.rm());
+    to_general::<E, W16>(e, i.reg(), v, i.imm8() as u32 & 3);
     enter(e);
     Ok(Flow::Next)
 }
 
 fn pmovmskb<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     ready(e)?;
-    let v = get(e, i.rm);
+    let v = get(e, i.rm());
     let mask = e.v1(VecOp::MoveMask, half(0), v);
-    to_general::<E, W32>(e, i.reg, mask, 0);
+    to_general::<E, W32>(e, i.reg(), mask, 0);
     enter(e);
     Ok(Flow::Next)
 }
@@ -390,8 +390,8 @@ fn maskmovq<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     ready(e)?;
     let offset = e.get(state::gpr(DI));
     let offset = e.trunc(offset, i.asize());
-    let at = e.linear(i.seg, offset, 8, Want::Write)?;
-    let (value, mask) = (e.lit::<W64>(i.reg as u64), e.lit::<W64>(i.rm as u64));
+    let at = e.linear(i.seg(), offset, 8, Want::Write)?;
+    let (value, mask) = (e.lit::<W64>(i.reg() as u64), e.lit::<W64>(i.rm() as u64));
     e.call(&MASKED_BYTES, [at, value, mask])?;
     enter(e);
     Ok(Flow::Next)
@@ -399,17 +399,17 @@ fn maskmovq<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 
 fn movq2dq<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     sse_too(e)?;
-    let v = get(e, i.rm);
+    let v = get(e, i.rm());
     enter(e);
-    write_low::<E, super::sse_forms::Sse>(e, i.reg, v);
+    write_low::<E, super::sse_forms::Sse>(e, i.reg(), v);
     Ok(Flow::Next)
 }
 
 fn movdq2q<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     sse_too(e)?;
-    let v = e.get(state::xmm(i.rm));
+    let v = e.get(state::xmm(i.rm()));
     enter(e);
-    put(e, i.reg, v);
+    put(e, i.reg(), v);
     Ok(Flow::Next)
 }
 
@@ -430,12 +430,12 @@ fn cvtpi2ps<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     sse_too(e)?;
     let b = source(e, i)?;
     let r = fp(e, VecOp::IntToF, half(2), fixed(rounding::CURRENT), [b, b, b])?;
-    let a = e.get(state::xmm(i.reg));
+    let a = e.get(state::xmm(i.reg()));
     let r = e.v2(VecOp::Merge, half(3), a, r);
     if !i.is_mem() {
         enter(e);
     }
-    e.put(state::xmm(i.reg), r);
+    e.put(state::xmm(i.reg()), r);
     Ok(Flow::Next)
 }
 
@@ -447,7 +447,7 @@ fn cvtpi2pd<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     if !i.is_mem() {
         enter(e);
     }
-    e.put(state::xmm(i.reg), r);
+    e.put(state::xmm(i.reg()), r);
     Ok(Flow::Next)
 }
 
@@ -461,7 +461,7 @@ fn from_single<E: X86, const OP: u16, const CURRENT: u32>(e: &mut E, i: Insn) ->
 /// CVTPD2PI, and CVTTPD2PI with `CURRENT` 0.
 fn from_double<E: X86, const OP: u16, const CURRENT: u32>(e: &mut E, i: Insn) -> Exec<E> {
     sse_too(e)?;
-    let b = if i.is_mem() { super::sse_forms::load(e, i, 1, true)?[0] } else { e.get(state::xmm(i.rm)) };
+    let b = if i.is_mem() { super::sse_forms::load(e, i, 1, true)?[0] } else { e.get(state::xmm(i.rm())) };
     to_integers::<E, OP>(e, i, Lanes::full(3), CURRENT, b)
 }
 
@@ -469,6 +469,6 @@ fn to_integers<E: X86, const OP: u16>(e: &mut E, i: Insn, l: Lanes, current: u32
     let rounding = if current != 0 { rounding::CURRENT } else { rounding::ZERO };
     let r = fp(e, const { named(OP) }, l, fixed(rounding), [b, b, b])?;
     enter(e);
-    put(e, i.reg, r);
+    put(e, i.reg(), r);
     Ok(Flow::Next)
 }

@@ -4,9 +4,10 @@
 use crate::emit::{Exec, Flow};
 use crate::op::{Bin, Un};
 use crate::width::{Int, W8, W16, W32, W64};
-use crate::x86::emit::{Place, Want, X86};
+use crate::x86::emit::{Place, Want, X86, cond};
 use crate::x86::features as f;
 use crate::x86::insn::Insn;
+use crate::x86::state;
 
 crate::x86_rows! {
     "MOV" "88" "Eb,Gb" "" => [b rm mov_e_g];
@@ -32,20 +33,20 @@ crate::x86_rows! {
     "XLAT" "D7" "" "" => [plain xlat];
     "BSWAP" "0F C8+r" "Zv" "" if f::I486 => [v bswap];
     "CMOVcc" "0F 40+cc" "Gv,Ev" "" if f::CMOV => [v rm cmov];
-    "SETcc" "0F 90+cc" "Eb" "modrm" if f::I386 => [rm setcc];
+    "SETcc" "0F 90+cc" "Eb" "modrm" if f::I386 => [rm cc setcc];
     "CBW/CWDE/CDQE" "98" "" "" => [plain cbw];
     "CWD/CDQ/CQO" "99" "" "" => [v cwd];
 }
 
 fn mov_e_g<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
-    let v = e.r::<W>(i.reg);
+    let v = e.r::<W>(i.reg());
     P::put::<E, W>(e, i, v)?;
     Ok(Flow::Next)
 }
 
 fn mov_g_e<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     let v = P::get::<E, W>(e, i)?;
-    e.set_r::<W>(i.reg, v);
+    e.set_r::<W>(i.reg(), v);
     Ok(Flow::Next)
 }
 
@@ -58,7 +59,7 @@ fn mov_e_i<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 /// `MOV r, imm`: the only one with an immediate of 64 bits.
 fn mov_z_i<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     let v = e.lit::<W>(W::dec(i.imm64()));
-    e.set_r::<W>(i.reg, v);
+    e.set_r::<W>(i.reg(), v);
     Ok(Flow::Next)
 }
 
@@ -75,7 +76,7 @@ fn moffs<E: X86>(e: &mut E, i: Insn) -> E::Val<W64> {
 
 fn mov_a_o<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     let at = moffs(e, i);
-    let v = e.load_at::<W>(i.seg, at)?;
+    let v = e.load_at::<W>(i.seg(), at)?;
     e.set_r::<W>(0, v);
     Ok(Flow::Next)
 }
@@ -83,21 +84,21 @@ fn mov_a_o<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
 fn mov_o_a<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     let at = moffs(e, i);
     let v = e.r::<W>(0);
-    e.store_at::<W>(i.seg, at, v)?;
+    e.store_at::<W>(i.seg(), at, v)?;
     Ok(Flow::Next)
 }
 
 fn movzx<E: X86, W: Int, P: Place, From: Int>(e: &mut E, i: Insn) -> Exec<E> {
     let v = P::get::<E, From>(e, i)?;
     let v = e.zext::<From, W>(v);
-    e.set_r::<W>(i.reg, v);
+    e.set_r::<W>(i.reg(), v);
     Ok(Flow::Next)
 }
 
 fn movsx<E: X86, W: Int, P: Place, From: Int>(e: &mut E, i: Insn) -> Exec<E> {
     let v = P::get::<E, From>(e, i)?;
     let v = e.sext::<From, W>(v);
-    e.set_r::<W>(i.reg, v);
+    e.set_r::<W>(i.reg(), v);
     Ok(Flow::Next)
 }
 
@@ -112,12 +113,12 @@ fn movsxd<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 fn movbe_load<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     let v = P::get::<E, W>(e, i)?;
     let v = e.un(Un::Bswap, v);
-    e.set_r::<W>(i.reg, v);
+    e.set_r::<W>(i.reg(), v);
     Ok(Flow::Next)
 }
 
 fn movbe_store<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
-    let v = e.r::<W>(i.reg);
+    let v = e.r::<W>(i.reg());
     let v = e.un(Un::Bswap, v);
     P::put::<E, W>(e, i, v)?;
     Ok(Flow::Next)
@@ -126,7 +127,7 @@ fn movbe_store<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 fn lea<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     let at = e.ea(i);
     let v = e.zext::<W64, W>(at);
-    e.set_r::<W>(i.reg, v);
+    e.set_r::<W>(i.reg(), v);
     Ok(Flow::Next)
 }
 
@@ -135,7 +136,7 @@ fn xlat<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     let al = e.zext::<W8, W64>(al);
     let at = e.add(al, bx);
     let at = e.trunc(at, i.asize());
-    let v = e.load_at::<W8>(i.seg, at)?;
+    let v = e.load_at::<W8>(i.seg(), at)?;
     e.set_r::<W8>(0, v);
     Ok(Flow::Next)
 }
@@ -145,26 +146,26 @@ fn bswap<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     let v = if i.osize() == 1 {
         e.lit::<W>(W::dec(0))
     } else {
-        let v = e.r::<W>(i.reg);
+        let v = e.r::<W>(i.reg());
         e.un(Un::Bswap, v)
     };
-    e.set_r::<W>(i.reg, v);
+    e.set_r::<W>(i.reg(), v);
     Ok(Flow::Next)
 }
 
 /// CMOVcc: memory is read in any case, and 32 bits clear the upper half in any case.
 fn cmov<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     let new = P::get::<E, W>(e, i)?;
-    let old = e.r::<W>(i.reg);
+    let old = e.r::<W>(i.reg());
     let c = e.cc(i.cc());
     let v = e.select::<W>(c, new, old);
-    e.set_r::<W>(i.reg, v);
+    e.set_r::<W>(i.reg(), v);
     Ok(Flow::Next)
 }
 
-fn setcc<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+fn setcc<E: X86, P: Place, const CC: u8>(e: &mut E, i: Insn) -> Exec<E> {
     let at = P::at::<E, W8>(e, i, Want::Write)?;
-    let c = e.cc(i.cc());
+    let c = e.flags_hold(state::FLAGS, cond(CC));
     let v = e.zext::<_, W8>(c);
     P::write::<E, W8>(e, i, at, v)?;
     Ok(Flow::Next)

@@ -80,7 +80,7 @@ fn product<E: X86, W: Int, S: Sign>(e: &mut E, a: E::Val<W>, b: E::Val<W>) -> (E
     let of = e.as_flag(over, flags::OF);
     let f = e.or(f, cf);
     let f = e.or(f, of);
-    e.put(state::FLAGS, f);
+    e.write_flags(state::FLAGS, f);
     (low, high)
 }
 
@@ -104,9 +104,9 @@ fn mul<E: X86, W: Int, P: Place, S: Sign>(e: &mut E, i: Insn) -> Exec<E> {
 
 fn imul_g_e<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     let b = P::get::<E, W>(e, i)?;
-    let a = e.r::<W>(i.reg);
+    let a = e.r::<W>(i.reg());
     let (low, _) = product::<E, W, Signed>(e, a, b);
-    e.set_r::<W>(i.reg, low);
+    e.set_r::<W>(i.reg(), low);
     Ok(Flow::Next)
 }
 
@@ -114,7 +114,7 @@ fn imul_g_e_i<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     let a = P::get::<E, W>(e, i)?;
     let b = e.lit::<W>(W::dec(i.simm()));
     let (low, _) = product::<E, W, Signed>(e, a, b);
-    e.set_r::<W>(i.reg, low);
+    e.set_r::<W>(i.reg(), low);
     Ok(Flow::Next)
 }
 
@@ -124,8 +124,8 @@ fn mulx<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     let a = e.r::<W>(RDX);
     let low = e.bin(Bin::Mul, a, b);
     let high = e.bin(Bin::MulHiU, a, b);
-    e.set_r::<W>(i.vvvv, low);
-    e.set_r::<W>(i.reg, high);
+    e.set_r::<W>(i.vvvv(), low);
+    e.set_r::<W>(i.reg(), high);
     Ok(Flow::Next)
 }
 

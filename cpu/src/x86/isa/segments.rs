@@ -44,7 +44,7 @@ registers! {
 
 /// Whether ModRM.reg names a segment register: the 8086 looks at two bits only.
 fn number<E: X86>(e: &E, i: Insn) -> Option<u8> {
-    let n = i.reg & 7;
+    let n = i.reg() & 7;
     if e.cx().features & f::I186 == 0 {
         return Some(n & 3);
     }
@@ -59,7 +59,7 @@ fn from_segment<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
         P::put::<E, W16>(e, i, x)?;
     } else {
         let x = e.zext::<W16, W64>(x);
-        e.put(state::gpr(i.rm), x);
+        e.put(state::gpr(i.rm()), x);
     }
     Ok(Flow::Next)
 }
@@ -67,7 +67,7 @@ fn from_segment<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 /// Loads a segment register. The instruction is the last that may fault before it.
 fn load<E: X86>(e: &mut E, i: Insn, s: u8, selector: E::Val<W16>, shadow: bool) -> Exec<E> {
     let selector = e.zext::<W16, W64>(selector);
-    let shadow = e.lit::<W64>(if shadow && s == seg::SS { i.len as u64 } else { 0 });
+    let shadow = e.lit::<W64>(if shadow && s == seg::SS { i.len() as u64 } else { 0 });
     let s = e.lit::<W64>(s as u64);
     e.call(&segment::LOAD, [s, selector, shadow])?;
     Ok(Flow::Sync)
@@ -135,11 +135,11 @@ fn load_far<E: X86, R: Register>(e: &mut E, i: Insn) -> Exec<E> {
 
 fn far_pointer<E: X86, W: Int, R: Register>(e: &mut E, i: Insn, ea: E::Val<W64>) -> Exec<E> {
     let bytes = W::TY.bytes();
-    let at = e.linear(i.seg, ea, bytes + 2, Want::Read)?;
-    let offset = e.load::<W>(plain(i.seg), at)?;
+    let at = e.linear(i.seg(), ea, bytes + 2, Want::Read)?;
+    let offset = e.load::<W>(plain(i.seg()), at)?;
     let at = e.add_lit(at, bytes);
-    let selector = e.load::<W16>(plain(i.seg), at)?;
+    let selector = e.load::<W16>(plain(i.seg()), at)?;
     let flow = load(e, i, R::N, selector, false)?;
-    e.set_r::<W>(i.reg, offset);
+    e.set_r::<W>(i.reg(), offset);
     Ok(flow)
 }

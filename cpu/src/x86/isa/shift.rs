@@ -385,11 +385,11 @@ fn through<E: X86, W: Int, P: Place, S: Through, C: Count>(e: &mut E, i: Insn) -
             let none = e.cmp::<W64>(Cmp::Eq, count, zero);
             let r = e.select::<W>(none, a, r);
             P::write::<E, W>(e, i, at, r)?;
-            let old = e.get(state::FLAGS);
+            let old = e.read_flags(state::FLAGS);
             e.merge_flags(f, SETS);
-            let new = e.get(state::FLAGS);
+            let new = e.read_flags(state::FLAGS);
             let f = e.select::<W32>(none, old, new);
-            e.put(state::FLAGS, f);
+            e.write_flags(state::FLAGS, f);
         }
     }
     Ok(Flow::Next)
@@ -483,7 +483,7 @@ impl Double for Right {
 fn double<E: X86, W: Int, P: Place, D: Double, C: Count>(e: &mut E, i: Insn) -> Exec<E> {
     let at = P::at::<E, W>(e, i, Want::Write)?;
     let a = P::read::<E, W>(e, i, at)?;
-    let b = e.r::<W>(i.reg);
+    let b = e.r::<W>(i.reg());
     let count = C::get(e, i);
     let count = masked::<E, W>(e, count, false);
     let (r, cf) = D::run::<E, W>(e, a, b, count);
@@ -495,9 +495,9 @@ fn double<E: X86, W: Int, P: Place, D: Double, C: Count>(e: &mut E, i: Insn) -> 
     let none = e.cmp::<W64>(Cmp::Eq, count, zero);
     let r = e.select::<W>(none, a, r);
     P::write::<E, W>(e, i, at, r)?;
-    let old = e.get(state::FLAGS);
+    let old = e.read_flags(state::FLAGS);
     let f = e.select::<W32>(none, old, f);
-    e.put(state::FLAGS, f);
+    e.write_flags(state::FLAGS, f);
     Ok(Flow::Next)
 }
 
@@ -505,7 +505,7 @@ fn double<E: X86, W: Int, P: Place, D: Double, C: Count>(e: &mut E, i: Insn) -> 
 fn rorx<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     let a = P::get::<E, W>(e, i)?;
     let r = e.shift::<W>(Bin::Ror, a, i.imm8() as u32 & (W::TY.bits() - 1));
-    e.set_r::<W>(i.reg, r);
+    e.set_r::<W>(i.reg(), r);
     Ok(Flow::Next)
 }
 
@@ -527,8 +527,8 @@ impl Plain for Sar {
 /// SHLX, SHRX, SARX: the count is in vvvv.
 fn by_register<E: X86, W: Int, P: Place, S: Plain>(e: &mut E, i: Insn) -> Exec<E> {
     let a = P::get::<E, W>(e, i)?;
-    let count = e.r::<W>(i.vvvv);
+    let count = e.r::<W>(i.vvvv());
     let r = e.bin(S::BIN, a, count);
-    e.set_r::<W>(i.reg, r);
+    e.set_r::<W>(i.reg(), r);
     Ok(Flow::Next)
 }

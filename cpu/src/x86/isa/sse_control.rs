@@ -61,7 +61,7 @@ static SET_MXCSR: Helper<X64> = Helper {
 fn ldmxcsr<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let at = address(e, i, 4, Want::Read)?;
-    let x = e.load::<W32>(plain(i.seg), at)?;
+    let x = e.load::<W32>(plain(i.seg()), at)?;
     let max = e.lit::<W32>(MXCSR_MASK);
     let reserved = e.cmp::<W32>(Cmp::Ltu, max, x);
     e.raise_if(reserved, fault::GP0)?;
@@ -77,7 +77,7 @@ fn stmxcsr<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
     let flags = e.lit::<W32>(FLAGS);
     let status = e.and(status, flags);
     let x = e.or(control, status);
-    e.store::<W32>(plain(i.seg), at, x)?;
+    e.store::<W32>(plain(i.seg()), at, x)?;
     Ok(Flow::Next)
 }
 

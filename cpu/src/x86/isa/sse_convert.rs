@@ -95,16 +95,16 @@ fn from_integer<E: X86, X: Enc, F: Format>(e: &mut E, i: Insn) -> Exec<E> {
     let log2 = if wide(e, i) { 3 } else { 2 };
     let x = if i.is_mem() {
         let at = address(e, i, 1 << log2, Want::Read)?;
-        e.load_zext(plain(i.seg), log2, at)?
+        e.load_zext(plain(i.seg()), log2, at)?
     } else {
-        e.get(state::gpr(i.rm))
+        e.get(state::gpr(i.rm()))
     };
     let x = e.to_vec::<W64>(x);
     let l = Lanes::scalar(F::LOG2);
     let r = fp(e, VecOp::IntToF, l, fixed(rounding::CURRENT, log2), [x, x, x])?;
     let a = e.get(state::xmm(first::<X>(i)));
     let r = e.v2(VecOp::Merge, l, a, r);
-    write_low::<E, X>(e, i.reg, r);
+    write_low::<E, X>(e, i.reg(), r);
     Ok(Flow::Next)
 }
 
@@ -115,7 +115,7 @@ fn to_integer<E: X86, X: Enc, F: Format, R: Rounds>(e: &mut E, i: Insn) -> Exec<
     let b = small(e, i, F::LOG2)?;
     let r = fp(e, VecOp::FToInt, Lanes::scalar(F::LOG2), fixed(R::ROUNDING, log2), [b, b, b])?;
     let x = e.lane::<W64>(r, 0);
-    e.put(state::gpr(i.reg), x);
+    e.put(state::gpr(i.reg()), x);
     Ok(Flow::Next)
 }
 
@@ -131,19 +131,19 @@ pub(super) fn widening<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     } else {
         low
     };
-    write::<E, X>(e, i, i.reg, [low, high]);
+    write::<E, X>(e, i, i.reg(), [low, high]);
     Ok(Flow::Next)
 }
 
 /// Conversions to half the size: the result has 64 or 128 bits.
 fn narrowing<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
-    let b = if i.is_mem() { load(e, i, halves::<X>(i), !X::VEX)? } else { read::<E, X>(e, i, i.rm) };
+    let b = if i.is_mem() { load(e, i, halves::<X>(i), !X::VEX)? } else { read::<E, X>(e, i, i.rm()) };
     let mut r = O::run(e, i, b[0], b[0])?;
     if halves::<X>(i) == 2 {
         let high = O::run(e, i, b[1], b[1])?;
         r = e.v2(VecOp::Zip1, Lanes::full(3), r, high);
     }
-    write_low::<E, X>(e, i.reg, r);
+    write_low::<E, X>(e, i.reg(), r);
     Ok(Flow::Next)
 }

@@ -39,9 +39,9 @@ crate::simd_rows! {
 fn sha256rnds2<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let b = source::<E, X>(e, i)?[0];
-    let (a, words) = (e.get(state::xmm(i.reg)), e.get(state::xmm(0)));
+    let (a, words) = (e.get(state::xmm(i.reg())), e.get(state::xmm(0)));
     let r = e.vec(VecOp::Sha256Rounds, Lanes::full(2), 0, a, b, words);
-    e.put(state::xmm(i.reg), r);
+    e.put(state::xmm(i.reg()), r);
     Ok(Flow::Next)
 }
 
@@ -50,8 +50,8 @@ fn string<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Result<([super::sse_form
     ready::<E, X>(e, i, true)?;
     const AX: u8 = 0;
     const DX: u8 = 2;
-    let b = if i.is_mem() { load(e, i, 1, false)?[0] } else { e.get(state::xmm(i.rm)) };
-    let a = e.get(state::xmm(i.reg));
+    let b = if i.is_mem() { load(e, i, 1, false)?[0] } else { e.get(state::xmm(i.rm())) };
+    let a = e.get(state::xmm(i.reg()));
     let explicit = O::IMM != 0;
     let lengths = if explicit {
         let wide = i.w();
@@ -86,7 +86,7 @@ fn string_index<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     let index = e.zext::<W32, W64>(index);
     let flags = e.lane::<W32>(r, 1);
     e.put(state::gpr(CX), index);
-    e.put(state::FLAGS, flags);
+    e.write_flags(state::FLAGS, flags);
     Ok(Flow::Next)
 }
 
@@ -97,7 +97,7 @@ fn string_mask<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     let mask = e.vec(VecOp::StringCompare, Lanes::full(0), imm | 1 << 9, a, b, c);
     let flags = e.lane::<W32>(r, 1);
     super::sse_forms::write_low::<E, X>(e, 0, mask);
-    e.put(state::FLAGS, flags);
+    e.write_flags(state::FLAGS, flags);
     Ok(Flow::Next)
 }
 
@@ -105,7 +105,7 @@ fn string_mask<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
 pub(super) fn ptest<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let b = source::<E, X>(e, i)?;
-    let a = read::<E, X>(e, i, i.reg);
+    let a = read::<E, X>(e, i, i.reg());
     let halves = halves::<X>(i);
     let [low, high] = each::<E, O>(e, i, halves, a, b)?;
     let mut f = e.lane::<W32>(low, 0);
@@ -114,6 +114,6 @@ pub(super) fn ptest<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
         let high = e.lane::<W32>(high, 0);
         f = e.and(f, high);
     }
-    e.put(state::FLAGS, f);
+    e.write_flags(state::FLAGS, f);
     Ok(Flow::Next)
 }

@@ -167,7 +167,8 @@ pub fn fp<E: X86>(e: &mut E, op: VecOp, l: Lanes, imm: u32, [a, b, c]: [V<E>; 3]
 #[inline(always)]
 pub fn ready<E: X86, X: Enc>(e: &mut E, i: Insn, free: bool) -> Result<(), E::Abort> {
     let m = e.mode();
-    let undefined = if X::VEX { m & mode::AVX_UD != 0 || free && i.vvvv != 0 } else { m & mode::SSE_UD != 0 };
+    let undefined =
+        if X::VEX { m & mode::AVX_UD != 0 || free && i.vvvv() != 0 } else { m & mode::SSE_UD != 0 };
     if undefined {
         return e.always(fault::UD);
     }
@@ -222,7 +223,7 @@ pub fn write_low<E: X86, X: Enc>(e: &mut E, n: u8, r: V<E>) {
 /// The first operand: VEX.vvvv, or the destination.
 #[inline(always)]
 pub const fn first<X: Enc>(i: Insn) -> u8 {
-    if X::VEX { i.vvvv } else { i.reg }
+    if X::VEX { i.vvvv() } else { i.reg() }
 }
 
 /// The linear address of a memory operand.
@@ -232,7 +233,7 @@ pub const fn first<X: Enc>(i: Insn) -> u8 {
 #[inline(always)]
 pub fn address<E: X86>(e: &mut E, i: Insn, size: u64, want: Want) -> Emit<E, W64> {
     let ea = e.ea(i);
-    e.linear(i.seg, ea, size, want)
+    e.linear(i.seg(), ea, size, want)
 }
 
 /// An access to a vector operand in memory: one that must be aligned raises #GP(0), which engines find with the access.
@@ -249,7 +250,7 @@ fn access<E: X86>(e: &mut E, i: Insn, at: E::Val<W64>, size: u64, aligned: bool)
         let off = e.cmp(Cmp::Ne, low, zero);
         e.raise_if(off, fault::GP0)?;
     }
-    Ok(Access { aligned: aligned && size == 16, ..plain(i.seg) })
+    Ok(Access { aligned: aligned && size == 16, ..plain(i.seg()) })
 }
 
 /// Loads 16 or 32 bytes from the memory operand.
@@ -287,7 +288,7 @@ pub fn store<E: X86>(e: &mut E, i: Insn, halves: usize, aligned: bool, v: [V<E>;
 /// With the access's faults.
 #[inline(always)]
 pub fn source<E: X86, X: Enc>(e: &mut E, i: Insn) -> Result<[V<E>; 2], E::Abort> {
-    if i.is_mem() { load(e, i, halves::<X>(i), !X::VEX) } else { Ok(read::<E, X>(e, i, i.rm)) }
+    if i.is_mem() { load(e, i, halves::<X>(i), !X::VEX) } else { Ok(read::<E, X>(e, i, i.rm())) }
 }
 
 /// The operand `W` of `1 << log2` bytes: a register, all of it, or memory, with zeros above.
@@ -297,13 +298,13 @@ pub fn source<E: X86, X: Enc>(e: &mut E, i: Insn) -> Result<[V<E>; 2], E::Abort>
 #[inline(always)]
 pub fn small<E: X86>(e: &mut E, i: Insn, log2: u32) -> Emit<E, W128> {
     if !i.is_mem() {
-        return Ok(e.get(state::xmm(i.rm)));
+        return Ok(e.get(state::xmm(i.rm())));
     }
     let at = address(e, i, 1 << log2, Want::Read)?;
     if log2 == 4 {
-        return e.load::<W128>(plain(i.seg), at);
+        return e.load::<W128>(plain(i.seg()), at);
     }
-    let x = e.load_zext(plain(i.seg), log2, at)?;
+    let x = e.load_zext(plain(i.seg()), log2, at)?;
     Ok(e.to_vec::<W64>(x))
 }
 
@@ -329,7 +330,7 @@ pub fn binary<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     let b = source::<E, X>(e, i)?;
     let a = read::<E, X>(e, i, first::<X>(i));
     let r = each::<E, O>(e, i, halves::<X>(i), a, b)?;
-    write::<E, X>(e, i, i.reg, r);
+    write::<E, X>(e, i, i.reg(), r);
     Ok(Flow::Next)
 }
 
@@ -338,7 +339,7 @@ pub fn unary<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let b = source::<E, X>(e, i)?;
     let r = each::<E, O>(e, i, halves::<X>(i), b, b)?;
-    write::<E, X>(e, i, i.reg, r);
+    write::<E, X>(e, i, i.reg(), r);
     Ok(Flow::Next)
 }
 
@@ -348,7 +349,7 @@ fn scalar<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn, log2: u32) -> Exec<E> {
     let b = small(e, i, log2)?;
     let a = e.get(state::xmm(first::<X>(i)));
     let r = O::run(e, i, a, b)?;
-    write_low::<E, X>(e, i.reg, r);
+    write_low::<E, X>(e, i.reg(), r);
     Ok(Flow::Next)
 }
 
@@ -365,10 +366,10 @@ pub fn scalar_sd<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
 /// `op V, W` whose W has 16 bytes and whose result 128 bits, whatever the length; memory need not be aligned with VEX.
 pub fn binary_128<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
-    let b = if i.is_mem() { load(e, i, 1, !X::VEX)?[0] } else { e.get(state::xmm(i.rm)) };
+    let b = if i.is_mem() { load(e, i, 1, !X::VEX)?[0] } else { e.get(state::xmm(i.rm())) };
     let a = e.get(state::xmm(first::<X>(i)));
     let r = O::run(e, i, a, b)?;
-    write_low::<E, X>(e, i.reg, r);
+    write_low::<E, X>(e, i.reg(), r);
     Ok(Flow::Next)
 }
 

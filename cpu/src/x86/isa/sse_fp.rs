@@ -113,7 +113,7 @@ fn cmp_packed<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     let low = fp(e, VecOp::FCmpX, O::LANES, imm, [a[0], b[0], b[0]])?;
     let high =
         if halves::<X>(i) == 2 { fp(e, VecOp::FCmpX, O::LANES, imm, [a[1], b[1], b[1]])? } else { low };
-    write::<E, X>(e, i, i.reg, [low, high]);
+    write::<E, X>(e, i, i.reg(), [low, high]);
     Ok(Flow::Next)
 }
 
@@ -126,7 +126,7 @@ fn cmp_scalar<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     let l = Lanes::scalar(log2);
     let r = fp(e, VecOp::FCmpX, l, predicate::<X>(i), [a, b, b])?;
     let r = e.v2(VecOp::Merge, l, a, r);
-    write_low::<E, X>(e, i.reg, r);
+    write_low::<E, X>(e, i.reg(), r);
     Ok(Flow::Next)
 }
 
@@ -134,9 +134,9 @@ fn cmp_scalar<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
 fn comis<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let b = small(e, i, O::LANES.log2 as u32)?;
-    let a = e.get(state::xmm(i.reg));
+    let a = e.get(state::xmm(i.reg()));
     let [r, _] = each::<E, O>(e, i, 1, [a, a], [b, b])?;
     let flags = e.lane::<W32>(r, 0);
-    e.put(state::FLAGS, flags);
+    e.write_flags(state::FLAGS, flags);
     Ok(Flow::Next)
 }

@@ -132,19 +132,19 @@ impl<const LEFT: bool> Op for Bytes<LEFT> {
 /// `op V, W` whose count is 16 bytes of W for both halves.
 fn shift<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
-    let n = if i.is_mem() { load(e, i, 1, !X::VEX)?[0] } else { e.get(state::xmm(i.rm)) };
+    let n = if i.is_mem() { load(e, i, 1, !X::VEX)?[0] } else { e.get(state::xmm(i.rm())) };
     let a = read::<E, X>(e, i, super::sse_forms::first::<X>(i));
     let r = each::<E, O>(e, i, halves::<X>(i), a, [n, n])?;
-    write::<E, X>(e, i, i.reg, r);
+    write::<E, X>(e, i, i.reg(), r);
     Ok(Flow::Next)
 }
 
 /// `op U, Ib`; `vop H, U, Ib`.
 fn shift_imm<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
-    let a = read::<E, X>(e, i, i.rm);
+    let a = read::<E, X>(e, i, i.rm());
     let r = each::<E, O>(e, i, halves::<X>(i), a, a)?;
-    write::<E, X>(e, i, if X::VEX { i.vvvv } else { i.rm }, r);
+    write::<E, X>(e, i, if X::VEX { i.vvvv() } else { i.rm() }, r);
     Ok(Flow::Next)
 }
 
@@ -156,6 +156,6 @@ fn mpsadbw<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
     let imm = i.imm8() as u32;
     let l = Lanes::full(0);
     let r = [0, 1].map(|h| e.vec(VecOp::SumDiffBlocks, l, imm >> (3 * h) & 7, a[h], b[h], b[h]));
-    write::<E, X>(e, i, i.reg, r);
+    write::<E, X>(e, i, i.reg(), r);
     Ok(Flow::Next)
 }

@@ -69,18 +69,18 @@ impl Alignment for Unaligned {
 fn mov<E: X86, X: Enc, A: Alignment>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let v = if i.is_mem() { load(e, i, halves::<X>(i), A::ALIGNED)? } else { source::<E, X>(e, i)? };
-    write::<E, X>(e, i, i.reg, v);
+    write::<E, X>(e, i, i.reg(), v);
     Ok(Flow::Next)
 }
 
 /// All of W from V.
 fn mov_to<E: X86, X: Enc, A: Alignment>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
-    let v = read::<E, X>(e, i, i.reg);
+    let v = read::<E, X>(e, i, i.reg());
     if i.is_mem() {
         store(e, i, halves::<X>(i), A::ALIGNED, v)?;
     } else {
-        write::<E, X>(e, i, i.rm, v);
+        write::<E, X>(e, i, i.rm(), v);
     }
     Ok(Flow::Next)
 }
@@ -96,22 +96,22 @@ fn mov_scalar<E: X86, X: Enc, W: crate::width::Int>(e: &mut E, i: Insn) -> Exec<
         let a = e.get(state::xmm(first::<X>(i)));
         e.v2(VecOp::Merge, Lanes::scalar(log2), a, b)
     };
-    write_low::<E, X>(e, i.reg, r);
+    write_low::<E, X>(e, i.reg(), r);
     Ok(Flow::Next)
 }
 
 /// MOVSS and MOVSD to W.
 fn mov_scalar_to<E: X86, X: Enc, W: crate::width::Int>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, i.is_mem())?;
-    let b = e.get(state::xmm(i.reg));
+    let b = e.get(state::xmm(i.reg()));
     if i.is_mem() {
         let at = address(e, i, W::TY.bytes(), Want::Write)?;
         let x = e.lane::<W>(b, 0);
-        e.store::<W>(plain(i.seg), at, x)?;
+        e.store::<W>(plain(i.seg()), at, x)?;
     } else {
-        let a = e.get(state::xmm(if X::VEX { i.vvvv } else { i.rm }));
+        let a = e.get(state::xmm(if X::VEX { i.vvvv() } else { i.rm() }));
         let r = e.v2(VecOp::Merge, Lanes::scalar(W::TY.bytes().trailing_zeros()), a, b);
-        write_low::<E, X>(e, i.rm, r);
+        write_low::<E, X>(e, i.rm(), r);
     }
     Ok(Flow::Next)
 }
@@ -126,7 +126,7 @@ fn movlps<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
     } else {
         e.v2(VecOp::Zip2, Lanes::full(3), b, a)
     };
-    write_low::<E, X>(e, i.reg, r);
+    write_low::<E, X>(e, i.reg(), r);
     Ok(Flow::Next)
 }
 
@@ -136,7 +136,7 @@ fn movhps<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
     let b = small(e, i, 3)?;
     let a = e.get(state::xmm(first::<X>(i)));
     let r = e.v2(VecOp::Zip1, Lanes::full(3), a, b);
-    write_low::<E, X>(e, i.reg, r);
+    write_low::<E, X>(e, i.reg(), r);
     Ok(Flow::Next)
 }
 
@@ -158,10 +158,10 @@ impl Half for High {
 /// MOVLPS, MOVHPS and their kin to memory.
 fn mov_half_to<E: X86, X: Enc, H: Half>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
-    let v = e.get(state::xmm(i.reg));
+    let v = e.get(state::xmm(i.reg()));
     let x = e.lane::<W64>(v, H::LANE);
     let at = address(e, i, 8, Want::Write)?;
-    e.store::<W64>(plain(i.seg), at, x)?;
+    e.store::<W64>(plain(i.seg()), at, x)?;
     Ok(Flow::Next)
 }
 
@@ -171,13 +171,13 @@ fn movd<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
     let log2 = if wide(e, i) { 3 } else { 2 };
     let x = if i.is_mem() {
         let at = address(e, i, 1 << log2, Want::Read)?;
-        e.load_zext(plain(i.seg), log2, at)?
+        e.load_zext(plain(i.seg()), log2, at)?
     } else {
-        let x = e.get(state::gpr(i.rm));
+        let x = e.get(state::gpr(i.rm()));
         e.trunc(x, log2)
     };
     let v = e.to_vec::<W64>(x);
-    write_low::<E, X>(e, i.reg, v);
+    write_low::<E, X>(e, i.reg(), v);
     Ok(Flow::Next)
 }
 
@@ -185,14 +185,14 @@ fn movd<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
 fn movd_to<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let log2 = if wide(e, i) { 3 } else { 2 };
-    let v = e.get(state::xmm(i.reg));
+    let v = e.get(state::xmm(i.reg()));
     let x = e.lane::<W64>(v, 0);
     if i.is_mem() {
         let at = address(e, i, 1 << log2, Want::Write)?;
-        e.store_low(plain(i.seg), log2, at, x)?;
+        e.store_low(plain(i.seg()), log2, at, x)?;
     } else {
         let x = e.trunc(x, log2);
-        e.put(state::gpr(i.rm), x);
+        e.put(state::gpr(i.rm()), x);
     }
     Ok(Flow::Next)
 }
@@ -202,21 +202,21 @@ fn movq<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let v = small(e, i, 3)?;
     let v = e.v1(VecOp::Low, Lanes::full(3), v);
-    write_low::<E, X>(e, i.reg, v);
+    write_low::<E, X>(e, i.reg(), v);
     Ok(Flow::Next)
 }
 
 /// MOVQ W, V.
 fn movq_to<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
-    let v = e.get(state::xmm(i.reg));
+    let v = e.get(state::xmm(i.reg()));
     if i.is_mem() {
         let at = address(e, i, 8, Want::Write)?;
         let x = e.lane::<W64>(v, 0);
-        e.store::<W64>(plain(i.seg), at, x)?;
+        e.store::<W64>(plain(i.seg()), at, x)?;
     } else {
         let v = e.v1(VecOp::Low, Lanes::full(3), v);
-        write_low::<E, X>(e, i.rm, v);
+        write_low::<E, X>(e, i.rm(), v);
     }
     Ok(Flow::Next)
 }
@@ -226,8 +226,8 @@ fn movnti<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
     debug_assert!(!X::VEX);
     let log2 = if wide(e, i) { 3 } else { 2 };
     let at = address(e, i, 1 << log2, Want::Write)?;
-    let x = e.get(state::gpr(i.reg));
-    e.store_low(plain(i.seg), log2, at, x)?;
+    let x = e.get(state::gpr(i.reg()));
+    e.store_low(plain(i.seg()), log2, at, x)?;
     Ok(Flow::Next)
 }
 
@@ -266,8 +266,8 @@ fn maskmovdqu<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
     const DI: u8 = 7;
     let offset = e.get(state::gpr(DI));
     let offset = e.trunc(offset, i.asize());
-    let at = e.linear(i.seg, offset, 16, Want::Write)?;
-    let (value, mask) = (e.lit::<W64>(i.reg as u64), e.lit::<W64>(i.rm as u64));
+    let at = e.linear(i.seg(), offset, 16, Want::Write)?;
+    let (value, mask) = (e.lit::<W64>(i.reg() as u64), e.lit::<W64>(i.rm() as u64));
     e.call(&MASKED_BYTES, [at, value, mask])?;
     // What was stored may be code, the code that follows even.
     Ok(Flow::Sync)

@@ -129,7 +129,7 @@ pub(super) fn blend<E: X86, X: Enc, T: Elements>(e: &mut E, i: Insn) -> Exec<E> 
     let (l, imm) = (T::LANES, i.imm8() as u32);
     let high = if T::OWN_BITS { imm >> l.count() } else { imm };
     let r = [blend_const(e, l, imm, a[0], b[0]), blend_const(e, l, high, a[1], b[1])];
-    write::<E, X>(e, i, i.reg, r);
+    write::<E, X>(e, i, i.reg(), r);
     Ok(Flow::Next)
 }
 
@@ -137,9 +137,9 @@ pub(super) fn blend<E: X86, X: Enc, T: Elements>(e: &mut E, i: Insn) -> Exec<E> 
 fn blend_xmm0<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let b = source::<E, X>(e, i)?[0];
-    let (a, mask) = (e.get(state::xmm(i.reg)), e.get(state::xmm(0)));
+    let (a, mask) = (e.get(state::xmm(i.reg())), e.get(state::xmm(0)));
     let r = mask_op::<E, O>(e, a, b, mask);
-    e.put(state::xmm(i.reg), r);
+    e.put(state::xmm(i.reg()), r);
     Ok(Flow::Next)
 }
 
@@ -156,7 +156,7 @@ fn shuffle_pd<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
     let a = read::<E, X>(e, i, first::<X>(i));
     let imm = i.imm8() as u32;
     let r = [0, 1].map(|h| e.vec(VecOp::Shuffle, Lanes::full(3), imm >> (2 * h) & 3, a[h], b[h], b[h]));
-    write::<E, X>(e, i, i.reg, r);
+    write::<E, X>(e, i, i.reg(), r);
     Ok(Flow::Next)
 }
 
@@ -170,7 +170,7 @@ fn movddup<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
         source::<E, X>(e, i)?
     };
     let r = each::<E, vop!(DupLane 3)>(e, i, halves::<X>(i), b, b)?;
-    write::<E, X>(e, i, i.reg, r);
+    write::<E, X>(e, i, i.reg(), r);
     Ok(Flow::Next)
 }
 
@@ -189,7 +189,7 @@ fn extend<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     } else {
         low
     };
-    write::<E, X>(e, i, i.reg, [low, high]);
+    write::<E, X>(e, i, i.reg(), [low, high]);
     Ok(Flow::Next)
 }
 
@@ -200,9 +200,9 @@ fn pinsr<E: X86, X: Enc, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     let log2 = if quad { 3 } else { W::TY.bytes().trailing_zeros() };
     let x = if i.is_mem() {
         let at = address(e, i, 1 << log2, Want::Read)?;
-        e.load_zext(plain(i.seg), log2, at)?
+        e.load_zext(plain(i.seg()), log2, at)?
     } else {
-        e.get(state::gpr(i.rm))
+        e.get(state::gpr(i.rm()))
     };
     let a = e.get(state::xmm(first::<X>(i)));
     let at = i.imm8() as u32 & (15 >> log2);
@@ -212,24 +212,24 @@ fn pinsr<E: X86, X: Enc, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
         let x = e.zext::<W64, W>(x);
         e.set_lane::<W>(a, at, x)
     };
-    write_low::<E, X>(e, i.reg, r);
+    write_low::<E, X>(e, i.reg(), r);
     Ok(Flow::Next)
 }
 
 /// PEXTRW G, U.
 fn pextrw<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
-    let v = e.get(state::xmm(i.rm));
+    let v = e.get(state::xmm(i.rm()));
     let x = e.lane::<W16>(v, i.imm8() as u32 & 7);
     let x = e.zext::<W16, W64>(x);
-    e.put(state::gpr(i.reg), x);
+    e.put(state::gpr(i.reg()), x);
     Ok(Flow::Next)
 }
 
 /// PEXTRB, PEXTRW, PEXTRD, PEXTRQ.
 fn pextr<E: X86, X: Enc, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
-    let v = e.get(state::xmm(i.reg));
+    let v = e.get(state::xmm(i.reg()));
     let quad = W::TY.bytes() == 4 && wide(e, i);
     let log2 = if quad { 3 } else { W::TY.bytes().trailing_zeros() };
     let at = i.imm8() as u32 & (15 >> log2);
@@ -241,22 +241,22 @@ fn pextr<E: X86, X: Enc, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     };
     if i.is_mem() {
         let to = address(e, i, 1 << log2, Want::Write)?;
-        e.store_low(plain(i.seg), log2, to, x)?;
+        e.store_low(plain(i.seg()), log2, to, x)?;
     } else {
-        e.put(state::gpr(i.rm), x);
+        e.put(state::gpr(i.rm()), x);
     }
     Ok(Flow::Next)
 }
 
 /// EXTRACTPS: 32 bits whatever W says.
 fn extractps<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
-    pextr::<E, X, W32>(e, Insn { bits: i.bits & !(1 << 5), ..i })
+    pextr::<E, X, W32>(e, i.without_w())
 }
 
 /// PMOVMSKB, MOVMSKPS, MOVMSKPD.
 fn movmsk<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
-    let v = read::<E, X>(e, i, i.rm);
+    let v = read::<E, X>(e, i, i.rm());
     let two = halves::<X>(i) == 2;
     let low = O::run(e, i, v[0], v[0])?;
     let mut r = e.lane::<W64>(low, 0);
@@ -266,6 +266,6 @@ fn movmsk<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
         let high = e.shift(crate::op::Bin::Shl, high, O::LANES.count());
         r = e.or(r, high);
     }
-    e.put(state::gpr(i.reg), r);
+    e.put(state::gpr(i.reg()), r);
     Ok(Flow::Next)
 }

@@ -32,8 +32,8 @@ const RSP: u8 = 4;
 const RBP: u8 = 5;
 
 fn push_r<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
-    let mut v = e.r::<W>(i.reg);
-    if i.reg == RSP && e.cx().features & f::I286 == 0 {
+    let mut v = e.r::<W>(i.reg());
+    if i.reg() == RSP && e.cx().features & f::I286 == 0 {
         // The 8086 and 80186 push what the register is afterwards.
         let two = e.lit::<W>(W::dec(2));
         v = e.sub(v, two);
@@ -57,7 +57,7 @@ fn push_i<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
 fn pop_r<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     let v = e.top::<W>()?;
     e.drop_top(W::TY.bytes());
-    e.set_r::<W>(i.reg, v);
+    e.set_r::<W>(i.reg(), v);
     Ok(Flow::Next)
 }
 
@@ -65,23 +65,23 @@ fn pop_r<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
 fn pop_e<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     if P::MEM && keeps_moves(e.cx().features) {
         let ea = e.ea(i);
-        let what = e.lit::<W64>(i.seg as u64);
+        let what = e.lit::<W64>(i.seg() as u64);
         e.call(&POP_OLD, [ea, what, what])?;
         return Ok(Flow::Next);
     }
     let v = e.top::<W>()?;
     if P::MEM {
         let mut ea = e.ea(i);
-        if i.rm == RSP {
+        if i.rm() == RSP {
             ea = e.add_lit(ea, W::TY.bytes());
             ea = e.trunc(ea, i.asize());
         }
-        let at = e.linear(i.seg, ea, W::TY.bytes(), Want::Write)?;
-        e.store::<W>(plain(i.seg), at, v)?;
+        let at = e.linear(i.seg(), ea, W::TY.bytes(), Want::Write)?;
+        e.store::<W>(plain(i.seg()), at, v)?;
         e.drop_top(W::TY.bytes());
     } else {
         e.drop_top(W::TY.bytes());
-        e.set_r::<W>(i.rm, v);
+        e.set_r::<W>(i.rm(), v);
     }
     Ok(Flow::Next)
 }
@@ -147,7 +147,7 @@ fn popf<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 
 /// ENTER: the common case without display here, the other in [`ENTER`].
 fn enter<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
-    let (size, level) = (i.imm as u64 & 0xFFFF, i.disp as u64 & 31);
+    let (size, level) = (i.imm() as u64 & 0xFFFF, i.disp() as u64 & 31);
     if level != 0 {
         let what = e.lit::<W64>(size | level << 16 | (W::TY.bytes()) << 24);
         e.call(&ENTER, [what, what, what])?;
@@ -217,11 +217,11 @@ fn leave<E: X86, W: Int>(e: &mut E, _: Insn) -> Exec<E> {
 fn bound<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     let size = W::TY.bytes();
     let ea = e.ea(i);
-    let low = e.load_at::<W>(i.seg, ea)?;
+    let low = e.load_at::<W>(i.seg(), ea)?;
     let second = e.add_lit(ea, size);
     let second = e.trunc(second, i.asize());
-    let high = e.load_at::<W>(i.seg, second)?;
-    let v = e.r::<W>(i.reg);
+    let high = e.load_at::<W>(i.seg(), second)?;
+    let v = e.r::<W>(i.reg());
     let below = e.cmp::<W>(Cmp::Lts, v, low);
     let above = e.cmp::<W>(Cmp::Lts, high, v);
     let out = e.or::<W1>(below, above);

@@ -42,7 +42,7 @@ fn by_helper<E: X86>(e: &E, i: Insn) -> bool {
 fn repeat<E: X86, W: Int>(e: &mut E, i: Insn, op: Op) -> Exec<E> {
     let size = W::TY.bytes().trailing_zeros();
     let (repeated, differ) = (i.rep() != Rep::None, i.rep() == Rep::Repne);
-    let what = What { op, size, asize: i.asize(), seg: i.seg, differ, repeated };
+    let what = What { op, size, asize: i.asize(), seg: i.seg(), differ, repeated };
     let what = e.lit::<W64>(what.pack());
     let again = e.call(&REPEAT, [what, what, what])?;
     let again = e.zext::<W64, W1>(again);
@@ -79,7 +79,7 @@ fn movs<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
         return repeat::<E, W>(e, i, Op::Movs);
     }
     let (si, di) = (index(e, i, RSI), index(e, i, RDI));
-    let v = e.load_at::<W>(i.seg, si)?;
+    let v = e.load_at::<W>(i.seg(), si)?;
     let at = e.linear(seg::ES, di, W::TY.bytes(), Want::Write)?;
     e.store::<W>(plain(seg::ES), at, v)?;
     advance::<E, W>(e, i, RSI);
@@ -103,7 +103,7 @@ fn lods<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
         return repeat::<E, W>(e, i, Op::Lods);
     }
     let si = index(e, i, RSI);
-    let v = e.load_at::<W>(i.seg, si)?;
+    let v = e.load_at::<W>(i.seg(), si)?;
     e.set_r::<W>(RAX, v);
     advance::<E, W>(e, i, RSI);
     Ok(Flow::Next)
@@ -114,7 +114,7 @@ fn cmps<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
         return repeat::<E, W>(e, i, Op::Cmps);
     }
     let (si, di) = (index(e, i, RSI), index(e, i, RDI));
-    let a = e.load_at::<W>(i.seg, si)?;
+    let a = e.load_at::<W>(i.seg(), si)?;
     let b = e.load_at::<W>(seg::ES, di)?;
     advance::<E, W>(e, i, RSI);
     advance::<E, W>(e, i, RDI);
@@ -141,7 +141,7 @@ fn scas<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
 fn ports<E: X86, W: Int>(e: &mut E, i: Insn, op: Op) -> Exec<E> {
     let size = W::TY.bytes().trailing_zeros();
     let repeated = i.rep() != Rep::None;
-    let what = What { op, size, asize: i.asize(), seg: i.seg, differ: false, repeated };
+    let what = What { op, size, asize: i.asize(), seg: i.seg(), differ: false, repeated };
     let what = e.lit::<W64>(what.pack());
     let next = e.next_pc(i);
     e.call(&PORTS, [what, next, next])?;

@@ -102,7 +102,7 @@ fn privileged_nothing<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
 }
 
 fn control_number<E: X86>(e: &mut E, i: Insn) -> E::Val<W64> {
-    e.lit::<W64>(i.reg as u64)
+    e.lit::<W64>(i.reg() as u64)
 }
 
 /// The operand of moves to control and debug registers: 32 bits but in 64-bit mode.
@@ -115,13 +115,13 @@ fn mov_from_cr<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     level_0(e)?;
     let (n, none) = (control_number(e, i), zero(e));
     let x = e.call(&control::READ, [n, none, none])?;
-    e.put(state::gpr(i.rm), x);
+    e.put(state::gpr(i.rm()), x);
     Ok(Flow::Next)
 }
 
 fn mov_to_cr<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     level_0(e)?;
-    let (n, x, none) = (control_number(e, i), whole(e, i.rm), zero(e));
+    let (n, x, none) = (control_number(e, i), whole(e, i.rm()), zero(e));
     e.call(&control::WRITE, [n, x, none])?;
     Ok(Flow::Sync)
 }
@@ -130,13 +130,13 @@ fn mov_from_dr<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     level_0(e)?;
     let (n, none) = (control_number(e, i), zero(e));
     let x = e.call(&debug::READ, [n, none, none])?;
-    e.put(state::gpr(i.rm), x);
+    e.put(state::gpr(i.rm()), x);
     Ok(Flow::Next)
 }
 
 fn mov_to_dr<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     level_0(e)?;
-    let (n, x, none) = (control_number(e, i), whole(e, i.rm), zero(e));
+    let (n, x, none) = (control_number(e, i), whole(e, i.rm()), zero(e));
     e.call(&debug::WRITE, [n, x, none])?;
     Ok(Flow::Sync)
 }
@@ -201,7 +201,7 @@ fn rdtscp<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
 
 fn rdpid<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     let aux = e.get(state::TSC_AUX);
-    e.put(state::gpr(i.rm), aux);
+    e.put(state::gpr(i.rm()), aux);
     Ok(Flow::Next)
 }
 
@@ -244,20 +244,20 @@ fn swapgs<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
 fn base_of<E: X86>(e: &mut E, i: Insn) -> Result<Slot<W64>, E::Abort> {
     let closed = cr4_bit(e, cr4::FSGSBASE, false);
     e.raise_if(closed, fault::UD)?;
-    Ok(state::base(seg::FS + (i.reg & 1)))
+    Ok(state::base(seg::FS + (i.reg() & 1)))
 }
 
 fn rdbase<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     let base = base_of(e, i)?;
     let x = e.get(base);
     let x = e.trunc(x, i.osize());
-    e.put(state::gpr(i.rm), x);
+    e.put(state::gpr(i.rm()), x);
     Ok(Flow::Next)
 }
 
 fn wrbase<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     let base = base_of(e, i)?;
-    let x = e.get(state::gpr(i.rm));
+    let x = e.get(state::gpr(i.rm()));
     let x = e.trunc(x, i.osize());
     if i.osize() == 3 {
         let top = e.shift(Bin::Sar, x, 47);
@@ -274,10 +274,10 @@ fn invlpg<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     level_0(e)?;
     let ea = e.ea(i);
     // No limit is checked.
-    let base = e.get(state::base(i.seg));
+    let base = e.get(state::base(i.seg()));
     let m = e.mode();
     let mut at = ea;
-    if !mode::is_64(m) || i.seg >= seg::FS {
+    if !mode::is_64(m) || i.seg() >= seg::FS {
         at = e.add(ea, base);
     }
     let at = if mode::is_64(m) { at } else { e.trunc(at, 2) };
@@ -289,11 +289,11 @@ fn invlpg<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 fn invpcid<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     level_0(e)?;
     let ea = e.ea(i);
-    let at = e.linear(i.seg, ea, 16, Want::Read)?;
-    let first = e.load::<W64>(plain(i.seg), at)?;
+    let at = e.linear(i.seg(), ea, 16, Want::Read)?;
+    let first = e.load::<W64>(plain(i.seg()), at)?;
     let second = e.add_lit(at, 8);
-    let second = e.load::<W64>(plain(i.seg), second)?;
-    let kind = whole(e, i.reg);
+    let second = e.load::<W64>(plain(i.seg()), second)?;
+    let kind = whole(e, i.reg());
     e.call(&maintenance::INVPCID, [kind, first, second])?;
     Ok(Flow::Sync)
 }
@@ -402,7 +402,7 @@ fn icebp<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 
 fn into<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     // The helper does nothing without OF.
-    let (next, len) = (e.next_ip(i), e.lit::<W64>(i.len as u64));
+    let (next, len) = (e.next_ip(i), e.lit::<W64>(i.len() as u64));
     let none = zero(e);
     e.call(&INTO, [next, len, none])?;
     Ok(Flow::Leave)
@@ -456,9 +456,9 @@ fn cli<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
 }
 
 fn sti<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
-    let (len, none) = (e.lit::<W64>(i.len as u64), zero(e));
+    let (len, none) = (e.lit::<W64>(i.len() as u64), zero(e));
     e.call(&control::STI, [len, none, none])?;
-    e.jump(i.len as i64, Transfer::Poll)
+    e.jump(i.len() as i64, Transfer::Poll)
 }
 
 /// HLT: the processor waits, unless something is pending already.
@@ -472,7 +472,7 @@ fn halt(core: &mut Core<X64>, len: u64, _: u64, _: u64) -> Result<u64, Raised> {
 
 fn hlt<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     level_0(e)?;
-    let (len, none) = (e.lit::<W64>(i.len as u64), zero(e));
+    let (len, none) = (e.lit::<W64>(i.len() as u64), zero(e));
     e.call(&HALT, [len, none, none])?;
     Ok(Flow::Leave)
 }
@@ -487,7 +487,7 @@ fn monitor<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     e.raise_if(bad, fault::GP0)?;
     let at = e.get(state::gpr(0));
     let at = e.trunc(at, i.asize());
-    e.load_at::<crate::width::W8>(i.seg, at)?;
+    e.load_at::<crate::width::W8>(i.seg(), at)?;
     Ok(Flow::Next)
 }
 
@@ -497,5 +497,5 @@ fn mwait<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
         return e.undefined();
     }
     e.fence(Fence::Full);
-    e.jump(i.len as i64, Transfer::Poll)
+    e.jump(i.len() as i64, Transfer::Poll)
 }

@@ -28,14 +28,14 @@ impl Kind for Jump {
 }
 
 fn transfer<E: X86, K: Kind>(e: &mut E, i: Insn, selector: E::Val<W64>, offset: E::Val<W64>) -> Exec<E> {
-    let how = e.lit::<W64>(far::how(i.len, i.osize(), K::CALL));
+    let how = e.lit::<W64>(far::how(i.len(), i.osize(), K::CALL));
     e.call(&far::TRANSFER, [selector, offset, how])?;
     Ok(Flow::Leave)
 }
 
 fn immediate<E: X86, K: Kind>(e: &mut E, i: Insn) -> Exec<E> {
-    let selector = e.lit::<W64>(i.disp as u64 & 0xFFFF);
-    let offset = e.lit::<W64>(i.imm as u32 as u64);
+    let selector = e.lit::<W64>(i.disp() as u64 & 0xFFFF);
+    let offset = e.lit::<W64>(i.imm() as u32 as u64);
     transfer::<E, K>(e, i, selector, offset)
 }
 
@@ -49,17 +49,17 @@ fn indirect<E: X86, K: Kind>(e: &mut E, i: Insn) -> Exec<E> {
 
 fn pointer<E: X86, W: Int, K: Kind>(e: &mut E, i: Insn) -> Exec<E> {
     let (ea, bytes) = (e.ea(i), W::TY.bytes());
-    let at = e.linear(i.seg, ea, bytes + 2, Want::Read)?;
-    let offset = e.load::<W>(plain(i.seg), at)?;
+    let at = e.linear(i.seg(), ea, bytes + 2, Want::Read)?;
+    let offset = e.load::<W>(plain(i.seg()), at)?;
     let at = e.add_lit(at, bytes);
-    let selector = e.load::<W16>(plain(i.seg), at)?;
+    let selector = e.load::<W16>(plain(i.seg()), at)?;
     let (selector, offset) = (e.zext::<W16, W64>(selector), e.zext::<W, W64>(offset));
     transfer::<E, K>(e, i, selector, offset)
 }
 
 fn ret<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     let log2 = e.lit::<W64>(i.osize() as u64);
-    let extra = e.lit::<W64>(i.imm as u64 & 0xFFFF);
+    let extra = e.lit::<W64>(i.imm() as u64 & 0xFFFF);
     let none = e.lit::<W64>(0);
     e.call(&far::RETURN, [log2, extra, none])?;
     Ok(Flow::Leave)

@@ -235,8 +235,8 @@ pub fn ready<E: X86>(e: &mut E) -> Result<(), E::Abort> {
 
 fn x87<E: X86, G: Group>(e: &mut E, i: Insn) -> Exec<E> {
     ready(e)?;
-    let reg = i.reg & 7;
-    let modrm = reg << 3 | i.rm & 7 | if i.is_mem() { 0 } else { 0xC0 };
+    let reg = i.reg() & 7;
+    let modrm = reg << 3 | i.rm() & 7 | if i.is_mem() { 0 } else { 0xC0 };
     let opcode = (G::NUMBER as u64) << 8 | modrm as u64;
     if !i.is_mem() {
         let what = e.lit::<W64>(opcode);
@@ -245,8 +245,8 @@ fn x87<E: X86, G: Group>(e: &mut E, i: Insn) -> Exec<E> {
     }
     let (size, writes) = x87_memory::operand(G::NUMBER, reg);
     let offset = e.ea(i);
-    let at = e.linear(i.seg, offset, size, if writes { Want::Write } else { Want::Read })?;
-    let what = e.lit::<W64>(opcode | HAS_MEMORY | (i.seg as u64) << 12);
+    let at = e.linear(i.seg(), offset, size, if writes { Want::Write } else { Want::Read })?;
+    let what = e.lit::<W64>(opcode | HAS_MEMORY | (i.seg() as u64) << 12);
     e.call(&X87, [what, at, offset])?;
     Ok(Flow::Next)
 }
@@ -341,8 +341,8 @@ pub static FLDCW: Helper<X64> = Helper {
 fn fldcw<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     ready(e)?;
     let offset = e.ea(i);
-    let at = e.linear(i.seg, offset, 2, Want::Read)?;
-    let what = e.lit::<W64>(0x128 | HAS_MEMORY | (i.seg as u64) << 12);
+    let at = e.linear(i.seg(), offset, 2, Want::Read)?;
+    let what = e.lit::<W64>(0x128 | HAS_MEMORY | (i.seg() as u64) << 12);
     e.call(&FLDCW, [what, at, offset])?;
     Ok(Flow::Next)
 }
@@ -351,7 +351,7 @@ fn fnstcw<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     ready(e)?;
     let offset = e.ea(i);
     let x = e.get(state::FCW);
-    e.store_at::<W16>(i.seg, offset, x)?;
+    e.store_at::<W16>(i.seg(), offset, x)?;
     Ok(Flow::Next)
 }
 
@@ -359,7 +359,7 @@ fn fnstsw<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     ready(e)?;
     let offset = e.ea(i);
     let x = e.get(state::FSW);
-    e.store_at::<W16>(i.seg, offset, x)?;
+    e.store_at::<W16>(i.seg(), offset, x)?;
     Ok(Flow::Next)
 }
 
@@ -391,7 +391,7 @@ fn environment<E: X86>(e: &mut E, i: Insn, what: u64) -> Exec<E> {
     let form = Frame { wide: i.osize() > 1, protected: mode::is_protected(e.mode()) };
     let size = form.size() + if what >= 2 { 80 } else { 0 };
     let offset = e.ea(i);
-    let at = e.linear(i.seg, offset, size, if what & 1 != 0 { Want::Write } else { Want::Read })?;
+    let at = e.linear(i.seg(), offset, size, if what & 1 != 0 { Want::Write } else { Want::Read })?;
     let what = e.lit::<W64>(what);
     let form = e.lit::<W64>(form.wide as u64 | (form.protected as u64) << 1);
     e.call(&ENVIRONMENT, [what, at, form])?;

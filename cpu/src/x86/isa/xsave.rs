@@ -328,7 +328,7 @@ static XRSTOR: Helper<X64> = Helper {
 /// The linear address of an area of `size` bytes, aligned.
 fn area<E: X86>(e: &mut E, i: Insn, size: u64, align: u64, want: Want) -> crate::emit::Emit<E, W64> {
     let offset = e.ea(i);
-    let at = e.linear(i.seg, offset, size, want)?;
+    let at = e.linear(i.seg(), offset, size, want)?;
     let mask = e.lit::<W64>(align - 1);
     let low = e.and(at, mask);
     let zero = e.lit::<W64>(0);
@@ -393,7 +393,7 @@ fn xsave<E: X86, T: Kind>(e: &mut E, i: Insn) -> Exec<E> {
         e.check_cpl(0)?;
     }
     let offset = e.ea(i);
-    let at = e.linear(i.seg, offset, BASE, Want::Write)?;
+    let at = e.linear(i.seg(), offset, BASE, Want::Write)?;
     let how = wide(e, i) | T::HOW;
     let how = e.lit::<W64>(how);
     let requested = requested(e);
@@ -406,7 +406,7 @@ fn xrstor<E: X86, T: Kind>(e: &mut E, i: Insn) -> Exec<E> {
         e.check_cpl(0)?;
     }
     let offset = e.ea(i);
-    let at = e.linear(i.seg, offset, BASE, Want::Read)?;
+    let at = e.linear(i.seg(), offset, BASE, Want::Read)?;
     let how = wide(e, i) | T::HOW;
     let how = e.lit::<W64>(how);
     let requested = requested(e);

@@ -1,0 +1,65 @@
+//! Decoded instructions of one page whose lengths differ: those that follow each other lie next to each other.
+
+use crate::core::Places;
+
+/// Runs of instructions in the order in which they were decoded. Behind each run, and first of all, stands what stands
+/// for nothing.
+pub struct Runs<T> {
+    list: Vec<T>,
+    /// Where in the list the instruction at a byte is; 0 if nothing is there.
+    index: [u16; 0x1000],
+    /// The byte at which the last run goes on.
+    next: u32,
+}
+
+impl<T: Copy + Send> Places<T> for Runs<T> {
+    fn filled(x: T) -> Box<Self> {
+        Box::new(Runs { list: vec![x], index: [0; 0x1000], next: u32::MAX })
+    }
+
+    #[inline(always)]
+    fn from(&self, at: u32) -> &[T] {
+        let first = self.index[at as usize & 0xFFF];
+        self.list.get(first as usize..).unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn has(&self, at: u32) -> bool {
+        self.index[at as usize & 0xFFF] != 0
+    }
+
+    fn put(&mut self, at: u32, len: u32, x: T) {
+        let Some(&nothing) = self.list.first() else { return };
+        // The last place holds what stands for nothing, and is the run's to go on with.
+        if at == self.next {
+            self.list.pop();
+        }
+        // At most two places for each byte: the number fits.
+        self.index[at as usize & 0xFFF] = self.list.len() as u16;
+        self.list.push(x);
+        self.list.push(nothing);
+        self.next = at + len;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_without_a_gap_lies_together() {
+        let mut runs = Runs::filled(0);
+        assert_eq!((runs.from(5), runs.has(5)), (&[0][..], false));
+        runs.put(5, 2, 'a' as u32);
+        runs.put(7, 3, 'b' as u32);
+        assert_eq!(runs.from(5), &[97, 98, 0]);
+        // Another run, and what would have gone on with the first one.
+        runs.put(0xFFF, 1, 'c' as u32);
+        runs.put(10, 1, 'd' as u32);
+        assert_eq!(
+            (runs.from(7), runs.from(0xFFF), runs.from(10)),
+            (&[98, 0, 99, 0, 100, 0][..], &[99, 0, 100, 0][..], &[100, 0][..])
+        );
+        assert!(runs.has(10) && !runs.has(11));
+    }
+}
