@@ -37,6 +37,11 @@ impl Machine {
         machine.args(["-M", board, "-cpu", model, "-m", "1G", "-smp", &cpus, "-nographic", "-no-reboot"])
     }
 
+    /// Any other program with a console.
+    pub fn program<'a>(words: impl IntoIterator<Item = &'a str>) -> Machine {
+        Machine { words: Vec::new(), environment: Vec::new(), serial: "" }.args(words)
+    }
+
     /// Appends `-kernel`.
     pub fn kernel(self, image: &Path) -> Machine {
         self.args(["-kernel", &image.to_string_lossy()])

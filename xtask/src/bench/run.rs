@@ -53,7 +53,8 @@ pub fn initrd(folder: &Path, programs: &Programs) -> Result<PathBuf> {
     Ok(file)
 }
 
-fn kernel(architecture: Architecture) -> PathBuf {
+/// The folder of the kernel that runs the programs.
+pub fn kernel(architecture: Architecture) -> PathBuf {
     paths::guests_of(architecture.name()).join("cloud")
 }
 

@@ -58,7 +58,8 @@ fn menu() -> String {
     )
 }
 
-fn cd(tree: &Path, image: &Path) -> Result<()> {
+/// Makes a CD of a folder with `boot/grub/grub.cfg` in it.
+pub fn cd(tree: &Path, image: &Path) -> Result<()> {
     Tool::new("grub-mkrescue", PACKAGE)
         .args(["-d", GRUB, "--locales=", "--fonts=", "--themes=", "-o"])
         .args([image, tree])

@@ -1,0 +1,89 @@
+//! Debian's Bochs beside the interpreter: the same kernel, initrd and programs, started by GRUB from a CD.
+//!
+//! Bochs's clock runs with its instructions, not with time, so what counts is what the host gave to its thread from the
+//! moment that one program ends to the next one's.
+
+use super::interp::ran;
+use super::programs::{Outcome, Program};
+use super::run::{Job, kernel};
+use crate::console::{Console, Machine};
+use crate::guests::grub;
+use anyhow::{Result, bail};
+use std::fs;
+use std::path::Path;
+
+const PACKAGES: &str = "bochs bochs-term bochsbios vgabios";
+const BIOS: &str = "/usr/share/bochs/BIOS-bochs-latest";
+const VGA_BIOS: &str = "/usr/share/bochs/VGABIOS-lgpl-latest";
+
+/// Seconds that Bochs takes for each of `programs`, in one boot, in `folder`; `None`, with a message, if it is not
+/// installed.
+///
+/// # Errors
+/// When it does not boot as far as the last program.
+pub fn run(folder: &Path, job: &Job<'_>, programs: &[Program]) -> Result<Option<Vec<(Outcome, f64)>>> {
+    let found = std::process::Command::new("bochs").arg("--help").output().is_ok();
+    if !found || !Path::new(BIOS).exists() || !Path::new(VGA_BIOS).exists() {
+        println!("Bochs is not installed, so nothing is compared: `apt-get install {PACKAGES}` as root");
+        return Ok(None);
+    }
+    let folder = folder.join("bochs");
+    let boot = folder.join("tree/boot");
+    fs::create_dir_all(boot.join("grub"))?;
+    fs::copy(kernel(job.architecture).join("bzImage"), boot.join("bzImage"))?;
+    fs::copy(job.initrd, boot.join("initrd.gz"))?;
+    fs::write(boot.join("grub/grub.cfg"), menu(job))?;
+    grub::cd(&folder.join("tree"), &folder.join("cd.iso"))?;
+    fs::write(folder.join("bochsrc"), CONFIGURATION)?;
+    // Debian's has its debugger built in, which waits for a command.
+    fs::write(folder.join("go"), "c\n")?;
+    // The screen, which nobody looks at, goes to a file.
+    let command = format!("cd '{}' && exec bochs -q -f bochsrc -rc go > screen", folder.display());
+    let machine = Machine::program(["sh", "-c", &command]).env("TERM", "vt100");
+    let mut console = Console::start(machine, job.patience)?;
+    console.wait_for("LYREBIRD-BOOTED")?;
+    console.line()?;
+    let thread = console.thread("bochs-bin")?;
+    let (mut results, mut before) = (Vec::new(), ran(&thread)?);
+    for program in programs {
+        let outcome = loop {
+            let Some(line) = console.line()? else { bail!("Bochs ended during {}", program.name) };
+            if let Some(outcome) = Outcome::parse(&line).filter(|o| o.name == program.name) {
+                break outcome;
+            }
+        };
+        let after = ran(&thread)?;
+        results.push((outcome, after - before));
+        before = after;
+    }
+    Ok(Some(results))
+}
+
+/// GRUB's menu. GRUB quotes arguments with blanks in a way of its own, so the guest's shell puts them in.
+fn menu(job: &Job<'_>) -> String {
+    let scale = job.scale.to_string();
+    let words = [&["bench", "-s", &scale], &job.names[..]].concat();
+    let line = format!("console=ttyS0 quiet panic=-1 lyre.off 'lyre.run={}'", words.join("${IFS}"));
+    format!("set timeout=0\nmenuentry Linux {{\n  linux /boot/bzImage {line}\n  initrd /boot/initrd.gz\n}}\n")
+}
+
+/// A processor with what the programs are compiled for, and no pause for anything.
+const CONFIGURATION: &str = "\
+plugin_ctrl: unmapped=true, biosdev=true, speaker=false, extfpuirq=true, parallel=false, serial=true
+config_interface: textconfig
+display_library: term
+memory: guest=512, host=512
+romimage: file=/usr/share/bochs/BIOS-bochs-latest
+vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+boot: cdrom
+ata0: enabled=true
+ata0-master: type=cdrom, path=cd.iso, status=inserted
+com1: enabled=true, mode=file, dev=/dev/stderr
+cpu: model=corei7_haswell_4770, count=1, ips=100000000, reset_on_triple_fault=0
+clock: sync=none, time0=utc
+log: log
+panic: action=fatal
+error: action=ignore
+info: action=ignore
+debug: action=ignore
+";
