@@ -4,6 +4,7 @@
 //! SGX, MPX, trace, hypervisor leaves.
 
 use super::control::cr4;
+use super::isa::xsave;
 use super::{X64, features as f, isa, state};
 use crate::core::{Core, Raised};
 use crate::emit::{Effects, Helper};
@@ -203,7 +204,8 @@ impl Cpuid {
 
     /// The state components that XCR0 may enable.
     pub fn xcr0(&self, features: u64) -> u64 {
-        3 | if features & f::AVX != 0 { 4 } else { 0 }
+        let has = |feature: u64, component: u64| if features & feature != 0 { component } else { 0 };
+        xsave::X87 | xsave::SSE | has(f::AVX, xsave::AVX) | has(f::PKU, xsave::PKRU)
     }
 
     /// The features of a leaf.
@@ -308,22 +310,34 @@ fn deterministic_cache(subleaf: u32, cpus: u32) -> [u32; 4] {
     [kind | level << 5 | 1 << 8 | shared << 14 | cores << 26, (ways - 1) << 22 | 63, sets - 1, 0]
 }
 
-/// Bytes of the XSAVE area in the standard format for components.
-fn area(components: u64) -> u32 {
-    if components & 4 != 0 { 576 + 256 } else { 576 }
+/// Bytes of the XSAVE area for components, in the standard and in the compacted format.
+fn areas(components: u64) -> [u32; 2] {
+    let [avx, pkru] = [xsave::AVX, xsave::PKRU].map(|c| components & c != 0);
+    let mut size = xsave::BASE as u32;
+    let mut compact = size;
+    if avx {
+        size = (xsave::AVX_OFFSET + xsave::AVX_SIZE) as u32;
+        compact += xsave::AVX_SIZE as u32;
+    }
+    if pkru {
+        size = (xsave::PKRU_OFFSET + xsave::PKRU_SIZE) as u32;
+        compact += xsave::PKRU_SIZE as u32;
+    }
+    [size, compact]
 }
 
 fn extended_state(core: &Core<X64>, subleaf: u32) -> [u32; 4] {
     let id = &core.arch.cpuid;
     let all = id.xcr0(core.features);
     match subleaf {
-        0 => [all as u32, area(core.reg(state::XCR0)), area(all), (all >> 32) as u32],
+        0 => [all as u32, areas(core.reg(state::XCR0))[0], areas(all)[0], (all >> 32) as u32],
         1 => {
             let word = id.word(Leaf::LDA);
-            let compact = if word & 0xA != 0 { area(core.reg(state::XCR0)) } else { 0 };
+            let compact = if word & 0xA != 0 { areas(core.reg(state::XCR0))[1] } else { 0 };
             [word, compact, 0, 0]
         }
-        2 if all & 4 != 0 => [256, 576, 0, 0],
+        2 if all & xsave::AVX != 0 => [xsave::AVX_SIZE as u32, xsave::AVX_OFFSET as u32, 0, 0],
+        9 if all & xsave::PKRU != 0 => [xsave::PKRU_SIZE as u32, xsave::PKRU_OFFSET as u32, 0, 0],
         _ => [0; 4],
     }
 }

@@ -116,5 +116,15 @@ fn invpcid(core: &mut Core<X64>, kind: u64, first: u64, va: u64) -> Result<u64, 
     Ok(0)
 }
 
+/// Sets PKRU. The TLB does not know it: entries of pages whose keys' rights change are forgotten, with all others.
+pub fn set_pkru(core: &mut Core<X64>, new: u32) {
+    let changed = core.reg(state::PKRU) ^ new;
+    core.set(state::PKRU, new);
+    if (0..16).any(|key| core.arch.keys >> key & 1 != 0 && changed >> (2 * key) & 3 != 0) {
+        core.tlb.flush(|_| true);
+        core.arch.keys = 0;
+    }
+}
+
 /// INVD, WBINVD: caches are coherent.
 pub static NOTHING: Helper<X64> = Helper { name: "nothing", effects: Effects::NONE, run: |_, _, _, _| Ok(0) };

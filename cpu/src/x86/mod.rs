@@ -120,6 +120,8 @@ pub struct X64 {
     pub spaces: context::Spaces,
     /// Where large pages were used.
     pub large: walk::Large,
+    /// Protection keys of user pages that were entered into the TLB, a bit each.
+    pub keys: u16,
     /// The instruction in progress is stepped: a debug trap follows it.
     pub trap: bool,
     /// It began with EFLAGS.RF set.
@@ -138,6 +140,7 @@ impl X64 {
             pcid: 0,
             spaces: context::Spaces::default(),
             large: walk::Large::default(),
+            keys: 0,
             trap: false,
             resumed: false,
         }

@@ -75,7 +75,7 @@ models! {
     "Skylake-Client" INTEL "Intel Core Processor (Skylake)" (6, 94, 3) (0x16, 0x8000_0008) 39 I686
         [PENTIUM, P6, X86_64, CORE2, V2, V3, HASWELL, SKYLAKE];
     "max" INTEL "Lyrebird Virtual CPU" (6, 94, 3) (0x16, 0x8000_0008) 40 I686
-        [PENTIUM, P6, X86_64, CORE2, V2, V3, HASWELL, SKYLAKE, NEWEST];
+        [PENTIUM, P6, X86_64, CORE2, V2, V3, HASWELL, SKYLAKE, NEWEST, "pku"];
     "max32" INTEL "Lyrebird Virtual CPU" (6, 94, 3) (0x16, 0x8000_0008) 40 I686
         [PENTIUM, P6, "sse sse2 pni clflush nx invtsc x2apic", CORE2, V2, V3, HASWELL, SKYLAKE, NEWEST];
 }

@@ -216,15 +216,17 @@ struct Who {
 }
 
 /// What a leaf permits besides fetching: loads, stores, and whether protection keys forbid either.
-fn rights(core: &Core<X64>, leaf: &Leaf, who: Who) -> (bool, bool, [bool; 2]) {
+fn rights(core: &mut Core<X64>, leaf: &Leaf, who: Who) -> (bool, bool, [bool; 2]) {
     let user_page = leaf.rights & entry::U != 0;
     let reach = if who.user { user_page } else { !(who.smap && user_page) };
     let protects = who.user || core.reg(state::CR0) & cr0::WP != 0;
     let write = reach && (leaf.rights & entry::W != 0 || !protects);
     let mut keys = [false; 2];
     if core.reg(state::CR4) & cr4::PKE != 0 && user_page && matches!(form(core), Form::Long(_)) {
-        let key = core.reg(state::PKRU) >> (2 * (leaf.last() >> 59 & 15));
-        keys = [key & 1 != 0, key & 1 != 0 || key & 2 != 0 && protects];
+        let key = leaf.last() >> 59 & 15;
+        core.arch.keys |= 1 << key;
+        let pkru = core.reg(state::PKRU) >> (2 * key);
+        keys = [pkru & 1 != 0, pkru & 1 != 0 || pkru & 2 != 0 && protects];
     }
     (reach && !keys[0], write && !keys[1], keys)
 }

@@ -343,14 +343,11 @@ fn wrpkru<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
     Ok(Flow::Sync)
 }
 
-/// Sets PKRU: translations of user pages are looked up again.
+/// Sets PKRU.
 pub static SET_PKRU: Helper<X64> = Helper { name: "set_pkru", effects: Effects::ENDS, run: set_pkru };
 
 fn set_pkru(core: &mut Core<X64>, x: u64, _: u64, _: u64) -> Result<u64, Raised> {
-    if core.reg(state::PKRU) != x as u32 {
-        core.set(state::PKRU, x as u32);
-        core.tlb.flush(|_| true);
-    }
+    maintenance::set_pkru(core, x as u32);
     Ok(0)
 }
 

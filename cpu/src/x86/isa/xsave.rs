@@ -13,7 +13,7 @@ use crate::width::{W32, W64, W128};
 use crate::x86::emit::{Want, X86, fault};
 use crate::x86::features as f;
 use crate::x86::insn::Insn;
-use crate::x86::{X64, mode, state};
+use crate::x86::{X64, maintenance, mode, state};
 
 crate::x86_rows! {
     "FXSAVE" "NP 0F AE /0" "Ms" "m" if f::FXSR => [plain fxsave];
@@ -44,7 +44,7 @@ pub const PKRU_OFFSET: u64 = 2688;
 pub const PKRU_SIZE: u64 = 8;
 
 /// Bytes of the legacy region and the header: the least that is checked.
-const BASE: u64 = 576;
+pub const BASE: u64 = 576;
 const HEADER: u64 = 512;
 const COMPACT: u64 = 1 << 63;
 const K: Access = Access::PLAIN;
@@ -314,7 +314,7 @@ static XRSTOR: Helper<X64> = Helper {
             set_vectors(core, &avx, state::ymm_high);
         }
         if wanted & PKRU != 0 {
-            core.set(state::PKRU, rights);
+            maintenance::set_pkru(core, rights);
         }
         if from_memory || wanted & SSE != 0 {
             set_mxcsr(core, control);
