@@ -21,6 +21,8 @@ impl Attention {
     pub const CODE: u32 = 32;
     /// A non-maskable interrupt.
     pub const NMI: u32 = 64;
+    /// A system management interrupt.
+    pub const SMI: u32 = 128;
 
     /// Sets bits.
     pub fn set(&self, bits: u32) {

@@ -49,6 +49,10 @@ pub struct Mapping {
     pub device: bool,
 }
 
+/// Marks the physical addresses of an x86 processor in system management mode, which may find memory there that others do
+/// not.
+pub const MANAGEMENT: u64 = 1 << 63;
+
 /// The physical address space as a processor sees it; without devices, if an implementation does not say otherwise.
 pub trait Physical: Send + Sync {
     /// Offset in guest RAM of the 4 KiB page at `pa`, and whether it is writable; `None` where there is no RAM.

@@ -1,12 +1,13 @@
 //! The physical address space as processors want it: RAM pages without a lock, everything else through the bus.
 
-use lyrebird_cpu::core::{NoAnswer, Physical};
+use lyrebird_cpu::core::{MANAGEMENT, NoAnswer, Physical};
 use lyrebird_devices::bus::device::{Initiator, Size};
 use lyrebird_devices::bus::space::AddressSpace;
 use lyrebird_devices::bus::span::Span;
 use lyrebird_ram::GuestRam;
 use parking_lot::RwLock;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A piece of the guest's one RAM mapping.
 #[derive(Clone, Copy, Debug)]
@@ -25,10 +26,33 @@ struct Moving {
     windows: RwLock<Vec<Window>>,
 }
 
+/// System management RAM: RAM that is seen in the place of other things, in system management mode or by all.
+pub struct ManagementRam {
+    /// Processors in system management mode see it.
+    pub there: AtomicBool,
+    /// So do all others.
+    pub open: AtomicBool,
+    window: Window,
+}
+
+impl ManagementRam {
+    /// Nobody sees it yet: `len` bytes of guest RAM from `offset`, at `base`.
+    pub fn new(base: u64, len: u64, offset: u64) -> Self {
+        let window = Window { base, len, offset, writable: true };
+        Self { there: AtomicBool::new(false), open: AtomicBool::new(false), window }
+    }
+
+    fn shows(&self, managing: bool) -> bool {
+        let flag = if managing { &self.there } else { &self.open };
+        flag.load(Ordering::SeqCst)
+    }
+}
+
 /// RAM windows and the bus behind them. Most windows stay as they are when the board is built.
 pub struct PhysicalBus {
     windows: Vec<Window>,
     moving: Option<Moving>,
+    management: Option<Arc<ManagementRam>>,
     space: Arc<AddressSpace>,
 }
 
@@ -40,12 +64,33 @@ fn find(windows: &[Window], pa: u64) -> Option<(u64, bool)> {
 impl PhysicalBus {
     /// A bus with no RAM windows yet.
     pub fn new(space: Arc<AddressSpace>) -> Self {
-        Self { windows: Vec::new(), moving: None, space }
+        Self { windows: Vec::new(), moving: None, management: None, space }
     }
 
     /// Makes `len` bytes of guest RAM from `offset` visible at `base`.
     pub fn window(&mut self, base: u64, len: u64, offset: u64, writable: bool) {
         self.windows.push(Window { base, len, offset, writable });
+    }
+
+    /// Adds system management RAM. The board mails to the processors when it comes or goes.
+    pub fn manage(&mut self, ram: Arc<ManagementRam>) {
+        self.management = Some(ram);
+    }
+
+    /// RAM that is no window of everybody's.
+    fn elsewhere(&self, pa: u64) -> Option<(u64, bool)> {
+        let managing = pa & MANAGEMENT != 0;
+        let pa = pa & !MANAGEMENT;
+        if let Some(ram) = self.management.as_ref().filter(|ram| ram.shows(managing))
+            && let Some(found) = find(std::slice::from_ref(&ram.window), pa)
+        {
+            return Some(found);
+        }
+        if managing && let Some(found) = find(&self.windows, pa) {
+            return Some(found);
+        }
+        let moving = self.moving.as_ref().filter(|m| m.span.contains(pa))?;
+        find(&moving.windows.read(), pa)
     }
 
     /// Takes what is in `span` from the address space: as far as it is a part of `ram`, the guest's RAM. The board calls
@@ -71,20 +116,17 @@ impl PhysicalBus {
 impl Physical for PhysicalBus {
     #[inline]
     fn ram(&self, pa: u64) -> Option<(u64, bool)> {
-        find(&self.windows, pa).or_else(|| {
-            let moving = self.moving.as_ref().filter(|m| m.span.contains(pa))?;
-            find(&moving.windows.read(), pa)
-        })
+        find(&self.windows, pa).or_else(|| self.elsewhere(pa))
     }
 
     fn read(&self, cpu: usize, pa: u64, size: u32) -> Result<u64, NoAnswer> {
         let size = Size::from_bytes(size as u64).ok_or(NoAnswer)?;
-        self.space.read(pa, size, Initiator::Cpu(cpu as u16)).map_err(|_| NoAnswer)
+        self.space.read(pa & !MANAGEMENT, size, Initiator::Cpu(cpu as u16)).map_err(|_| NoAnswer)
     }
 
     fn write(&self, cpu: usize, pa: u64, size: u32, value: u64) -> Result<(), NoAnswer> {
         let size = Size::from_bytes(size as u64).ok_or(NoAnswer)?;
-        self.space.write(pa, size, value, Initiator::Cpu(cpu as u16)).map_err(|_| NoAnswer)
+        self.space.write(pa & !MANAGEMENT, size, value, Initiator::Cpu(cpu as u16)).map_err(|_| NoAnswer)
     }
 }
 

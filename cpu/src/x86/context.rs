@@ -271,8 +271,11 @@ pub fn refresh_masks(core: &mut Core<X64>) {
     if b & (blocked::NMI | blocked::STACK | blocked::SHADOW) != 0 {
         mask &= !Attention::NMI;
     }
+    if b & (blocked::SMM | blocked::STACK | blocked::SHADOW) != 0 {
+        mask &= !Attention::SMI;
+    }
     if b & blocked::SHUTDOWN != 0 {
-        mask &= !(Attention::IRQ | Attention::NMI);
+        mask &= !(Attention::IRQ | Attention::NMI | Attention::SMI);
     }
     core.set(state::POLL_MASK, mask);
 }

@@ -56,7 +56,7 @@ pub mod efer {
 }
 
 /// The bits of CR4 that a model has.
-fn cr4_bits(core: &Core<X64>) -> u64 {
+pub(super) fn cr4_bits(core: &Core<X64>) -> u64 {
     use cr4::*;
     let has = |bit: (Leaf, u32), bits: u64| if core.arch.cpuid.has(bit) { bits } else { 0 };
     let feature = |feature: u64, bits: u64| if core.features & feature != 0 { bits } else { 0 };

@@ -3,7 +3,7 @@
 
 use super::flags::eflags;
 use super::gate::{self, Event, Kind};
-use super::{X64, context, debug, maintenance, mode, state};
+use super::{X64, context, debug, maintenance, mode, smm, state};
 use crate::core::{Attention, Core, Raised};
 use crate::emit::Exception;
 use crate::trace::DebugItems;
@@ -100,8 +100,8 @@ pub fn deliver_event(core: &mut Core<X64>, mut event: Event) {
     }
 }
 
-/// A triple fault: the processor stops and the board resets it.
-fn shut_down(core: &mut Core<X64>) {
+/// A triple fault, or a state that is none: the processor stops and the board resets it.
+pub(super) fn shut_down(core: &mut Core<X64>) {
     log::debug!(target: "cpu_reset", "Triple fault\n{}", super::describe::registers(core));
     core.set(state::BLOCKED, core.reg(state::BLOCKED) | blocked::SHUTDOWN);
     core.halted = true;
@@ -113,7 +113,7 @@ fn shut_down(core: &mut Core<X64>) {
 
 /// Requests that end a wait of this processor.
 pub fn wakes(core: &Core<X64>) -> u32 {
-    core.reg(state::POLL_MASK) & (Attention::IRQ | Attention::NMI)
+    core.reg(state::POLL_MASK) & (Attention::IRQ | Attention::NMI | Attention::SMI)
 }
 
 /// Interrupts wait until the instruction behind this one, of `len` bytes, is done. `stack`: debug traps do, too.
@@ -134,9 +134,15 @@ pub fn interrupt(core: &mut Core<X64>) -> bool {
         core.halted = true;
         return false;
     }
-    let ready = core.requests() & (Attention::IRQ | Attention::NMI);
+    let ready = core.requests() & (Attention::IRQ | Attention::NMI | Attention::SMI);
     if ready == 0 {
         return false;
+    }
+    if ready & Attention::SMI != 0 {
+        core.attention.clear(Attention::SMI);
+        core.halted = false;
+        smm::enter(core);
+        return true;
     }
     if core.pc() == core.reg(state::SHADOW) {
         // The next instruction runs alone.
@@ -145,6 +151,7 @@ pub fn interrupt(core: &mut Core<X64>) -> bool {
         context::refresh(core);
         return false;
     }
+    core.set(state::BLOCKED, core.reg(state::BLOCKED) & !blocked::WAITING);
     let vector = if ready & Attention::NMI != 0 {
         core.attention.clear(Attention::NMI);
         core.set(state::BLOCKED, core.reg(state::BLOCKED) | blocked::NMI);

@@ -28,6 +28,7 @@ pub mod place;
 pub mod port;
 mod runs;
 pub mod segment;
+pub mod smm;
 pub mod state;
 pub mod string;
 pub mod system;

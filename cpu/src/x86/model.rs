@@ -5,7 +5,7 @@ use super::cpuid::{BITS, Cpuid, find as find_bit};
 use super::insn::seg;
 use super::isa::sse_control;
 use super::segment::{self, LDTR, Segment, TR};
-use super::{X64, context, debug, features as f, state};
+use super::{X64, context, debug, features as f, smm, state};
 use crate::core::Core;
 
 /// A processor model.
@@ -183,6 +183,7 @@ pub fn reset(core: &mut Core<X64>, what: &Configured) {
     sse_control::set_mxcsr(core, 0x1F80);
     // Locked, without VMX.
     core.set(state::FEATURE_CONTROL, 1);
+    core.set(state::SMBASE, smm::SMBASE);
     start(core);
 }
 

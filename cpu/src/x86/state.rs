@@ -148,6 +148,8 @@ words! { 192 to 320;
     FEATURE_CONTROL: W64 = 225;
     /// IA32_SPEC_CTRL.
     SPEC_CTRL: W64 = 227;
+    /// SMBASE.
+    SMBASE: W64 = 228;
 }
 
 /// DR0 to DR3.
@@ -184,6 +186,12 @@ pub mod blocked {
     pub const STACK: u32 = 4;
     /// The processor is shut down after a triple fault.
     pub const SHUTDOWN: u32 = 8;
+    /// System management mode: SMIs wait for RSM.
+    pub const SMM: u32 = 16;
+    /// NMIs waited for IRET when the SMI came.
+    pub const NMI_BEFORE: u32 = 32;
+    /// Nothing waits, but the processor: the last instruction was HLT.
+    pub const WAITING: u32 = 64;
 }
 
 /// Selector of a segment register.

@@ -9,7 +9,7 @@ use super::emit::fault;
 use super::flags::eflags;
 use super::insn::seg;
 use super::{X64, context, cpuid, exception, mode, state};
-use crate::core::{Core, Mapping, Raised, Want};
+use crate::core::{Core, MANAGEMENT, Mapping, Raised, Want};
 use crate::emit::Access;
 use crate::tlb::PAGE_MASK;
 use crate::trace::DebugItems;
@@ -87,14 +87,15 @@ fn form(core: &Core<X64>) -> Form {
     }
 }
 
-/// The address that reaches the bus: without bit 20 if the board masks it.
-fn a20(core: &Core<X64>, pa: u64) -> u64 {
-    if core.arch.a20 { pa } else { pa & !(1 << 20) }
+/// The address that reaches the bus: without bit 20 if the board masks it, and marked in system management mode.
+pub(super) fn on_bus(core: &Core<X64>, pa: u64) -> u64 {
+    let pa = if core.arch.a20 { pa } else { pa & !(1 << 20) };
+    if core.reg(state::BLOCKED) & state::blocked::SMM != 0 { pa | MANAGEMENT } else { pa }
 }
 
 /// Reads an entry of 4 or 8 bytes; all ones where there is no RAM.
 fn read(core: &Core<X64>, at: u64, wide: bool) -> u64 {
-    let at = a20(core, at);
+    let at = on_bus(core, at);
     let Some((ram, _)) = core.bus.ram(at & PAGE_MASK) else { return u64::MAX };
     let ram = ram | at & !PAGE_MASK;
     if wide {
@@ -106,7 +107,7 @@ fn read(core: &Core<X64>, at: u64, wide: bool) -> u64 {
 
 /// Sets bits of an entry. False if somebody changed it since it was read.
 fn update(core: &mut Core<X64>, used: Used, bits: u64, wide: bool) -> bool {
-    let at = a20(core, used.at);
+    let at = on_bus(core, used.at);
     // Flags in ROM stay as they are.
     let Some((ram, true)) = core.bus.ram(at & PAGE_MASK) else { return true };
     let ram = ram | at & !PAGE_MASK;
@@ -274,7 +275,7 @@ fn lookup(core: &mut Core<X64>, va: u64, want: Want, who: Who) -> Result<(Mappin
         }
         let dirty = want == Want::Write || leaf.last() & entry::D != 0;
         let global = leaf.last() & entry::G != 0 && core.reg(state::CR4) & cr4::PGE != 0;
-        let pa = a20(core, leaf.pa);
+        let pa = on_bus(core, leaf.pa);
         return Ok((Mapping { pa, read, write: write && dirty, global, device: false }, leaf.size));
     }
 }
@@ -282,7 +283,7 @@ fn lookup(core: &mut Core<X64>, va: u64, want: Want, who: Who) -> Result<(Mappin
 /// Without paging.
 fn flat(core: &Core<X64>, va: u64) -> Mapping {
     let pa = va & ((1 << core.arch.cpuid.physical_bits().min(32)) - 1) & PAGE_MASK;
-    Mapping { pa: a20(core, pa), read: true, write: true, global: true, device: false }
+    Mapping { pa: on_bus(core, pa), read: true, write: true, global: true, device: false }
 }
 
 /// The address to look up, or an exception where it cannot be one.
@@ -361,7 +362,7 @@ pub fn peek(core: &Core<X64>, va: u64) -> Option<u64> {
         return Some(flat(core, va).pa);
     }
     let va = if core.reg(state::EFER) & efer::LMA != 0 { va } else { va & 0xFFFF_FFFF };
-    walk(core, va).ok().map(|leaf| a20(core, leaf.pa))
+    walk(core, va).ok().map(|leaf| on_bus(core, leaf.pa))
 }
 
 /// The lines of a walk, for `info mem` of one address.

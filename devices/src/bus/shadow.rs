@@ -12,8 +12,8 @@ pub trait ShadowControl: Send + Sync {
     /// Reads of `span` come from RAM (`read`) or from what is on the bus; writes go to RAM (`write`) or nowhere.
     fn set(&self, span: Span, read: bool, write: bool);
 
-    /// System management RAM at 0xA0000 is `open` to code that is not in system management mode.
-    fn open_smram(&self, _open: bool) {}
+    /// System management RAM at 0xA0000 is `there` for processors in system management mode, and `open` to all others.
+    fn smram(&self, _there: bool, _open: bool) {}
 }
 
 /// A shadow that is not there, for tests.

@@ -1,7 +1,7 @@
 //! ICH9's LPC bridge, the ISA bridge of `q35`: 8086:2918, function 0 of slot 31.
 //!
 //! After the "Intel I/O Controller Hub 9 Family" data sheet (316972), chapters 10 and 13. What has an effect: PIRQ route
-//! registers, PMBASE with the ACPI blocks behind it, the APM ports, RCBA. Left out on purpose: the chipset
+//! registers, PMBASE with the ACPI blocks behind it, the APM ports, SMI_LOCK, RCBA. Left out on purpose: the chipset
 //! configuration registers behind RCBA hold what is written, so device interrupt routes stay as they are at power-on;
 //! GPIO, the watchdog timer (TCO), the SCI on another interrupt than 9.
 
@@ -35,6 +35,8 @@ mod spec {
     /// SMI_EN: SMIs at all, and by APM commands.
     pub const GBL_SMI_EN: u32 = 1;
     pub const APMC_EN: u32 = 0x20;
+    /// GEN_PMCON: GBL_SMI_EN stays as it is until reset, and so does this bit.
+    pub const SMI_LOCK: u8 = 0x10;
     /// Commands at 0xB2 that QEMU's firmware tables name.
     pub const ACPI_ENABLE: u8 = 2;
     pub const ACPI_DISABLE: u8 = 3;
@@ -85,6 +87,7 @@ pub struct Lpc {
     apm: [u8; 2],
     smi_en: u32,
     smi_sts: u32,
+    smi_lock: bool,
     chipset: Vec<u8>,
 }
 
@@ -103,7 +106,8 @@ impl Lpc {
         let pm = Pm::new(clock, wires.sci, wires.power, GPE_BYTES);
         let smi_en = smi_at_power_on(wires.smi.is_some());
         let chipset = fresh_chipset();
-        let lpc = Lpc { router, pm, smi: wires.smi, apm: [0; 2], smi_en, smi_sts: 0, chipset };
+        let lpc =
+            Lpc { router, pm, smi: wires.smi, apm: [0; 2], smi_en, smi_sts: 0, smi_lock: false, chipset };
         Function::new(header, lpc).multifunction()
     }
 
@@ -136,7 +140,10 @@ impl Lpc {
             (0, Size::B2) => self.pm.clear_status(value as u16),
             (2, Size::B2) => self.pm.set_enable(value as u16),
             (4, Size::B2) => self.pm.set_control(value as u16),
-            (SMI_EN, Size::B4) => self.smi_en = value as u32,
+            (SMI_EN, Size::B4) => {
+                let held = if self.smi_lock { GBL_SMI_EN } else { 0 };
+                self.smi_en = self.smi_en & held | value as u32 & !held;
+            }
             (SMI_STS, Size::B4) => self.smi_sts &= !(value as u32),
             _ => {
                 for (i, &byte) in value.to_le_bytes().iter().take(size.bytes() as usize).enumerate() {
@@ -199,6 +206,11 @@ impl PciDevice for Lpc {
             self.router.route(line, config.byte(PIRQ_A + line));
             self.router.route(line + 4, config.byte(PIRQ_E + line));
         }
+        let general = config.byte(GEN_PMCON);
+        if self.smi_lock {
+            config.put(GEN_PMCON, general | SMI_LOCK);
+        }
+        self.smi_lock |= general & SMI_LOCK != 0;
     }
 
     fn regions(&self, config: &ConfigSpace) -> Vec<Region> {
@@ -263,7 +275,7 @@ impl PciDevice for Lpc {
         self.pm.reset();
         self.apm = [0; 2];
         self.smi_en = smi_at_power_on(self.smi.is_some());
-        self.smi_sts = 0;
+        (self.smi_sts, self.smi_lock) = (0, false);
         self.chipset = fresh_chipset();
     }
 
@@ -282,6 +294,8 @@ impl PciDevice for Lpc {
         self.pm.check(&state.pm)?;
         require(state.chipset.len() == CHIPSET_LEN as usize, "the chipset registers are cut")?;
         self.pm.load(state.pm);
+        // What follows from configuration space comes after this.
+        self.smi_lock = false;
         (self.apm, self.smi_en, self.smi_sts) = (state.apm, state.smi_en, state.smi_sts);
         self.chipset = state.chipset;
         Ok(())
@@ -357,5 +371,24 @@ mod tests {
         device.write(PM, SMI_EN, Size::B4, 0x21, Initiator::Cpu(0)).unwrap();
         device.write(APM, 0, Size::B1, 9, Initiator::Cpu(0)).unwrap();
         assert_eq!(device.smi_sts, APMC_EN);
+    }
+
+    #[test]
+    fn a_locked_smi_enable_stays() {
+        let board = Board::new();
+        let lpc = lpc(router().0, &Clock::stepped(), &Wire::open(), Some(Wire::open()));
+        let lpc = board.bus.plug(SLOT, lpc).unwrap();
+        let enable = |value: u64| {
+            let mut lpc = lpc.lock();
+            lpc.device_mut().write(PM, SMI_EN, Size::B4, value, Initiator::Cpu(0)).unwrap();
+            lpc.device_mut().smi_en
+        };
+        assert_eq!(enable(0x21), 0x21);
+        board.set_config(SLOT, 0xA0, Size::B1, 0x10);
+        board.set_config(SLOT, 0xA0, Size::B1, 0);
+        assert_eq!(board.config(SLOT, 0xA0, Size::B1), 0x10);
+        assert_eq!(enable(0), 1);
+        crate::bus::device::Device::reset(&mut *lpc.lock());
+        assert_eq!(enable(0), 0);
     }
 }

@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 /// PAM registers.
 const REGISTERS: usize = 7;
-/// SMRAM: open to all, locked until reset.
+/// SMRAM: open to all, locked until reset, there at all.
 const OPEN: u8 = 0x40;
 const LOCK: u8 = 0x10;
+const ENABLE: u8 = 8;
 /// SMRAM: where the compatible range is; only 0xA0000 exists.
 const BASE_SEGMENT: u8 = 2;
 
@@ -21,8 +22,8 @@ pub(super) struct Pam {
     first: usize,
     smram_at: usize,
     control: Arc<dyn ShadowControl>,
-    /// What the machine was told last: attributes of the 13 ranges, and whether SMRAM is open.
-    told: Option<([u8; 2 * REGISTERS], bool)>,
+    /// What the machine was told last: attributes of the 13 ranges, and whether SMRAM is there and open.
+    told: Option<([u8; 2 * REGISTERS], [bool; 2])>,
     /// SMRAM as it was last; its lock holds it.
     smram: u8,
 }
@@ -58,7 +59,8 @@ impl Pam {
         for (i, attributes) in now.iter_mut().enumerate() {
             *attributes = config.byte(self.first + i / 2) >> (i % 2 * 4) & 3;
         }
-        let open = smram & OPEN != 0;
+        let there = smram & ENABLE != 0;
+        let open = [there, there && smram & OPEN != 0];
         let before = self.told.replace((now, open));
         for (i, &attributes) in now.iter().enumerate().skip(1) {
             if before.is_none_or(|(old, _)| old.get(i) != Some(&attributes))
@@ -68,7 +70,7 @@ impl Pam {
             }
         }
         if before.is_none_or(|(_, old)| old != open) {
-            self.control.open_smram(open);
+            self.control.smram(open[0], open[1]);
         }
     }
 }

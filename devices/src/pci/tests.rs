@@ -214,14 +214,14 @@ fn msix_masks_and_pending_bits() {
 }
 
 #[derive(Default)]
-struct ShadowLog(Mutex<Vec<(u64, u64, bool, bool)>>, Mutex<Vec<bool>>);
+struct ShadowLog(Mutex<Vec<(u64, u64, bool, bool)>>, Mutex<Vec<(bool, bool)>>);
 
 impl ShadowControl for ShadowLog {
     fn set(&self, span: Span, read: bool, write: bool) {
         self.0.lock().push((span.first(), span.len(), read, write));
     }
-    fn open_smram(&self, open: bool) {
-        self.1.lock().push(open);
+    fn smram(&self, there: bool, open: bool) {
+        self.1.lock().push((there, open));
     }
 }
 
@@ -246,7 +246,7 @@ fn pam_and_smram() {
     board.set_config(at, 0x72, Size::B1, 0x1A);
     board.set_config(at, 0x72, Size::B1, 0x4A);
     assert_eq!(board.config(at, 0x72, Size::B1), 0x1A, "locked");
-    assert_eq!(*shadow.1.lock(), [false, true, false]);
+    assert_eq!(*shadow.1.lock(), [(false, false), (true, true), (true, false)]);
     crate::bus::device::Device::reset(&mut *bridge.lock());
     board.set_config(at, 0x72, Size::B1, 0x4A);
     assert_eq!(board.config(at, 0x72, Size::B1), 0x4A);

@@ -116,7 +116,7 @@ const PC_PROPERTIES: &[(&str, &str)] = &[
     ("direct", "start a -kernel without firmware, unless there is a -bios (on)"),
     ("pit", "8254 timer (on)"),
     ("i8042", "keyboard controller (on)"),
-    ("smm", "system management mode: off is the only value"),
+    ("smm", "system management mode, on processors from the Pentium on (on; off on isapc)"),
     ("vmport", "accepted: there is no VMware port"),
     ("smbus", "accepted: there is no SMBus"),
     ("sata", "accepted: the AHCI controller is always there"),
@@ -137,12 +137,14 @@ fn pc(chipset: PcChipset, kv: &mut KeyVals, board: &mut Board) -> Result<(), Fai
     ] {
         *place = kv.take_bool(key)?.unwrap_or(*place);
     }
-    if chipset == PcChipset::Isa && (pc.acpi || pc.hpet) {
-        let why = "-machine isapc: it has no ACPI and no HPET; leave them out";
+    pc.smm = kv
+        .take_enum("smm", &[("on", true), ("auto", chipset != PcChipset::Isa), ("off", false)])?
+        .unwrap_or(pc.smm);
+    if chipset == PcChipset::Isa && (pc.acpi || pc.hpet || pc.smm) {
+        let why = "-machine isapc: it has no ACPI, no HPET and no SMM; leave them out";
         return Err(Failure::new(ExitClass::Impossible, why));
     }
     *board = Board::Pc(pc);
-    off_only(kv, "smm")?;
     for key in ["vmport", "smbus", "sata", "kernel-irqchip"] {
         kv.take(key);
     }

@@ -81,6 +81,8 @@ pub struct PcBoard {
     pub pit: bool,
     /// `i8042`: the keyboard controller.
     pub i8042: bool,
+    /// `smm`: system management mode, on processors that have it; not on `isapc`.
+    pub smm: bool,
     /// `direct`: a `-kernel` is started without firmware, unless a `-bios` is given.
     pub direct: bool,
 }
@@ -89,7 +91,7 @@ impl PcBoard {
     /// The board as it is without properties.
     pub fn new(chipset: PcChipset) -> Self {
         let pci = chipset != PcChipset::Isa;
-        Self { chipset, acpi: pci, hpet: pci, pit: true, i8042: true, direct: true }
+        Self { chipset, acpi: pci, hpet: pci, pit: true, i8042: true, smm: pci, direct: true }
     }
 }
 

@@ -37,7 +37,7 @@ use std::sync::Arc;
 /// Instructions of one run.
 const RUN: u64 = 4096;
 /// What interrupts a processor.
-const INTERRUPTS: u32 = Attention::IRQ | Attention::FIQ | Attention::NMI;
+const INTERRUPTS: u32 = Attention::IRQ | Attention::FIQ | Attention::NMI | Attention::SMI;
 /// Blocks of one instruction.
 const ONE: Limits = Limits { blocks: 1, instructions: 1, overlap: false };
 

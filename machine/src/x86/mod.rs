@@ -12,7 +12,7 @@ pub use model::Model;
 use crate::control::{RegisterGroup, Translation};
 use crate::engine::{self, Engines, Setup};
 use crate::target::{Access, Target};
-use lyrebird_cpu::core::Core;
+use lyrebird_cpu::core::{Core, MANAGEMENT};
 use lyrebird_cpu::tlb::BankKey;
 use lyrebird_cpu::trace::Disassemble;
 use lyrebird_cpu::x86::maintenance::Forget;
@@ -92,7 +92,7 @@ impl Target for X64 {
     }
 
     fn peek(core: &mut Core<Self>, address: u64) -> Option<u64> {
-        walk::peek(core, address).map(|pa| pa & !0xFFF)
+        walk::peek(core, address).map(|pa| pa & !(0xFFF | MANAGEMENT))
     }
 
     fn walk(core: &mut Core<Self>, address: u64) -> Translation {

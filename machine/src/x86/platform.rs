@@ -189,7 +189,7 @@ impl X86Lines for Lines {
             X86Signal::Intr(level) => self.0.signal(cpu, Attention::IRQ, level),
             // The processor lowers it when it takes it.
             X86Signal::Nmi => self.0.signal(cpu, Attention::NMI, true),
-            X86Signal::Smi => log::debug!(target: "unimp", "cpu {cpu} system-management interrupt"),
+            X86Signal::Smi => self.0.signal(cpu, Attention::SMI, true),
             X86Signal::Init => {
                 // The boot processor starts again, the others wait for their start-up interrupt.
                 *gate.power.lock() = if cpu == 0 { Power::Starting(Entry::Reset) } else { Power::Off };

@@ -11,7 +11,7 @@ use crate::x86::emit::{Want, X86, fault, plain};
 use crate::x86::flags::eflags;
 use crate::x86::insn::{Insn, seg};
 use crate::x86::{
-    X64, context, cpuid, debug, fast, features as f, gate, iret, maintenance, mode, msr, state,
+    X64, context, cpuid, debug, fast, features as f, gate, iret, maintenance, mode, msr, smm, state,
 };
 
 crate::x86_rows! {
@@ -227,9 +227,10 @@ fn do_cpuid<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-/// There is no system-management mode to resume from.
 fn rsm<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
-    e.undefined()
+    let none = zero(e);
+    e.call(&smm::RSM, [none; 3])?;
+    Ok(Flow::Leave)
 }
 
 fn swapgs<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
@@ -463,6 +464,7 @@ static HALT: Helper<X64> = Helper { name: "halt", effects: Effects::ENDS, run: h
 
 fn halt(core: &mut Core<X64>, len: u64, _: u64, _: u64) -> Result<u64, Raised> {
     core.set_pc(core.pc().wrapping_add(len));
+    core.set(state::BLOCKED, core.reg(state::BLOCKED) | state::blocked::WAITING);
     core.halted = core.requests() & crate::x86::exception::wakes(core) == 0;
     Ok(0)
 }

@@ -1,7 +1,7 @@
 //! PCs with PCI, the boards `pc` and `q35`: a host bridge with PCI, a south bridge with ACPI power management, and a PC's old chips.
 //!
 //! Guests see QEMU's machines of these names: the same functions in the same slots, addresses and interrupt numbers.
-//! Left out on purpose: SMBus, USB, sound, the parallel port, system management mode.
+//! Left out on purpose: SMBus, USB, sound, the parallel port; SMIs reach the boot processor only.
 
 use super::super::parts::option;
 use super::super::virtio::{self, Plan, Planned};
@@ -14,13 +14,13 @@ use super::extras;
 use super::fabric::Fabric;
 use super::isa::{self, Wanted};
 use super::memory::{self, Upper};
-use super::wiring::{Ask, ask, forget_all};
+use super::wiring::{Ask, Bridge, ask, forget_all, smi};
 use super::{i440fx, isapc, q35};
 use crate::acpi;
 use crate::config::{BuildError, PcBoard, PcChipset};
 use crate::loader::Files;
 use crate::x86::model;
-use lyrebird_cpu::x86::X64;
+use lyrebird_cpu::x86::{X64, features as f};
 use lyrebird_devices::acpi::pm::PowerWires;
 use lyrebird_devices::bus::device::Socket;
 use lyrebird_devices::bus::irq::Wire;
@@ -74,6 +74,8 @@ pub(super) struct Parts<'a> {
     pub(super) bus: &'a Arc<PciBus>,
     pub(super) router: &'a Arc<PirqRouter>,
     pub(super) shadow: Arc<dyn ShadowControl>,
+    /// SMI#, if processors have system management mode.
+    pub(super) smi: Option<Wire>,
     /// The controller's drives, bus by bus.
     pub(super) drives: Vec<Option<Drive>>,
 }
@@ -123,7 +125,9 @@ pub fn build(site: &Site<'_, X64>, board: &PcBoard) -> Result<Built<X64>, BuildE
     let [most, split] = chipset.splits;
     let split = if config.ram >= most { split } else { most };
     let (memory, shadow) = memory::with_firmware(config, &mut files, split, Upper::Shadow)?;
-    let memory::Memory { space, bus: physical, ram, map } = memory;
+    let memory::Memory { space, bus: mut physical, ram, map } = memory;
+    let management = Arc::new(memory::management());
+    physical.manage(Arc::clone(&management));
     let physical = Arc::new(physical);
     let (follower, mailed) = (Arc::downgrade(&physical), Arc::clone(shared));
     space.memory().on_layout(move |changed| {
@@ -150,9 +154,11 @@ pub fn build(site: &Site<'_, X64>, board: &PcBoard) -> Result<Built<X64>, BuildE
         Some(shadow) => shadow,
         None => Arc::new(NoShadow),
     };
+    let shadow = Arc::new(Bridge { shadow, management, shared: Arc::clone(shared) });
+    let smi = (board.smm && model.what.features & f::I586 != 0).then(|| smi(shared));
     let Drives { slots, mut disks, mut boot } = chipset.controller.drives(config)?;
     disks.extend(drives::diskettes(config, &mut isa.floppy.lock())?);
-    let parts = Parts { site, fabric: &fabric, bus: &bus, router: &router, shadow, drives: slots };
+    let parts = Parts { site, fabric: &fabric, bus: &bus, router: &router, shadow, smi, drives: slots };
     let button = (chipset.plug)(parts)?;
     let rom = memory::vga_rom(config, &mut files)?;
     bus.plug(chipset.vga, Adapter::vga(Arc::clone(&isa.vga), rom)).map_err(taken)?;

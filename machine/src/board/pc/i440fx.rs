@@ -60,7 +60,7 @@ fn plug(mut parts: Parts<'_>) -> Result<Button, BuildError> {
     for (port, len, reg) in ide::PORTS {
         fabric.at("ide", port, len, reg, ide.clone())?;
     }
-    let wires = Piix4Wires { sci: parts.sci(), smi: None, power: parts.power() };
+    let wires = Piix4Wires { sci: parts.sci(), smi: parts.smi.clone(), power: parts.power() };
     let power = bus.plug(POWER, Piix4Pm::function(site.clock.clone(), wires)).map_err(taken)?;
     fabric.at("acpi-gpe0", piix4::GPE_PORT, piix4::GPE_PORTS, piix4::GPE_REGION, power.clone())?;
     fabric.at("apm", piix4::APM_PORT, piix4::APM_PORTS, piix4::APM_REGION, power.clone())?;

@@ -3,7 +3,7 @@
 //! the RAM.
 
 use super::super::parts::{option, span};
-use crate::bus::PhysicalBus;
+use crate::bus::{ManagementRam, PhysicalBus};
 use crate::config::{BuildError, Config, FileRole};
 use crate::loader::x86::MemoryMap;
 use crate::loader::{self, Content, Files};
@@ -117,6 +117,11 @@ pub(super) fn with_firmware(
         }
     };
     Ok((map.finish(config, split), shadow))
+}
+
+/// RAM behind the VGA's window, for system management.
+pub(super) fn management() -> ManagementRam {
+    ManagementRam::new(VIDEO, UPPER - VIDEO, VIDEO)
 }
 
 /// Memory under construction.

@@ -55,7 +55,7 @@ fn plug(mut parts: Parts<'_>) -> Result<Button, BuildError> {
     let drives = parts.drives();
     let Parts { site, fabric, bus, router, ref shadow, .. } = parts;
     bus.plug(HOST, Mch::function(bus.clone(), shadow.clone())).map_err(taken)?;
-    let wires = LpcWires { sci: parts.sci(), smi: None, power: parts.power() };
+    let wires = LpcWires { sci: parts.sci(), smi: parts.smi.clone(), power: parts.power() };
     let lpc = Lpc::function(router.clone(), site.clock.clone(), wires);
     let lpc = bus.plug(BRIDGE, lpc).map_err(taken)?;
     fabric.at("apm", ich9::APM_PORT, ich9::APM_PORTS, ich9::APM_REGION, lpc.clone())?;

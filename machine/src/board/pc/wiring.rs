@@ -1,10 +1,14 @@
-//! Where a PC's lines end that are no interrupts: the A20 gate, resets, power.
+//! Where a PC's lines end that are no interrupts: the A20 gate, SMI, resets, power; and what a host bridge decides on memory.
 
+use crate::bus::ManagementRam;
 use crate::control::Shutdown;
 use crate::shared::{Request, Shared};
+use lyrebird_cpu::core::Attention;
 use lyrebird_cpu::x86::X64;
 use lyrebird_cpu::x86::maintenance::Forget;
 use lyrebird_devices::bus::irq::{LineSink, Wire};
+use lyrebird_devices::bus::shadow::ShadowControl;
+use lyrebird_devices::bus::span::Span;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -82,4 +86,40 @@ pub(super) fn ask(shared: &Arc<Shared<X64>>, what: Ask) -> Wire {
         Ask::Suspend => "suspend",
     };
     Wire::new(label, Arc::new(Requests(Arc::clone(shared))), what as u32)
+}
+
+/// SMI# of the boot processor.
+struct Management(Arc<Shared<X64>>);
+
+impl LineSink for Management {
+    fn set_line(&self, _: u32, level: bool) {
+        if level {
+            // The processor lowers it when it takes it.
+            self.0.signal(0, Attention::SMI, true);
+        }
+    }
+}
+
+/// A wire that interrupts the boot processor for system management when it goes up.
+pub(super) fn smi(shared: &Arc<Shared<X64>>) -> Wire {
+    Wire::new("smi", Arc::new(Management(Arc::clone(shared))), 0)
+}
+
+/// What a host bridge decides: memory between 768 KiB and 1 MiB, and system management RAM.
+pub(super) struct Bridge {
+    pub(super) shadow: Arc<dyn ShadowControl>,
+    pub(super) management: Arc<ManagementRam>,
+    pub(super) shared: Arc<Shared<X64>>,
+}
+
+impl ShadowControl for Bridge {
+    fn set(&self, span: Span, read: bool, write: bool) {
+        self.shadow.set(span, read, write);
+    }
+
+    fn smram(&self, there: bool, open: bool) {
+        self.management.there.store(there, Ordering::SeqCst);
+        self.management.open.store(open, Ordering::SeqCst);
+        forget_all(&self.shared);
+    }
 }
