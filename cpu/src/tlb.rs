@@ -110,6 +110,8 @@ pub struct Tlb {
     banks: Vec<Bank>,
     current: usize,
     unprivileged: usize,
+    /// The two banks that were selected before.
+    before: (usize, usize),
     clock: u64,
     /// How many entries were filled, for `info jit`.
     pub fills: u64,
@@ -124,6 +126,7 @@ impl Default for Tlb {
             banks: vec![Bank::default(); BANKS],
             current: 0,
             unprivileged: 0,
+            before: (0, 0),
             clock: 0,
             fills: 0,
             flushes: 0,
@@ -151,6 +154,17 @@ impl Tlb {
             return;
         }
         self.clock += 1;
+        let before = (self.current, self.unprivileged);
+        // System calls go forth and back between two pairs.
+        if is(self.before.0, plain) && is(self.before.1, unprivileged) {
+            (self.current, self.unprivileged) = self.before;
+            for bank in [self.current, self.unprivileged] {
+                self.banks[bank].age = self.clock;
+            }
+            self.before = before;
+            return;
+        }
+        self.before = before;
         self.current = self.bank(plain, usize::MAX);
         self.unprivileged = self.bank(unprivileged, self.current);
     }

@@ -2,8 +2,8 @@
 
 use crate::ir::lift::Lift;
 use lyrebird_cpu::arm::{Arm64, a64, mode, state};
-use lyrebird_cpu::core::Arch;
-use lyrebird_cpu::emit::{Cx, Exec, Helper};
+use lyrebird_cpu::core::{Arch, Core};
+use lyrebird_cpu::emit::{Access, Cx, Exec, Helper};
 use lyrebird_cpu::op::nzcv;
 use lyrebird_cpu::slot::Slot;
 use lyrebird_cpu::table::Table;
@@ -54,6 +54,10 @@ pub trait Guest: Arch {
     /// Which of the x87's instructions a helper does.
     fn x87(_helper: &'static Helper<Self>) -> Option<X87> {
         None
+    }
+    /// Whether a helper that [`Guest::x87`] knows, with two arguments, stores to code.
+    fn x87_hits_code(_core: &mut Core<Self>, _what: u64, _at: u64) -> bool {
+        false
     }
     /// Whether a helper never looks at the x87.
     fn spares_x87(_helper: &'static Helper<Self>) -> bool {
@@ -138,6 +142,13 @@ impl Guest for X64 {
             (&CONTROL, X87::Control),
         ];
         known.into_iter().find(|(h, _)| std::ptr::eq(*h, helper)).map(|(_, what)| what)
+    }
+
+    fn x87_hits_code(core: &mut Core<X64>, what: u64, at: u64) -> bool {
+        let (bytes, writes) = isa::x87_memory::operand((what >> 8) as u8 & 7, (what >> 3) as u8 & 7);
+        let stores = writes && what & isa::x87_ops::HAS_MEMORY != 0;
+        // A fault is the helper's to find, which may find another one before.
+        stores && matches!(core.store_hits_code(at, 1, bytes, Access::PLAIN), Ok(true))
     }
 
     fn spares_x87(helper: &'static Helper<X64>) -> bool {

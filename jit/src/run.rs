@@ -106,6 +106,13 @@ pub(crate) extern "sysv64" fn helper<A: Guest>(core: &mut Core<A>, helper: u64) 
     }
 }
 
+/// Calls the helper at address `helper`, which is one of the x87's. What would store to code is interpreted, as
+/// [`store`] has it.
+pub(crate) extern "sysv64" fn x87<A: Guest>(core: &mut Core<A>, at: u64) -> u64 {
+    let [what, operand] = [words::ADDRESS, words::ARG1].map(|w| core.reg(w));
+    if A::x87_hits_code(core, what, operand) { Why::Interpret as u64 } else { helper(core, at) }
+}
+
 /// The translator that runs `core`; none runs code that a test compiled by itself.
 fn engine<A: Guest>(core: &Core<A>) -> Option<&'static mut Jit<A>> {
     let engine = std::ptr::with_exposed_provenance_mut::<Jit<A>>(core.reg(words::ENGINE) as usize);

@@ -47,7 +47,7 @@ fn stubs() -> (Stubs, Vec<(u64, &'static str)>) {
         poll: next("poll"),
         budget: next("budget"),
         stale: next("stale"),
-        helper_kept: next("helper-kept"),
+        x87: next("x87"),
         helper_live: next("helper-live"),
         x87_park: next("x87-park"),
         x87_take: next("x87-take"),

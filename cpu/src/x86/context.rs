@@ -189,6 +189,12 @@ pub fn set_eflags(core: &mut Core<X64>, x: u32) {
 /// Recomputes everything after one of them changed.
 pub fn refresh(core: &mut Core<X64>) {
     core.mode = mode_word(core);
+    refresh_banks(core);
+    refresh_masks(core);
+}
+
+/// Selects the TLB's banks for the mode.
+fn refresh_banks(core: &mut Core<X64>) {
     let system = core.reg(state::CR4) & cr4::SMAP != 0;
     let m = core.mode;
     let keys = if m & mode::WATCH != 0 {
@@ -207,6 +213,27 @@ pub fn refresh(core: &mut Core<X64>) {
         (plain, implicit)
     };
     core.tlb.select(keys.0, keys.1);
+}
+
+/// The same in long mode after a fast system call: privilege level, EFLAGS, CS and SS have changed, which are flat.
+pub fn refresh_level(core: &mut Core<X64>) {
+    const FOLLOWS: u32 =
+        mode::CPL | 3 << mode::CODE_LOW | 3 << mode::STACK_LOW | mode::CS_FLAT | mode::ALIGN | mode::DF;
+    let (ef, cpl) = (core.reg(state::EFLAGS), core.reg(state::CPL));
+    let is_64 = core.reg(state::attributes(seg::CS)) & segment::L != 0;
+    if !is_64 || core.mode & mode::STEP != 0 || ef & (eflags::TF | eflags::VM) != 0 {
+        return refresh(core);
+    }
+    let mut m = core.mode & !FOLLOWS | cpl | 3 << mode::CODE_LOW | 3 << mode::STACK_LOW | mode::FLAT;
+    if cpl == 3 && core.reg(state::CR0) & cr0::AM != 0 && ef & eflags::AC != 0 {
+        m |= mode::ALIGN;
+    }
+    if ef & eflags::DF != 0 {
+        m |= mode::DF;
+    }
+    core.mode = m;
+    debug_assert_eq!(m, mode_word(core), "the mode is what everything says");
+    refresh_banks(core);
     refresh_masks(core);
 }
 

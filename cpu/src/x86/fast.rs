@@ -46,7 +46,7 @@ fn syscall(core: &mut Core<X64>, next_ip: u64, _: u64, _: u64) -> Result<u64, Ra
         core.set(state::gpr(R11), flags as u64);
         context::set_eflags(core, flags & !(core.reg(state::FMASK) as u32));
         enter(core, cs, cs.wrapping_add(8), 0, CODE_64);
-        context::refresh(core);
+        context::refresh_level(core);
         core.set_pc(target);
     } else {
         context::set_eflags(core, flags & !(eflags::IF | eflags::VM));
@@ -79,7 +79,11 @@ fn sysret(core: &mut Core<X64>, log2: u64, _: u64, _: u64) -> Result<u64, Raised
     } else {
         enter(core, base | 3, base.wrapping_add(8) | 3, 3, CODE_32);
     }
-    context::refresh(core);
+    if core.mode & mode::LMA != 0 {
+        context::refresh_level(core)
+    } else {
+        context::refresh(core)
+    }
     core.set_pc(if log2 == 3 { to } else { to & 0xFFFF_FFFF });
     Ok(0)
 }

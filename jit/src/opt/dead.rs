@@ -28,6 +28,7 @@ pub struct Dead {
     covered: Vec<(u32, u32)>,
     stamp: u32,
     wants: Vec<bool>,
+    order: Vec<usize>,
     gone: Vec<bool>,
     renumbered: Vec<Val>,
 }
@@ -40,6 +41,7 @@ impl Default for Dead {
             covered: vec![(0, 0); WORDS],
             stamp: 0,
             wants: Vec::new(),
+            order: Vec::new(),
             gone: Vec::new(),
             renumbered: Vec::new(),
         }
@@ -54,15 +56,34 @@ impl Dead {
         self.uses.resize(ir.code.len(), 0);
         self.gone.clear();
         self.gone.resize(ir.code.len(), false);
-        self.wants.clear();
-        for b in &ir.blocks {
-            let wants = wants_flags(ir, &ir.code[b.first as usize..b.end as usize]);
-            self.wants.push(wants);
-        }
+        self.plan_wants(ir);
         for b in 0..ir.blocks.len() {
             self.block(ir, b);
         }
         self.compact(ir);
+    }
+
+    /// Which blocks may let somebody see the flags they are entered with.
+    fn plan_wants<A: Guest>(&mut self, ir: &Ir<A>) {
+        self.wants.clear();
+        self.wants.resize(ir.blocks.len(), true);
+        self.order.clear();
+        self.order.extend(0..ir.blocks.len());
+        self.order.sort_unstable_by_key(|&b| std::cmp::Reverse(ir.blocks[b].at));
+        for &b in &self.order {
+            let block = &ir.blocks[b];
+            self.wants[b] = match wants_flags(ir, &ir.code[block.first as usize..block.end as usize]) {
+                Some(wants) => wants,
+                // Who only jumps forward, and not out, leaves them to others, which come earlier in this order.
+                None => {
+                    let last = &ir.code[block.end as usize - 1];
+                    let expected = if last.op == Op::Branch { 2 } else { 1 };
+                    let targets = ir.successors(block).into_iter().flatten();
+                    let forward = targets.filter(|&at| at > block.at as i64).filter_map(|at| ir.block_at(at));
+                    forward.filter(|&t| !self.wants[t]).count() < expected
+                }
+            };
+        }
     }
 
     /// Who may see the flags after block `b`.
@@ -211,20 +232,21 @@ fn touches_env(inst: &Inst) -> bool {
     VecForm::unpack(inst.imm).is_some_and(|v| v.op.touches_env())
 }
 
-/// Whether a block may let somebody see the flags it was entered with.
-fn wants_flags<A: Guest>(ir: &Ir<A>, code: &[Inst]) -> bool {
+/// Whether a block may let somebody see the flags it was entered with; nothing if that is up to where it goes.
+fn wants_flags<A: Guest>(ir: &Ir<A>, code: &[Inst]) -> Option<bool> {
     let flags = A::FLAGS.offset() as u64;
     for inst in code {
         match inst.op {
-            Op::Put if inst.imm == flags => return false,
-            Op::Get if inst.imm & !7 == flags => return true,
+            Op::Put if inst.imm == flags => return Some(false),
+            Op::Get if inst.imm & !7 == flags => return Some(true),
             Op::Call if ir.helpers[inst.imm as usize].effects != lyrebird_cpu::emit::Effects::NONE => {
-                return true;
+                return Some(true);
             }
-            Op::If => return true,
-            op if op.may_fault() || op.terminal() => return true,
+            Op::If => return Some(true),
+            Op::Jump | Op::Branch => return None,
+            op if op.may_fault() || op.terminal() => return Some(true),
             _ => {}
         }
     }
-    true
+    Some(true)
 }

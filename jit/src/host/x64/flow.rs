@@ -332,7 +332,7 @@ impl Lower {
 
     // ---- out of line ----
 
-    fn name_site(&mut self, site: u32) {
+    pub(super) fn name_site(&mut self, site: u32) {
         self.asm.mov_mem_imm(false, file(words::SITE.offset()), site as i32);
     }
 

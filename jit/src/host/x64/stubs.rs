@@ -34,8 +34,8 @@ pub struct Stubs {
     pub atomic_kept: u64,
     /// A helper, its address in RAX.
     pub helper: u64,
-    /// The same, keeping XMM2 to XMM15; other registers are as they were.
-    pub helper_kept: u64,
+    /// The same for one of the x87's, keeping XMM2 to XMM15; other registers are as they were.
+    pub x87: u64,
     /// The same as `helper` for one that never looks at the x87.
     pub helper_live: u64,
     /// Moves the x87 to the register file.
@@ -306,7 +306,7 @@ pub fn emit<A: Guest>(asm: &mut Asm, base: u64) -> Stubs {
         atomic: e.call(run::atomic::<A> as *const () as u64),
         atomic_kept: e.keep(run::atomic::<A> as *const () as u64),
         helper: e.calls(run::helper::<A> as *const () as u64, false, x87),
-        helper_kept: e.calls(run::helper::<A> as *const () as u64, true, x87),
+        x87: e.calls(run::x87::<A> as *const () as u64, true, x87),
         helper_live: e.call(run::helper::<A> as *const () as u64),
         x87_park: x87.unwrap_or(0),
         x87_take,

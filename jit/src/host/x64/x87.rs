@@ -9,6 +9,7 @@ use super::mem::{Probe, READ, WRITE};
 use super::x87_live::{MASKS, NO_PRECISION, PRECISION, live};
 use super::{Cold, Helped, Lower};
 use crate::guest::X87;
+use crate::host::Site;
 use crate::ir::flags::known;
 use crate::ir::{Inst, Op, Val};
 use crate::words;
@@ -109,6 +110,8 @@ impl Lower {
             Form::Nothing => {}
             Form::Registers(bytes) => self.asm.extend(bytes),
             Form::Compares(bytes) => {
+                // FINCSTP, FDECSTP: processors differ in whether comparisons clear C1.
+                self.asm.extend([0xD9, 0xF7, 0xD9, 0xF6]);
                 self.asm.extend(bytes);
                 // LAHF
                 self.asm.byte(0x9F);
@@ -207,8 +210,11 @@ impl Lower {
         self.store_dirty(s.dirty);
         self.set_pc(s.pc as i64);
         self.asm.mov_mem_imm(true, file(words::ADDRESS.offset()), s.what as i32);
+        // A store that would hit code is interpreted: nothing is dirty any more.
+        let site = Site { at: s.pc, dirty: 0, log2: 0, pair: false, access: 0 };
+        self.name_site(site.pack());
         self.asm.mov_imm(reg::RAX, s.helper);
-        self.asm.call_to(self.config.stubs.helper_kept);
+        self.asm.call_to(self.config.stubs.x87);
         self.asm.jmp(s.back);
         self.asm.bind(s.take);
         self.asm.call_to(self.config.stubs.x87_take);
