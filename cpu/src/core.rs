@@ -470,7 +470,9 @@ impl<A: Arch> Emitter for Core<A> {
                 return Ok(W::narrow(x));
             }
         }
-        Ok(W::narrow(self.load_slow(at, size, k)?))
+        let wide =
+            if size > 8 { self.load_slow(at, size, k)? } else { self.load_word_slow(at, size, k)? as u128 };
+        Ok(W::narrow(wide))
     }
     #[inline(always)]
     fn store<W: Width>(&mut self, k: Access, at: u64, v: W::Prim) -> Result<(), Raised> {
@@ -483,7 +485,8 @@ impl<A: Arch> Emitter for Core<A> {
                 return Ok(());
             }
         }
-        self.store_slow(at, size, k, W::wide(v))
+        let v = W::wide(v);
+        if size > 8 { self.store_slow(at, size, k, v) } else { self.store_word_slow(at, size, k, v as u64) }
     }
     #[inline(always)]
     fn store_pair<W: Width>(&mut self, k: Access, at: u64, v: (W::Prim, W::Prim)) -> Result<(), Raised> {

@@ -112,6 +112,26 @@ impl<A: Arch> Core<A> {
         }
     }
 
+    /// [`Core::load_slow`] of up to 8 bytes, with a result in registers.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn load_word_slow(&mut self, at: u64, size: u64, k: Access) -> Result<u64, Raised> {
+        self.load_slow(at, size, k).map(|x| x as u64)
+    }
+
+    /// [`Core::store_slow`] of up to 8 bytes.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn store_word_slow(
+        &mut self,
+        at: u64,
+        size: u64,
+        k: Access,
+        value: u64,
+    ) -> Result<(), Raised> {
+        self.store_slow(at, size, k, value as u128)
+    }
+
     fn device_read(&mut self, at: u64, pa: u64, size: u64) -> Result<u128, Raised> {
         let value = if size == 16 {
             let lo = self.ask_device(pa, 8, None);

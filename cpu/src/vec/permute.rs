@@ -22,6 +22,7 @@ fn second(l: Lanes) -> usize {
 }
 
 /// Elements alternately from `a` and `b`, starting in the given half of both.
+#[inline(always)]
 fn zip(l: Lanes, a: u128, b: u128, high: usize) -> u128 {
     // The half that counts, then its elements with a gap behind each.
     let half = (4 * l.count()) << l.log2;

@@ -126,6 +126,21 @@ pub trait X86: Emitter<Arch = X64> {
         self.add_lit(at, i.disp() as i64 as u64)
     }
 
+    /// The linear address of `size` bytes of the memory operand, checked for what is wanted.
+    ///
+    /// # Errors
+    /// With the segment's faults.
+    #[inline(always)]
+    fn address(&mut self, i: Insn, size: u64, want: Want) -> Emit<Self, W64> {
+        Ok(if i.is_plain() {
+            self.plain_ea(i)
+        } else if i.is_near() {
+            self.pc_plus(i.disp() as i64 + i.len() as i64)
+        } else {
+            self.odd_linear(i, size, want)?
+        })
+    }
+
     /// The linear address of `size` bytes of any memory operand. Out of line, since few need it.
     ///
     /// # Errors

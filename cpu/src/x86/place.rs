@@ -137,7 +137,7 @@ impl Place for Mem {
     }
     #[inline(always)]
     fn at<E: X86, W: Int>(e: &mut E, i: Insn, want: Want) -> Emit<E, W64> {
-        if i.is_plain() || i.is_near() { Ok(e.ea(i)) } else { e.odd_linear(i, W::TY.bytes(), want) }
+        e.address(i, W::TY.bytes(), want)
     }
     #[inline(always)]
     fn read<E: X86, W: Int>(e: &mut E, i: Insn, at: E::Val<W64>) -> Emit<E, W> {

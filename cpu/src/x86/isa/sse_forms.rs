@@ -232,8 +232,7 @@ pub const fn first<X: Enc>(i: Insn) -> u8 {
 /// With the segment's faults.
 #[inline(always)]
 pub fn address<E: X86>(e: &mut E, i: Insn, size: u64, want: Want) -> Emit<E, W64> {
-    let ea = e.ea(i);
-    e.linear(i.seg(), ea, size, want)
+    e.address(i, size, want)
 }
 
 /// An access to a vector operand in memory: one that must be aligned raises #GP(0), which engines find with the access.
