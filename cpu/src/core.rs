@@ -303,18 +303,6 @@ impl<A: Arch> Core<A> {
         W::write(&mut self.file, s.offset(), x);
     }
 
-    /// The TLB's tag that an access hits.
-    #[inline(always)]
-    fn tag(&self, k: Access, at: u64, size: u64) -> u64 {
-        if k.aligned {
-            return at & (PAGE_MASK | (size - 1));
-        }
-        if size > 1 && A::strict(self.mode) && at & (size - 1) != 0 {
-            return crate::tlb::MISS;
-        }
-        at.wrapping_add(size - 1) & PAGE_MASK
-    }
-
     /// Leaves an exception to be delivered.
     pub fn raise_now(&mut self, x: Exception, va: u64) -> Raised {
         self.raised = x;

@@ -3,10 +3,22 @@
 use crate::core::{Arch, Attention, Core, Mapping, NoAnswer, Raised, Want};
 use crate::emit::Access;
 use crate::journal;
-use crate::tlb::{Entry, NEVER, NONGLOBAL, PAGE_MASK, WRITABLE};
+use crate::tlb::{Entry, MISS, NEVER, NONGLOBAL, PAGE_MASK, WRITABLE};
 use std::sync::Arc;
 
 impl<A: Arch> Core<A> {
+    /// The TLB's tag that an access hits.
+    #[inline(always)]
+    pub(crate) fn tag(&self, k: Access, at: u64, size: u64) -> u64 {
+        if k.aligned {
+            return at & (PAGE_MASK | (size - 1));
+        }
+        if size > 1 && A::strict(self.mode) && at & (size - 1) != 0 {
+            return MISS;
+        }
+        at.wrapping_add(size - 1) & PAGE_MASK
+    }
+
     /// Enters `va`'s page into the TLB if it is RAM, and gives its RAM offset.
     fn enter(&mut self, va: u64, unprivileged: bool, m: &Mapping) -> Option<(u64, bool)> {
         let (ram, rom_writable) = self.bus.ram(m.pa)?;
