@@ -62,7 +62,7 @@ macro_rules! targets {
     };
 }
 
-targets! { decoder kernel dtb qcow2 gicv2 gicv3 pl011 fw_cfg virtio suite }
+targets! { decoder kernel dtb qcow2 gicv2 gicv3 pl011 fw_cfg virtio suite pc_kernel pc_chips }
 
 /// Every target is tested here and has its program in `tests/fuzz`.
 #[test]

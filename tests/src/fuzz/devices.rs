@@ -36,15 +36,16 @@ impl CpuLines for NoCpus {
 }
 
 /// One thing: what, where, with which value.
-struct Op {
-    kind: u8,
-    size: Size,
-    cpu: u16,
-    at: u64,
-    value: u64,
+pub(super) struct Op {
+    pub(super) kind: u8,
+    pub(super) size: Size,
+    pub(super) cpu: u16,
+    pub(super) at: u64,
+    pub(super) value: u64,
 }
 
-fn ops(bytes: &[u8]) -> impl Iterator<Item = Op> {
+/// The things that an input asks for.
+pub(super) fn ops(bytes: &[u8]) -> impl Iterator<Item = Op> {
     bytes.chunks_exact(12).take(OPS).map(|b| {
         let small = u64::from(u32::from_le_bytes([b[6], b[7], b[8], b[9]]));
         let value = match b[5] & 3 {

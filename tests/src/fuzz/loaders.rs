@@ -32,7 +32,7 @@ pub fn dtb(bytes: &[u8]) {
     let _ = check_dtb(bytes);
 }
 
-fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
+pub(super) fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
     bytes[at..at + N].copy_from_slice(&value);
 }
 

@@ -7,6 +7,7 @@ pub mod decoder;
 pub mod devices;
 pub mod images;
 pub mod loaders;
+pub mod pc;
 pub mod suites;
 
 use lyrebird_devices::bus::rng::Rng;
@@ -34,6 +35,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "fw_cfg", run: devices::fw_cfg, seeds: devices::seeds },
     Target { name: "virtio", run: devices::virtio, seeds: devices::seeds },
     Target { name: "suite", run: suites::suite, seeds: suites::suite_seeds },
+    Target { name: "pc_kernel", run: pc::kernel, seeds: pc::kernel_seeds },
+    Target { name: "pc_chips", run: pc::chips, seeds: devices::seeds },
 ];
 
 /// An input made of another one: bytes replaced, inserted, removed, repeated.

@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| (lyrebird_tests::fuzz::TARGETS[10].run)(bytes));
