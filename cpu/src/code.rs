@@ -14,7 +14,7 @@
 
 use crate::core::Attention;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What is known of one page.
@@ -35,6 +35,8 @@ const LOG: usize = 4096;
 /// Code marks for all of guest RAM.
 pub struct CodeMap {
     pages: Box<[OnceLock<Box<[Page]>>]>,
+    /// How many stores have taken marks away and not yet told everybody.
+    telling: AtomicU32,
     /// How many versions were raised, so that "nothing changed at all" is one comparison.
     epoch: AtomicU64,
     log: Mutex<Log>,
@@ -72,6 +74,7 @@ impl CodeMap {
         let groups = ((bytes >> 12) as usize).div_ceil(TOGETHER);
         Self {
             pages: (0..groups).map(|_| OnceLock::new()).collect(),
+            telling: AtomicU32::new(0),
             epoch: AtomicU64::new(0),
             log: Mutex::default(),
         }
@@ -108,10 +111,12 @@ impl CodeMap {
         pages[n % TOGETHER].marks.fetch_or(granules, Ordering::SeqCst) == 0
     }
 
-    /// Whether `len` bytes at RAM offset `ram`, all in one page, hold code.
+    /// Whether `len` bytes at RAM offset `ram`, all in one page, hold code, or did until a store that not everybody has
+    /// been told of.
     #[inline]
     pub fn hits_code(&self, ram: u64, len: u64) -> bool {
         self.page(ram).is_some_and(|p| p.marks.load(Ordering::SeqCst) & granules(ram, len) != 0)
+            || self.telling.load(Ordering::SeqCst) != 0
     }
 
     /// The page's version: code decoded under another one is stale.
@@ -151,27 +156,40 @@ impl CodeMap {
         }
     }
 
-    /// Says that `len` bytes at RAM offset `ram`, all in one page, were stored to or will be before anybody can know.
-    /// True if code was hit: the page is then unmarked and its version raised.
+    /// Says that `len` bytes at RAM offset `ram`, all in one page, were stored to. True if code was hit: the page is then
+    /// unmarked and its version raised. Otherwise everybody knows of what was hit before.
     pub fn stored(&self, ram: u64, len: u64) -> bool {
+        // Either who marks code sees what was stored, or the mark is seen here.
+        fence(Ordering::SeqCst);
         let Some(known) = self.page(ram) else { return false };
         if known.marks.load(Ordering::SeqCst) & granules(ram, len) == 0 {
+            // Another store may just have taken the mark away.
+            while self.telling.load(Ordering::SeqCst) != 0 {
+                std::thread::yield_now();
+            }
             return false;
         }
+        self.telling.fetch_add(1, Ordering::SeqCst);
         // A mark that is lost here belongs to code of the version that ends.
         known.marks.swap(0, Ordering::SeqCst);
         known.version.fetch_add(1, Ordering::SeqCst);
+        self.tell(ram & !0xFFF);
+        self.telling.fetch_sub(1, Ordering::SeqCst);
+        true
+    }
+
+    /// Lets everybody know that a page's version was raised.
+    fn tell(&self, page: u64) {
         let mut log = self.log();
         if log.pages.len() == LOG {
             log.pages.pop_front();
         }
-        log.pages.push_back(ram & !0xFFF);
+        log.pages.push_back(page);
         log.end += 1;
         self.epoch.store(log.end, Ordering::SeqCst);
         for listener in &log.listeners {
             listener.set(Attention::CODE);
         }
-        true
     }
 
     /// Says that all of RAM may have been stored to. True if there was any code.

@@ -167,8 +167,9 @@ pub trait Arch: Sized + Send + 'static {
     fn mail(core: &mut Core<Self>);
     /// A part of a page of RAM, at this offset, has become code, and this processor's own stores to it are noticed. Where
     /// the architecture notices the stores of others without being told, their write tags are withdrawn before this
-    /// returns. It may wait for other processors: the caller holds nothing that they could be waiting for.
-    fn marked(_core: &mut Core<Self>, _ram: u64) {}
+    /// returns. The page had `version` before the mark. It may wait for other processors: the caller holds nothing that
+    /// they could be waiting for.
+    fn marked(_core: &mut Core<Self>, _ram: u64, _version: u32) {}
     /// Whether that is so for a marked page.
     fn settled(_core: &Core<Self>, _ram: u64) -> bool {
         true
@@ -488,8 +489,10 @@ impl<A: Arch> Emitter for Core<A> {
     }
     fn rmw<W: Int>(&mut self, k: Access, op: AtomicOp, at: u64, v: W::Prim) -> Emit<Self, W> {
         let size = W::TY.bytes();
-        if let Some(ram) = self.atomic_place(k, at, size)? {
-            let old = by_size!(W, T => self.ram.rmw::<T>(ram, op, W::wide(v) as T).map(|x| x as u128));
+        let body = |to: &GuestRam, ram| {
+            by_size!(W, T => to.rmw::<T>(ram, op, W::wide(v) as T).map(|x| x as u128))
+        };
+        if let Some(old) = self.atomically(k, at, size, body)? {
             return old.map(W::narrow).map_err(|_| A::unanswered(self, at, Want::Write));
         }
         self.indivisibly(at, size, |core| {
@@ -501,9 +504,9 @@ impl<A: Arch> Emitter for Core<A> {
     }
     fn cas<W: Width>(&mut self, k: Access, at: u64, expected: W::Prim, new: W::Prim) -> Emit<Self, W> {
         let size = W::TY.bytes();
-        if let Some(ram) = self.atomic_place(k, at, size)? {
-            let (e, n) = (W::wide(expected), W::wide(new));
-            let old = by_size!(W, T => self.ram.cas::<T>(ram, e as T, n as T).map(|x| x as u128));
+        let (e, n) = (W::wide(expected), W::wide(new));
+        let body = |to: &GuestRam, ram| by_size!(W, T => to.cas::<T>(ram, e as T, n as T).map(|x| x as u128));
+        if let Some(old) = self.atomically(k, at, size, body)? {
             return old.map(W::narrow).map_err(|_| A::unanswered(self, at, Want::Write));
         }
         self.indivisibly(at, size, |core| {

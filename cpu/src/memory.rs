@@ -4,6 +4,7 @@ use crate::core::{Arch, Attention, Core, Mapping, NoAnswer, Raised, Want};
 use crate::emit::Access;
 use crate::journal;
 use crate::tlb::{Entry, MISS, NEVER, NONGLOBAL, PAGE_MASK, WRITABLE};
+use lyrebird_ram::GuestRam;
 use std::sync::Arc;
 
 impl<A: Arch> Core<A> {
@@ -65,7 +66,7 @@ impl<A: Arch> Core<A> {
     }
 
     /// The RAM offset of a place that is accessed as bytes; `None` if it is not RAM that does what is wanted. Whoever
-    /// writes there calls [`Core::stored`] first. Not for guarded modes.
+    /// writes there does so through [`Core::storing`]. Not for guarded modes.
     ///
     /// # Errors
     /// When the access faults.
@@ -229,14 +230,13 @@ impl<A: Arch> Core<A> {
         }
         match self.place(at, size, k, Want::Write)? {
             Place::Ram(ram) => {
-                self.stored(ram, size);
-                let done = match size {
-                    1 => self.ram.write(ram, value as u8),
-                    2 => self.ram.write(ram, value as u16),
-                    4 => self.ram.write(ram, value as u32),
-                    8 => self.ram.write(ram, value as u64),
-                    _ => self.ram.write(ram, value),
-                };
+                let done = self.storing(ram, size, |to| match size {
+                    1 => to.write(ram, value as u8),
+                    2 => to.write(ram, value as u16),
+                    4 => to.write(ram, value as u32),
+                    8 => to.write(ram, value as u64),
+                    _ => to.write(ram, value),
+                });
                 done.map_err(|_| A::unanswered(self, at, Want::Write))
             }
             Place::Nowhere => Ok(()),
@@ -260,6 +260,8 @@ impl<A: Arch> Core<A> {
         let first = A::translate(self, at, Want::Write, k)?;
         let hits = |core: &Self, m: &Mapping, at: u64, len: u64| {
             core.bus.ram(m.pa).is_some_and(|(ram, _)| core.code.hits_code(ram | at & !PAGE_MASK, len))
+                // Another processor took the mark away, and this one has not looked since.
+                || core.attention.bits() & Attention::CODE != 0
         };
         if size <= room {
             return Ok(hits(self, &first, at, size));
@@ -269,23 +271,29 @@ impl<A: Arch> Core<A> {
         Ok(hits(self, &first, at, room) || hits(self, &second, over, size - room))
     }
 
-    /// Notes a store to RAM that the TLB did not wave through.
-    pub fn stored(&mut self, ram: u64, size: u64) {
+    /// Has `store` store to RAM where the TLB did not wave it through: `size` bytes at offset `at`, all in one page.
+    pub fn storing<R>(&mut self, at: u64, size: u64, store: impl FnOnce(&GuestRam) -> R) -> R {
         if let Some(j) = &mut self.journal {
-            j.changing(&self.ram, ram, size);
+            j.changing(&self.ram, at, size);
         }
-        if self.code.stored(ram, size) {
-            self.code_hit = true;
+        let done = store(&self.ram);
+        if self.code.stored(at, size) {
+            self.attention.set(Attention::CODE);
         }
+        self.code_hit |= self.attention.bits() & Attention::CODE != 0;
+        done
     }
 
-    /// Marks granules of a page of RAM as code, before they are read: stores to them will be noticed. See [`Arch::marked`]
-    /// for who may be waited for.
-    pub fn mark_code(&mut self, ram: u64, granules: u64) {
+    /// Marks granules of a page of RAM as code, before they are read: stores to them will be noticed. Gives the page's
+    /// version. See [`Arch::marked`] for who may be waited for.
+    pub fn mark_code(&mut self, ram: u64, granules: u64) -> u32 {
+        // A mark that a store takes away was set under the version that the store ends, so that comes first.
+        let version = self.code.version(ram);
         if self.code.mark(ram, granules) {
             self.tlb.watch(ram);
         }
-        A::marked(self, ram);
+        A::marked(self, ram, version);
+        version
     }
 
     /// Runs `body`, a locked access at `at` of `size` bytes that is done by a load and a store, as if it were atomic.
@@ -325,16 +333,32 @@ impl<A: Arch> Core<A> {
         Ok(())
     }
 
-    /// Finds the RAM offset for an atomic access and notes the store; `None` for devices, which get plain accesses, and
-    /// for what need not be aligned and is not.
+    /// Has `body` access RAM atomically; `None` for devices, which get plain accesses, and for what need not be aligned
+    /// and is not.
+    ///
+    /// # Errors
+    /// When the access faults.
+    pub(crate) fn atomically<R>(
+        &mut self,
+        k: Access,
+        at: u64,
+        size: u64,
+        body: impl FnOnce(&GuestRam, u64) -> R,
+    ) -> Result<Option<R>, Raised> {
+        let e = self.tlb.entry(at, k.unprivileged);
+        if e.write == at & (PAGE_MASK | (size - 1)) {
+            let ram = at.wrapping_add(e.addend).wrapping_sub(self.ram.host_base());
+            return Ok(Some(body(&self.ram, ram)));
+        }
+        let place = self.atomic_place(k, at, size)?;
+        Ok(place.map(|ram| self.storing(ram, size, |to| body(to, ram))))
+    }
+
+    /// Finds the RAM offset for an atomic access that the TLB does not serve; see `atomically`. The store is not noted.
     ///
     /// # Errors
     /// When the access faults.
     pub fn atomic_place(&mut self, k: Access, at: u64, size: u64) -> Result<Option<u64>, Raised> {
-        let e = self.tlb.entry(at, k.unprivileged);
-        if e.write == at & (PAGE_MASK | (size - 1)) {
-            return Ok(Some(at.wrapping_add(e.addend).wrapping_sub(self.ram.host_base())));
-        }
         if at & (size - 1) != 0 && !k.aligned && !A::strict(self.mode) {
             // Both pages must admit the store that follows the load.
             self.store_hits_code(at, size, size, k)?;
@@ -343,10 +367,7 @@ impl<A: Arch> Core<A> {
         self.atomic_check(k, at, size)?;
         let k = Access { aligned: true, ..k };
         Ok(match self.place(at, size, k, Want::Write)? {
-            Place::Ram(ram) => {
-                self.stored(ram, size);
-                Some(ram)
-            }
+            Place::Ram(ram) => Some(ram),
             Place::Nowhere | Place::Device(_) => None,
         })
     }

@@ -41,7 +41,12 @@ fn undecoded<A: Arch>(core: &mut Core<A>, _: A::Insn) -> Exec<Core<A>> {
 type Ops<A> = Box<<A as Arch>::Places<Op<A>>>;
 
 /// The longest instruction, in bytes.
-const LONGEST: u64 = 15;
+pub const LONGEST: usize = 15;
+
+/// The last byte of a page where no instruction goes on in the next, however long it is.
+pub const fn last_whole<A: Arch>() -> u64 {
+    if A::ALIGN == 1 { 0x1000 - LONGEST as u64 } else { 0xFFF }
+}
 
 /// Pages of decoded code that are kept unless [`Core::keep_decoded`] says otherwise; about 16 KiB each.
 const PAGES: usize = 512;
@@ -214,10 +219,10 @@ impl<A: Arch> Core<A> {
     #[inline(never)]
     fn decode_at(&mut self, page: usize, at: u64) -> Result<Option<Op<A>>, Raised> {
         let Page { ram, mode, .. } = self.decoded.pages[page];
-        let (at, most) = (ram + at, LONGEST.min(0x1000 - at));
+        let (at, most) = (ram + at, (LONGEST as u64).min(0x1000 - at));
         // The mark comes before the look, see `code`.
         self.mark_code(at, granules(at, if A::ALIGN > 1 { A::ALIGN } else { most }));
-        let mut bytes = [0; LONGEST as usize];
+        let mut bytes = [0; LONGEST];
         let bytes = &mut bytes[..most as usize];
         if self.ram.read_bytes(at, bytes).is_err() {
             return Err(A::unanswered(self, at, Want::Exec));
@@ -234,7 +239,7 @@ impl<A: Arch> Core<A> {
     /// The instruction at `pc` if it goes on in the next page and that is known.
     #[inline(always)]
     fn known_crossing(&self, pc: u64) -> Option<Op<A>> {
-        if A::ALIGN > 1 || pc & 0xFFF <= 0x1000 - LONGEST {
+        if pc & 0xFFF <= last_whole::<A>() {
             return None;
         }
         let c = self.decoded.crossing[(pc >> 12) as usize % CROSSING].as_ref()?;
@@ -248,15 +253,14 @@ impl<A: Arch> Core<A> {
     #[inline(never)]
     fn decode_crossing(&mut self, pc: u64) -> Result<Op<A>, Raised> {
         let (space, mode) = (self.space(pc), self.mode);
-        let mut bytes = [0; LONGEST as usize];
+        let mut bytes = [0; LONGEST];
         let here = (0x1000 - (pc & 0xFFF)) as usize;
         let parts = [(pc, 0..here), (pc.wrapping_add(here as u64), here..bytes.len())];
         let mut pages = [(0, 0); 2];
         for ((at, part), page) in parts.into_iter().zip(&mut pages) {
             let ram = self.fetch(at)?;
             // The mark comes before the look, see `code`.
-            self.mark_code(ram & PAGE_MASK, granules(ram, part.len() as u64));
-            *page = (ram & PAGE_MASK, self.code.version(ram));
+            *page = (ram & PAGE_MASK, self.mark_code(ram & PAGE_MASK, granules(ram, part.len() as u64)));
             if self.ram.read_bytes(ram, &mut bytes[part]).is_err() {
                 return Err(A::unanswered(self, at, Want::Exec));
             }
@@ -266,7 +270,7 @@ impl<A: Arch> Core<A> {
         };
         let op = Op { run, insn };
         // Both pages are found under one name, which stands for their translations.
-        if (mode, space, space) == (self.mode, self.space(pc), self.space(pc.wrapping_add(LONGEST))) {
+        if (mode, space, space) == (self.mode, self.space(pc), self.space(pc.wrapping_add(LONGEST as u64))) {
             let c = Crossing { pc, space, mode, pages, op };
             self.decoded.crossing[(pc >> 12) as usize % CROSSING] = Some(Box::new(c));
         }

@@ -10,12 +10,13 @@ use crate::dump::Dump;
 use crate::guest::Guest;
 use crate::host::x64::{Compiled, Config, Lower, asm::Asm, stubs};
 use crate::host::{Pins, x64::stubs::Stubs};
-use crate::ir::lift::{LONGEST, Lift};
+use crate::ir::lift::Lift;
 use crate::opt::Passes;
 use crate::opt::seeded::Fault;
 use crate::region::{self, Limits, Pages};
 use lyrebird_cpu::code::{CodeMap, Hits};
 use lyrebird_cpu::core::Core;
+use lyrebird_cpu::run::LONGEST;
 use lyrebird_cpu::trace::DebugItems;
 use lyrebird_ram::GuestRam;
 use std::collections::HashMap;
@@ -72,9 +73,11 @@ impl Key {
     }
 }
 
-/// What the pages of `key` hold, as a number that grows with every store to their code.
-fn version_of(code: &CodeMap, key: Key) -> u32 {
-    key.pages().each().fold(0, |sum, page| sum.wrapping_add(code.version(page)))
+/// The versions of the pages that a region is in; 0 where there is no second.
+type Versions = [u32; 2];
+
+fn versions_of(code: &CodeMap, pages: Pages) -> Versions {
+    [Some(pages.first), pages.next].map(|page| page.map_or(0, |page| code.version(page)))
 }
 
 /// Where a region is.
@@ -198,7 +201,7 @@ pub struct Cache<A: Guest> {
     pub stubs: Stubs,
     keep: usize,
     map: Map<Key, Found>,
-    refused: Map<Key, u32>,
+    refused: Map<Key, Versions>,
     regions: Vec<Region>,
     pages: Map<u64, Page>,
     lift: Lift<A>,
@@ -279,8 +282,8 @@ impl<A: Guest> Cache<A> {
     pub fn compile(&mut self, key: Key, core: &mut Core<A>) -> Outcome {
         let (pages, entry) = (key.pages(), key.ram & 0xFFF);
         let page = pages.first;
-        let version = version_of(&core.code, key);
-        if self.refused.get(&key) == Some(&version) {
+        let versions = versions_of(&core.code, pages);
+        if self.refused.get(&key) == Some(&versions) {
             return Outcome::Refused;
         }
         let started = std::time::Instant::now();
@@ -290,7 +293,6 @@ impl<A: Guest> Cache<A> {
             limits.blocks = 1;
         }
         // Regions of an older version must not be taken for ones of this.
-        let versions = [Some(page), pages.next].map(|p| p.map_or(0, |p| core.code.version(p)));
         for (page, version) in pages.each().zip(versions) {
             self.invalidate_page(page, version);
         }
@@ -308,7 +310,7 @@ impl<A: Guest> Cache<A> {
                 }
                 // What the code is made of is only known now, and marks come before the look: so it is looked at again.
                 // A store from another processor that comes later is noticed.
-                if version_of(&core.code, key) != version
+                if versions_of(&core.code, pages) != versions
                     || !pages.each().all(|page| A::settled(core, page))
                     || !self.unchanged(&core.ram, pages)
                 {
@@ -329,7 +331,7 @@ impl<A: Guest> Cache<A> {
                 continue;
             }
             self.counters.refused += 1;
-            self.refused.insert(key, version);
+            self.refused.insert(key, versions);
             log::debug!(target: "jit", "Too complex to compile at RAM offset {:#x}\n{}", key.ram, self.lift.ir);
             return Outcome::Refused;
         };
@@ -392,7 +394,7 @@ impl<A: Guest> Cache<A> {
         key: Key,
         start: u64,
         len: usize,
-        versions: [u32; 2],
+        versions: Versions,
         compiled: &Compiled,
     ) -> Found {
         let n = self.regions.len() as u32;

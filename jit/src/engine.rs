@@ -14,7 +14,7 @@ use crate::table::Table;
 use crate::words;
 use lyrebird_cpu::core::{Attention, Core, Raised};
 use lyrebird_cpu::emit::Exception;
-use lyrebird_cpu::run::Exit;
+use lyrebird_cpu::run::{Exit, last_whole};
 use lyrebird_cpu::slot::Slot;
 use lyrebird_cpu::trace::{BLOCKS, DebugItems};
 use lyrebird_cpu::width::{W64, W128};
@@ -304,8 +304,8 @@ impl<A: Guest> Jit<A> {
             let code = self.contexts[self.current].table.get(pc).unwrap_or_else(|| self.find(core, pc));
             if code == 0 {
                 // What goes on in the next page is a region of its own, and so is what follows it.
-                let alone = pc & 0xFFF > region::last_whole::<A>();
-                if let Some(exit) = self.interpret(core, if alone { 1 } else { 256 }) {
+                let most = if pc & 0xFFF > last_whole::<A>() { 1 } else { 256 };
+                if let Some(exit) = self.interpret(core, most) {
                     return exit;
                 }
                 continue;

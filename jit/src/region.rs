@@ -5,11 +5,12 @@
 //! an address are known.
 
 use crate::guest::Guest;
-use crate::ir::lift::{LONGEST, Lift};
+use crate::ir::lift::Lift;
 use crate::ir::{Block, Op};
 use lyrebird_cpu::code::granules;
 use lyrebird_cpu::core::Insn;
 use lyrebird_cpu::emit::Cx;
+use lyrebird_cpu::run::{LONGEST, last_whole};
 use lyrebird_ram::GuestRam;
 
 /// The pages of RAM that a region's bytes are in.
@@ -34,15 +35,10 @@ impl Pages {
 
     /// Reads the bytes from byte `at` of the first page on. Whether they are in RAM.
     pub fn read(self, ram: &GuestRam, at: i64, bytes: &mut [u8]) -> bool {
-        let (here, there) = bytes.split_at_mut(Pages { next: None, ..self }.room(at, bytes.len()));
+        let (here, there) = bytes.split_at_mut(bytes.len().min(0x1000 - at as usize));
         let rest = there.is_empty() || self.next.is_some_and(|next| ram.read_bytes(next, there).is_ok());
         rest && ram.read_bytes(self.first + at as u64, here).is_ok()
     }
-}
-
-/// The last byte of a page where no instruction goes on in the next, however long it is.
-pub const fn last_whole<A: Guest>() -> u64 {
-    if A::ALIGN == 1 { 0x1000 - LONGEST as u64 } else { 0xFFF }
 }
 
 /// Whether the instruction at RAM offset `at` goes on in the next page.

@@ -77,13 +77,11 @@ pub(crate) extern "sysv64" fn atomic<A: Guest>(core: &mut Core<A>, _: u64) -> u6
         return Why::Interpret as u64;
     }
     let k = Access { aligned: true, ..k };
-    match core.atomic_check(k, at, size).and_then(|()| core.store_hits_code(at, size, size, k)) {
-        Ok(true) => return Why::Interpret as u64,
-        Ok(false) => {}
-        Err(Raised) => return Why::Fault as u64,
-    }
     match core.atomic_place(k, at, size) {
+        // Code beside it may be marked before the store: only the interpreter looks behind it.
+        Ok(Some(ram)) if core.code.any(ram) => Why::Interpret as u64,
         Ok(Some(ram)) => {
+            core.storing(ram, size, |_| ());
             core.set(words::VALUE, core.ram.host_base().wrapping_add(ram).wrapping_sub(at));
             0
         }

@@ -149,8 +149,6 @@ impl<T: Target> Inner<T> {
         memory.on_dma_write(move |gpa, len| {
             // Devices write to RAM only; a page at a time, since marks are by page.
             let (mut at, end) = (gpa, gpa.saturating_add(len));
-            // Either a processor that marks code sees what was written, or its mark is seen here.
-            std::sync::atomic::fence(Ordering::SeqCst);
             while at < end {
                 let next = (at | 0xFFF).saturating_add(1);
                 if let Some((offset, _)) = dma_bus.ram(at & !0xFFF) {

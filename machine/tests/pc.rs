@@ -41,18 +41,7 @@ fn config(board: PcBoard, engine: EngineKind) -> Config {
 }
 
 fn drive(file: &File) -> Drive {
-    Drive {
-        id: "disk".into(),
-        file: file.0.clone(),
-        format: Some(ImageFormat::Raw),
-        pflash: None,
-        read_only: false,
-        snapshot: false,
-        cache: CacheMode::default(),
-        discard: false,
-        locking: false,
-        data_file: None,
-    }
+    Drive { id: "disk".into(), file: file.0.clone(), format: Some(ImageFormat::Raw), ..Drive::default() }
 }
 
 /// Runs a machine to its end, which must come within a minute or two.

@@ -43,12 +43,11 @@ pub fn receive(core: &mut Core<X64>) {
     }
 }
 
-/// A page of RAM has become code: no other processor may store to it unnoticed from here on.
-pub fn marked(core: &mut Core<X64>, ram: u64) {
+/// A page of RAM that had `version` has become code: no other processor may store to it unnoticed from here on.
+pub fn marked(core: &mut Core<X64>, ram: u64, version: u32) {
     if settled(core, ram) {
         return;
     }
-    let version = core.code.version(ram);
     let platform = Arc::clone(&core.arch.platform);
     core.tlb.watch(ram);
     platform.broadcast(core.index, Forget::Stores(ram & PAGE_MASK), &mut || receive(core));

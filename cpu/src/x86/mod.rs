@@ -203,8 +203,8 @@ impl Arch for X64 {
     fn mail(core: &mut Core<Self>) {
         maintenance::receive(core);
     }
-    fn marked(core: &mut Core<Self>, ram: u64) {
-        maintenance::marked(core, ram);
+    fn marked(core: &mut Core<Self>, ram: u64, version: u32) {
+        maintenance::marked(core, ram, version);
     }
     fn settled(core: &Core<Self>, ram: u64) -> bool {
         maintenance::settled(core, ram)

@@ -151,12 +151,8 @@ fn write(core: &mut Core<X64>, map: &[u8; LEN]) {
     });
     for (ram, range) in there {
         let bytes = map.get(range).unwrap_or_default();
-        if let Some(j) = &mut core.journal {
-            j.changing(&core.ram, ram, bytes.len() as u64);
-        }
-        if core.ram.write_bytes(ram, bytes).is_ok() {
-            core.code.stored(ram, bytes.len() as u64);
-        }
+        // What a report does not hold is lost.
+        let _ = core.storing(ram, bytes.len() as u64, |to| to.write_bytes(ram, bytes));
     }
 }
 

@@ -10,6 +10,7 @@ use super::state;
 use crate::core::{self, Arch, Core, Raised};
 use crate::emit::{Effects, Emitter, Helper};
 use crate::op::FlagOp;
+use lyrebird_ram::GuestRam;
 
 /// Elements of one run.
 const MOST: u64 = 0x1_0000;
@@ -249,22 +250,22 @@ fn source(core: &mut Core<X64>, s: u8, at: u64) -> Result<Option<u64>, Raised> {
     }
 }
 
-/// Where in RAM a run of `bytes` is that are about to be written, if it is RAM.
+/// Has `store` write a run of bytes at linear address `at`: those that `bytes` says for their RAM offset. Gives how many
+/// it wrote, 0 if it is not RAM.
 #[inline(always)]
 fn destination(
     core: &mut Core<X64>,
     at: u64,
     bytes: impl FnOnce(u64) -> u64,
-) -> Result<Option<(u64, u64)>, Raised> {
+    store: impl FnOnce(&GuestRam, u64, u64) -> bool,
+) -> Result<u64, Raised> {
     if let Some(to) = core.ram_hit(at, core::Want::Write) {
-        return Ok(Some((to, bytes(to))));
+        let bytes = bytes(to);
+        return Ok(if store(&core.ram, to, bytes) { bytes } else { 0 });
     }
-    let Some(to) = core.ram_place(at, plain(seg::ES), core::Want::Write)? else { return Ok(None) };
+    let Some(to) = core.ram_place(at, plain(seg::ES), core::Want::Write)? else { return Ok(0) };
     let bytes = bytes(to);
-    if bytes > 0 {
-        core.stored(to, bytes);
-    }
-    Ok(Some((to, bytes)))
+    Ok(if bytes > 0 && core.storing(to, bytes, |ram| store(ram, to, bytes)) { bytes } else { 0 })
 }
 
 /// MOVS of many elements; 0 if they are to be done one by one.
@@ -282,8 +283,7 @@ fn copy(core: &mut Core<X64>, what: What, most: u64) -> Result<u64, Raised> {
         distance if distance > 0 && distance < whole => distance >> what.size << what.size,
         _ => whole,
     };
-    let Some((to, bytes)) = destination(core, to, bytes)? else { return Ok(0) };
-    Ok(if core.ram.copy(from, to, bytes).is_ok() { bytes >> what.size } else { 0 })
+    Ok(destination(core, to, bytes, |ram, to, bytes| ram.copy(from, to, bytes).is_ok())? >> what.size)
 }
 
 /// STOS of many elements; 0 if they are to be done one by one.
@@ -293,9 +293,9 @@ fn fill(core: &mut Core<X64>, what: What, most: u64) -> Result<u64, Raised> {
     if n < 2 {
         return Ok(0);
     }
-    let Some((to, bytes)) = destination(core, to, |_| n << what.size)? else { return Ok(0) };
     let pattern = repeated(core.reg(state::gpr(RAX)), what.size);
-    Ok(if core.ram.fill_words(to, bytes, pattern).is_ok() { n } else { 0 })
+    let store = |ram: &GuestRam, to, bytes| ram.fill_words(to, bytes, pattern).is_ok();
+    Ok(destination(core, to, |_| n << what.size, store)? >> what.size)
 }
 
 /// Copies of the lowest element of `x`.

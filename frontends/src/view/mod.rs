@@ -94,7 +94,7 @@ impl View {
             state.shown = None;
             state.size = size;
         }
-        let now = self.screen.text().unwrap_or_else(|| announcement(&*self.screen));
+        let now = self.screen.text().unwrap_or_else(announcement);
         let text = paint::paint(state.shown.as_ref(), &now, size);
         if text.is_empty() || output.push_whole(text.as_bytes()) {
             state.shown = Some(now);
@@ -113,10 +113,8 @@ impl View {
 }
 
 /// What stands for a picture.
-fn announcement(screen: &dyn Screen) -> TextScreen {
-    let frame = screen.frame();
-    let text =
-        format!("A picture of {}x{} pixels: screendump writes it to a file.", frame.width, frame.height);
+fn announcement() -> TextScreen {
+    let text = "The guest shows a picture: screendump writes it to a file.";
     let cell = |character| Cell { character, attribute: 7 };
     let mut cells: Vec<Cell> = text.bytes().map(cell).collect();
     cells.resize(80 * 25, cell(b' '));

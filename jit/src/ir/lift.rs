@@ -24,9 +24,6 @@ impl<W> Clone for Ref<W> {
 }
 impl<W> Copy for Ref<W> {}
 
-/// The longest instruction, in bytes.
-pub const LONGEST: usize = 15;
-
 /// Semantics as they are recorded.
 type Recorder<E, A> = fn(&mut E, <A as Arch>::Insn) -> Exec<E>;
 

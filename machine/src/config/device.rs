@@ -5,7 +5,7 @@ use lyrebird_devices::block::ImageOptions;
 use std::path::PathBuf;
 
 /// A medium: an image file and how to use it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Drive {
     /// `id`: what `drive=` of a device refers to. Unique.
     pub id: String,

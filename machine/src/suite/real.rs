@@ -145,8 +145,8 @@ impl Real {
     }
 
     fn write(&mut self, at: u32, byte: u8) -> Result<()> {
-        self.core.stored(at as u64, 1);
-        self.core.ram.write(at as u64, byte).context("a test names memory above 16 MiB")
+        let done = self.core.storing(at as u64, 1, |ram| ram.write(at as u64, byte));
+        done.context("a test names memory above 16 MiB")
     }
 
     fn set(&mut self, s: &State) -> Result<()> {

@@ -366,13 +366,7 @@ fn config(kind: Kind, files: &[File; 4]) -> Config {
         id: id.into(),
         file: file.0.clone(),
         format: Some(ImageFormat::Raw),
-        pflash: None,
-        read_only: false,
-        snapshot: false,
-        cache: CacheMode::default(),
-        discard: false,
-        locking: false,
-        data_file: None,
+        ..Drive::default()
     };
     let place = PciPlace::default();
     let disk = |drive: &str, cdrom| DeviceConfig::Disk {

@@ -8,7 +8,7 @@ use super::programs::{Outcome, Program};
 use super::run::{Job, kernel};
 use crate::console::{Console, Machine};
 use crate::guests::grub;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use std::fs;
 use std::path::Path;
 
@@ -34,7 +34,7 @@ pub fn run(folder: &Path, job: &Job<'_>, programs: &[Program]) -> Result<Option<
     fs::copy(job.initrd, boot.join("initrd.gz"))?;
     fs::write(boot.join("grub/grub.cfg"), menu(job))?;
     grub::cd(&folder.join("tree"), &folder.join("cd.iso"))?;
-    fs::write(folder.join("bochsrc"), CONFIGURATION)?;
+    fs::write(folder.join("bochsrc"), configuration())?;
     // Debian's has its debugger built in, which waits for a command.
     fs::write(folder.join("go"), "c\n")?;
     // The screen, which nobody looks at, goes to a file.
@@ -46,12 +46,7 @@ pub fn run(folder: &Path, job: &Job<'_>, programs: &[Program]) -> Result<Option<
     let thread = console.thread("bochs-bin")?;
     let (mut results, mut before) = (Vec::new(), ran(&thread)?);
     for program in programs {
-        let outcome = loop {
-            let Some(line) = console.line()? else { bail!("Bochs ended during {}", program.name) };
-            if let Some(outcome) = Outcome::parse(&line).filter(|o| o.name == program.name) {
-                break outcome;
-            }
-        };
+        let outcome = Outcome::of(program, &mut console)?;
         let after = ran(&thread)?;
         results.push((outcome, after - before));
         before = after;
@@ -68,13 +63,15 @@ fn menu(job: &Job<'_>) -> String {
 }
 
 /// A processor with what the programs are compiled for, and no pause for anything.
-const CONFIGURATION: &str = "\
+fn configuration() -> String {
+    format!(
+        "\
 plugin_ctrl: unmapped=true, biosdev=true, speaker=false, extfpuirq=true, parallel=false, serial=true
 config_interface: textconfig
 display_library: term
 memory: guest=512, host=512
-romimage: file=/usr/share/bochs/BIOS-bochs-latest
-vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+romimage: file={BIOS}
+vgaromimage: file={VGA_BIOS}
 boot: cdrom
 ata0: enabled=true
 ata0-master: type=cdrom, path=cd.iso, status=inserted
@@ -86,4 +83,6 @@ panic: action=fatal
 error: action=ignore
 info: action=ignore
 debug: action=ignore
-";
+"
+    )
+}

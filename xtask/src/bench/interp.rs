@@ -9,7 +9,7 @@ use super::programs::{Architecture, Outcome, Program};
 use super::run::Job;
 use crate::console::Console;
 use crate::monitor::Monitor;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
@@ -34,12 +34,7 @@ pub fn run(
     let (mut rates, mut ours, mut failures) = (Vec::new(), Vec::new(), 0);
     let mut before = (monitor.instructions()?, ran(&thread)?, Instant::now());
     for program in programs {
-        let outcome = loop {
-            let Some(line) = console.line()? else { bail!("The machine ended during {}", program.name) };
-            if let Some(outcome) = Outcome::parse(&line).filter(|o| o.name == program.name) {
-                break outcome;
-            }
-        };
+        let outcome = Outcome::of(program, &mut console)?;
         let after = (monitor.instructions()?, ran(&thread)?, Instant::now());
         let (count, seconds) = (after.0 - before.0, after.1 - before.1);
         let clock = (after.2 - before.2).as_secs_f64();

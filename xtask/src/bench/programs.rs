@@ -1,6 +1,7 @@
 //! The guest programs: their sources in `tests/guests/bench`, built for the guest and for this host. Those in `pc` are
 //! for amd64 only, which is also what this host runs.
 
+use crate::console::Console;
 use crate::paths;
 use crate::shell::Tool;
 use anyhow::{Context, Result, bail};
@@ -84,6 +85,16 @@ impl Outcome {
         }
         let seconds = seconds.parse().ok()?;
         Some(Outcome { name: name.to_owned(), checksum: checksum.to_owned(), seconds })
+    }
+
+    /// Waits for what `program` prints.
+    pub fn of(program: &Program, console: &mut Console) -> Result<Outcome> {
+        while let Some(line) = console.line()? {
+            if let Some(outcome) = Outcome::parse(&line).filter(|o| o.name == program.name) {
+                return Ok(outcome);
+            }
+        }
+        bail!("The machine ended during {}", program.name)
     }
 }
 

@@ -253,10 +253,13 @@ fn neg<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     let zero = e.lit::<W>(W::dec(0));
     let none = e.lit::<W1>(false);
     let at = P::at::<E, W>(e, i, Want::Write)?;
+    let mut after = Flow::Next;
     let a = if let Some(at) = P::address::<E>(at)
         && i.has_lock()
         && e.mode() & mode::SMP != 0
     {
+        // What was stored may be code, the code that follows even.
+        after = Flow::Sync;
         let how = e.lit::<W64>(atomic::how::<W>(i.seg()));
         let old = e.call(&NEGATE, [at, how, how])?;
         e.zext::<W64, W>(old)
@@ -267,7 +270,7 @@ fn neg<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
         a
     };
     e.set_flags::<W>(FlagOp::SubX, zero, a, none);
-    Ok(Flow::Next)
+    Ok(after)
 }
 
 /// INC

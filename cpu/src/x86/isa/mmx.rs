@@ -394,7 +394,8 @@ fn maskmovq<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     let (value, mask) = (e.lit::<W64>(i.reg() as u64), e.lit::<W64>(i.rm() as u64));
     e.call(&MASKED_BYTES, [at, value, mask])?;
     enter(e);
-    Ok(Flow::Next)
+    // What was stored may be code, the code that follows even.
+    Ok(Flow::Sync)
 }
 
 fn movq2dq<E: X86>(e: &mut E, i: Insn) -> Exec<E> {

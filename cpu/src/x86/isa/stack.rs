@@ -151,7 +151,8 @@ fn enter<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     if level != 0 {
         let what = e.lit::<W64>(size | level << 16 | (W::TY.bytes()) << 24);
         e.call(&ENTER, [what, what, what])?;
-        return Ok(Flow::Next);
+        // What was stored may be code, the code that follows even.
+        return Ok(Flow::Sync);
     }
     let bp = e.r::<W>(RBP);
     e.push::<W>(bp)?;

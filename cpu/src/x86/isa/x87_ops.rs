@@ -395,7 +395,8 @@ fn environment<E: X86>(e: &mut E, i: Insn, what: u64) -> Exec<E> {
     let what = e.lit::<W64>(what);
     let form = e.lit::<W64>(form.wide as u64 | (form.protected as u64) << 1);
     e.call(&ENVIRONMENT, [what, at, form])?;
-    Ok(Flow::Next)
+    // What was stored may be code, the code that follows even.
+    Ok(Flow::Sync)
 }
 
 fn fldenv<E: X86>(e: &mut E, i: Insn) -> Exec<E> {

@@ -347,7 +347,8 @@ fn fxsave<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     let how = wide(e, i);
     let how = e.lit::<W64>(how);
     e.call(&FXSAVE, [at, how, how])?;
-    Ok(Flow::Next)
+    // What was stored may be code, the code that follows even.
+    Ok(Flow::Sync)
 }
 
 fn fxrstor<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
@@ -398,7 +399,8 @@ fn xsave<E: X86, T: Kind>(e: &mut E, i: Insn) -> Exec<E> {
     let how = e.lit::<W64>(how);
     let requested = requested(e);
     e.call(&XSAVE, [at, how, requested])?;
-    Ok(Flow::Next)
+    // What was stored may be code, the code that follows even.
+    Ok(Flow::Sync)
 }
 
 fn xrstor<E: X86, T: Kind>(e: &mut E, i: Insn) -> Exec<E> {

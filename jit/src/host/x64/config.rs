@@ -66,7 +66,7 @@ impl Config {
         Config {
             locked: A::shared(mode),
             strict: A::strict(mode),
-            last_linked: crate::region::last_whole::<A>() as u16,
+            last_linked: lyrebird_cpu::run::last_whole::<A>() as u16,
             pc: A::PC.offset(),
             flags: A::FLAGS.offset(),
             status: A::FP_STATUS.offset(),

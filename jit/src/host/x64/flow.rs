@@ -212,6 +212,8 @@ impl Lower {
         let cc = self.consume(inst.a);
         self.host_flags = None;
         let at = self.blocks[b].at as i64;
+        // What comes back to itself is repeated, and may have stored to the code that follows.
+        let polls = next <= at || taken == self.at as i64;
         let (inside, falls) = (self.block_at(taken), self.block_at(next));
         match inside {
             Some(t) if taken <= at => {
@@ -235,16 +237,18 @@ impl Lower {
             }
         }
         match falls {
-            Some(t) if t == b + 1 => {}
-            Some(t) if next > at => self.asm.jmp(self.labels[t]),
             Some(t) => {
-                self.poll(next);
-                self.asm.jmp(self.labels[t]);
+                if polls {
+                    self.poll(next);
+                }
+                if t != b + 1 {
+                    self.asm.jmp(self.labels[t]);
+                }
             }
             None => {
                 let late = self.capture();
                 self.compute(late);
-                self.leave_to(next, self.dirty, next <= at);
+                self.leave_to(next, self.dirty, polls);
             }
         }
     }

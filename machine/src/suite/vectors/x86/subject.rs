@@ -95,8 +95,8 @@ impl User {
         }
         core.set(state::gpr(13), WINDOW);
         eflags::set(core, s.flags(), u32::MAX);
-        core.ram.write_bytes(DATA + MEMORY as u64, s.memory())?;
-        core.stored(DATA + MEMORY as u64, MEMORY_SIZE as u64);
+        let at = DATA + MEMORY as u64;
+        core.storing(at, MEMORY_SIZE as u64, |ram| ram.write_bytes(at, s.memory()))?;
         core.set(state::FCW, s.fcw());
         core.set(state::FSW, s.fsw());
         core.set(state::FTW, s.ftw() as u16);
@@ -146,10 +146,9 @@ impl User {
         if self.insn != insn {
             self.insn = insn.to_vec();
             let at = CODE + (INSN & 0xFFF);
-            self.core.stored(at, 32);
             // What follows are NOPs, so that the last bytes of one instruction are not the first ones of another.
             let bytes: Vec<u8> = insn.iter().copied().chain([0x90; 32]).take(32).collect();
-            self.core.ram.write_bytes(at, &bytes).map_err(|e| e.to_string())?;
+            self.core.storing(at, 32, |ram| ram.write_bytes(at, &bytes)).map_err(|e| e.to_string())?;
         }
         self.load(s).map_err(failed)?;
         let next = INSN + insn.len() as u64;
