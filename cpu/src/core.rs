@@ -131,6 +131,9 @@ pub trait Arch: Sized + Send + 'static {
     fn unanswered(core: &mut Core<Self>, va: u64, want: Want) -> Raised;
     /// Whether the mode faults unaligned plain accesses.
     fn strict(mode: u32) -> bool;
+    /// No plain access of a strict mode is entered into the TLB, whose hits then need not ask for the mode. For
+    /// architectures where such modes are rare.
+    const STRICT_MISSES: bool = false;
     /// Takes the exception in `raised`: afterwards PC and mode are those of its handler.
     fn deliver(core: &mut Core<Self>);
     /// Takes a pending interrupt that the state admits. True if the state changed.
@@ -454,10 +457,7 @@ impl<A: Arch> Emitter for Core<A> {
         let e = self.tlb.entry(at, k.unprivileged);
         if e.read == key {
             let ram = at.wrapping_add(e.addend).wrapping_sub(self.ram.host_base());
-            let hit = by_size!(W, T => self.ram.read::<T>(ram).map(|x| x as u128));
-            if let Ok(x) = hit {
-                return Ok(W::narrow(x));
-            }
+            return Ok(W::narrow(by_size!(W, T => self.ram.read_within::<T>(ram) as u128)));
         }
         let wide =
             if size > 8 { self.load_slow(at, size, k)? } else { self.load_word_slow(at, size, k)? as u128 };
@@ -470,9 +470,8 @@ impl<A: Arch> Emitter for Core<A> {
         let e = self.tlb.entry(at, k.unprivileged);
         if e.write == key {
             let ram = at.wrapping_add(e.addend).wrapping_sub(self.ram.host_base());
-            if by_size!(W, T => self.ram.write(ram, W::wide(v) as T)).is_ok() {
-                return Ok(());
-            }
+            by_size!(W, T => self.ram.write_within(ram, W::wide(v) as T));
+            return Ok(());
         }
         let v = W::wide(v);
         if size > 8 { self.store_slow(at, size, k, v) } else { self.store_word_slow(at, size, k, v as u64) }
@@ -489,9 +488,8 @@ impl<A: Arch> Emitter for Core<A> {
     }
     fn rmw<W: Int>(&mut self, k: Access, op: AtomicOp, at: u64, v: W::Prim) -> Emit<Self, W> {
         let size = W::TY.bytes();
-        let body = |to: &GuestRam, ram| {
-            by_size!(W, T => to.rmw::<T>(ram, op, W::wide(v) as T).map(|x| x as u128))
-        };
+        let body =
+            |to: &GuestRam, ram| by_size!(W, T => to.rmw::<T>(ram, op, W::wide(v) as T).map(|x| x as u128));
         if let Some(old) = self.atomically(k, at, size, body)? {
             return old.map(W::narrow).map_err(|_| A::unanswered(self, at, Want::Write));
         }

@@ -14,7 +14,7 @@ impl<A: Arch> Core<A> {
         if k.aligned {
             return at & (PAGE_MASK | (size - 1));
         }
-        if size > 1 && A::strict(self.mode) && at & (size - 1) != 0 {
+        if size > 1 && !A::STRICT_MISSES && A::strict(self.mode) && at & (size - 1) != 0 {
             return MISS;
         }
         at.wrapping_add(size - 1) & PAGE_MASK
@@ -27,7 +27,7 @@ impl<A: Arch> Core<A> {
         let writable = m.write && rom_writable;
         let quiet = writable && !self.code.any(ram) && self.journal.is_none();
         let flags = if m.global { 0 } else { NONGLOBAL } | if writable { WRITABLE } else { 0 };
-        if !m.device && !A::guarded(self.mode) {
+        if !(m.device || A::guarded(self.mode) || A::STRICT_MISSES && A::strict(self.mode)) {
             let entry = Entry {
                 read: if m.read { page } else { NEVER },
                 write: if quiet { page } else { NEVER },

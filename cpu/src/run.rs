@@ -396,7 +396,8 @@ impl<A: Arch> Core<A> {
             if done == Ok(Flow::Jump) {
                 left -= 1;
                 pc = self.pc();
-                if BRANCH || outside(pc) || left == 0 || self.code_hit || self.requests() != 0 {
+                // Code that was hit is a request, too.
+                if BRANCH || outside(pc) || self.requests() != 0 {
                     return left;
                 }
                 continue;

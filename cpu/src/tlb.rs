@@ -104,9 +104,14 @@ struct Bank {
     age: u64,
 }
 
+type Entries = Box<[Entry; ENTRIES]>;
+
 /// The banks.
 pub struct Tlb {
-    entries: Box<[Entry; BANKS * ENTRIES]>,
+    /// Those of the current bank, one step away.
+    now: Entries,
+    /// Those of the others, by bank; the current bank's place holds nothing of use.
+    entries: [Entries; BANKS],
     banks: Vec<Bank>,
     current: usize,
     unprivileged: usize,
@@ -122,7 +127,8 @@ pub struct Tlb {
 impl Default for Tlb {
     fn default() -> Self {
         Self {
-            entries: blank(),
+            now: blank(),
+            entries: std::array::from_fn(|_| blank()),
             banks: vec![Bank::default(); BANKS],
             current: 0,
             unprivileged: 0,
@@ -135,8 +141,8 @@ impl Default for Tlb {
 }
 
 /// Entries that match nothing, made where they stay: too many for a stack.
-fn blank() -> Box<[Entry; BANKS * ENTRIES]> {
-    let entries = vec![Entry::EMPTY; BANKS * ENTRIES].into_boxed_slice();
+fn blank() -> Entries {
+    let entries = vec![Entry::EMPTY; ENTRIES].into_boxed_slice();
     entries.try_into().unwrap_or_else(|_| unreachable!("the slice has just that length"))
 }
 
@@ -157,7 +163,8 @@ impl Tlb {
         let before = (self.current, self.unprivileged);
         // System calls go forth and back between two pairs.
         if is(self.before.0, plain) && is(self.before.1, unprivileged) {
-            (self.current, self.unprivileged) = self.before;
+            self.change(self.before.0);
+            self.unprivileged = self.before.1;
             for bank in [self.current, self.unprivileged] {
                 self.banks[bank].age = self.clock;
             }
@@ -165,8 +172,25 @@ impl Tlb {
             return;
         }
         self.before = before;
-        self.current = self.bank(plain, usize::MAX);
+        let bank = self.bank(plain, usize::MAX);
+        self.change(bank);
         self.unprivileged = self.bank(unprivileged, self.current);
+    }
+
+    /// Makes a bank the current one.
+    fn change(&mut self, bank: usize) {
+        std::mem::swap(&mut self.now, &mut self.entries[self.current]);
+        self.current = bank;
+        std::mem::swap(&mut self.now, &mut self.entries[bank]);
+    }
+
+    #[inline(always)]
+    fn of(&self, bank: usize) -> &Entries {
+        if bank == self.current { &self.now } else { &self.entries[bank % BANKS] }
+    }
+
+    fn of_mut(&mut self, bank: usize) -> &mut Entries {
+        if bank == self.current { &mut self.now } else { &mut self.entries[bank % BANKS] }
     }
 
     fn bank(&mut self, key: BankKey, keep: usize) -> usize {
@@ -185,8 +209,10 @@ impl Tlb {
 
     fn clear(&mut self, bank: usize) {
         self.flushes += 1;
-        for place in std::mem::take(&mut self.banks[bank].used).iter() {
-            self.entries[bank * ENTRIES + place] = Entry::EMPTY;
+        let used = std::mem::take(&mut self.banks[bank].used);
+        let entries = self.of_mut(bank);
+        for place in used.iter() {
+            entries[place] = Entry::EMPTY;
         }
     }
 
@@ -198,24 +224,23 @@ impl Tlb {
     /// The first way of the set of `va`, for plain or unprivileged accesses.
     #[inline(always)]
     pub fn entry(&self, va: u64, unprivileged: bool) -> &Entry {
-        let bank = self.selected(unprivileged);
-        &self.entries[(bank * ENTRIES + set_of(va)) & (BANKS * ENTRIES - 1)]
+        if unprivileged { &self.of(self.unprivileged)[set_of(va)] } else { &self.now[set_of(va)] }
     }
 
     /// After a miss: the entry for the page of `va` if the second way has it, which becomes the first.
     pub fn promote(&mut self, va: u64, unprivileged: bool) -> Option<&Entry> {
-        let first = self.selected(unprivileged) * ENTRIES + set_of(va);
-        let second = first + SETS;
-        if !self.entries[second].serves(va & PAGE_MASK) || self.entries[first].is_empty() {
+        let entries = self.of_mut(self.selected(unprivileged));
+        let (first, second) = (set_of(va), set_of(va) + SETS);
+        if !entries[second].serves(va & PAGE_MASK) || entries[first].is_empty() {
             return None;
         }
-        self.entries.swap(first, second);
-        self.entries.get(first)
+        entries.swap(first, second);
+        entries.get(first)
     }
 
     /// Host address of the current bank (or the one for unprivileged accesses), for compiled code.
     pub fn bank_address(&self, unprivileged: bool) -> u64 {
-        (&raw const self.entries[self.selected(unprivileged) * ENTRIES]) as u64
+        (&raw const self.of(self.selected(unprivileged))[0]) as u64
     }
 
     /// Enters a translation for the page of `va`.
@@ -225,7 +250,7 @@ impl Tlb {
         let page = va & PAGE_MASK;
         self.fills += 1;
         let b = &mut self.banks[bank];
-        let entries = &mut self.entries[bank * ENTRIES..][..ENTRIES];
+        let entries = if bank == self.current { &mut self.now } else { &mut self.entries[bank] };
         if entries[first].is_empty() {
             b.used.put(first, true);
             if entries[second].serves(page) {
@@ -254,7 +279,7 @@ impl Tlb {
         for (i, bank) in self.banks.iter_mut().enumerate() {
             if bank.nonglobal && which(bank.key) {
                 bank.nonglobal = false;
-                let entries = &mut self.entries[i * ENTRIES..][..ENTRIES];
+                let entries = if i == self.current { &mut self.now } else { &mut self.entries[i] };
                 for place in bank.used.clone().iter() {
                     if entries[place].ram & NONGLOBAL != 0 {
                         entries[place] = Entry::EMPTY;
@@ -268,7 +293,7 @@ impl Tlb {
     /// Forgets whatever serves the page of `va` in the banks whose key matches.
     pub fn flush_page(&mut self, va: u64, which: impl Fn(BankKey) -> bool) {
         for (i, bank) in self.banks.iter_mut().enumerate() {
-            let entries = &mut self.entries[i * ENTRIES..][..ENTRIES];
+            let entries = if i == self.current { &mut self.now } else { &mut self.entries[i] };
             let places = [set_of(va), set_of(va) + SETS];
             if places.iter().any(|&place| !entries[place].is_empty()) && which(bank.key) {
                 for place in places {
@@ -282,7 +307,7 @@ impl Tlb {
     /// Forgets whatever serves the `1 << size` bytes around `va`, in all banks.
     pub fn flush_region(&mut self, va: u64, size: u32) {
         for (i, bank) in self.banks.iter_mut().enumerate() {
-            let entries = &mut self.entries[i * ENTRIES..][..ENTRIES];
+            let entries = if i == self.current { &mut self.now } else { &mut self.entries[i] };
             for place in bank.used.clone().iter() {
                 let Entry { read, write, .. } = entries[place];
                 let page = if read == NEVER { write } else { read };
@@ -297,8 +322,9 @@ impl Tlb {
     /// Withholds the write tags of every entry that maps the RAM page at `ram`, so that stores to it are noticed.
     pub fn watch(&mut self, ram: u64) {
         for (i, bank) in self.banks.iter().enumerate() {
+            let entries = if i == self.current { &mut self.now } else { &mut self.entries[i] };
             for place in bank.used.iter() {
-                let entry = &mut self.entries[i * ENTRIES + place];
+                let entry = &mut entries[place];
                 if entry.ram & PAGE_MASK == ram & PAGE_MASK {
                     entry.write = NEVER;
                 }
@@ -308,9 +334,10 @@ impl Tlb {
 
     /// The live entries with their bank's key, for `info tlb`.
     pub fn iter(&self) -> impl Iterator<Item = (BankKey, &Entry)> {
-        self.banks.iter().enumerate().flat_map(move |(i, b)| {
-            b.used.iter().map(move |place| (b.key, &self.entries[i * ENTRIES + place]))
-        })
+        self.banks
+            .iter()
+            .enumerate()
+            .flat_map(move |(i, b)| b.used.iter().map(move |place| (b.key, &self.of(i)[place])))
     }
 }
 

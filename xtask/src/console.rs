@@ -1,6 +1,7 @@
 //! An emulator as a child process: its command line in QEMU's spelling, and its serial console to wait on and type at.
 
 use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -142,6 +143,22 @@ impl Console {
     /// The process's number.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Has the process stand still.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Has it go on.
+    pub fn resume(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let process =
+            i32::try_from(self.id()).ok().and_then(Pid::from_raw).context("The process has no number")?;
+        Ok(rustix::process::kill_process(process, signal)?)
     }
 
     /// The directory in /proc of the process's thread of that name.

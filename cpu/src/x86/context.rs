@@ -125,7 +125,7 @@ const KEY_FLAT: BankKey = 1;
 const KEY_USER: BankKey = 2;
 const KEY_SYSTEM: BankKey = 3;
 const KEY_SYSTEM_SMAP: BankKey = 4;
-/// Watched modes: nothing is ever entered.
+/// Watched modes, and plain accesses of those that check alignment: nothing is ever entered.
 const KEY_WATCHED: BankKey = 5;
 
 /// Whether a bank belongs to the supervisor.
@@ -212,7 +212,9 @@ fn refresh_banks(core: &mut Core<X64>) {
         };
         (plain, implicit)
     };
-    core.tlb.select(keys.0, keys.1);
+    // See `Arch::STRICT_MISSES`.
+    let plain = if m & mode::ALIGN != 0 { KEY_WATCHED } else { keys.0 };
+    core.tlb.select(plain, keys.1);
 }
 
 /// The same in long mode after a fast system call: privilege level, EFLAGS, CS and SS have changed, which are flat.

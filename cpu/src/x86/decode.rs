@@ -365,6 +365,9 @@ impl Decoder<'_> {
         if is_64 && is_mem && asize == 3 && i.seg < seg::FS {
             i.bits |= if Insn::from(i).is_relative() { NEAR } else { PLAIN };
         }
+        if !is_mem && (is_64 || self.cx.mode & mode::FLAT != 0 && osize == 2) {
+            i.bits |= NEAR;
+        }
         debug_assert!(!(is_64 && i.seg < seg::FS && self.p.seg.is_some()));
         Ok(i.into())
     }

@@ -388,10 +388,9 @@ pub trait X86: Emitter<Arch = X64> {
         kind: crate::emit::Transfer,
         before: impl FnOnce(&mut Self) -> Result<(), Self::Abort>,
     ) -> Exec<Self> {
-        let m = self.mode();
         // Where nothing wraps and nothing is checked the target is a place in the code; that a 32-bit address wraps at
         // 4 GiB is seen when it is fetched.
-        if mode::is_64(m) || m & mode::FLAT != 0 && i.osize() == 2 {
+        if i.is_near() {
             before(self)?;
             let offset = i.imm() as i64 + i.len() as i64;
             return match c {

@@ -203,7 +203,7 @@ impl Insn {
         self.bits() & PLAIN != 0
     }
     /// Whether the memory operand's address is the next instruction's plus the displacement, of 64 bits, and no segment's
-    /// base or limit counts.
+    /// base or limit counts; without such an operand, whether the same is so for the target of a near jump.
     #[inline(always)]
     pub const fn is_near(self) -> bool {
         self.bits() & NEAR != 0

@@ -175,6 +175,7 @@ impl Arch for X64 {
     fn strict(mode: u32) -> bool {
         mode & mode::ALIGN != 0
     }
+    const STRICT_MISSES: bool = true;
     fn deliver(core: &mut Core<Self>) {
         exception::deliver(core);
     }

@@ -58,7 +58,7 @@ pub trait Place {
         result: impl FnOnce(&mut E, E::Val<W>) -> E::Val<W>,
     ) -> Result<(E::Val<W>, E::Val<W>), E::Abort> {
         let at = Self::at::<E, W>(e, i, Want::Write)?;
-        if i.has_lock() && e.mode() & mode::SMP != 0 {
+        if Self::MEM && i.has_lock() && e.mode() & mode::SMP != 0 {
             let (op, v) = atomic(e);
             let old = Self::rmw::<E, W>(e, i, at, op, v)?;
             let new = result(e, old);

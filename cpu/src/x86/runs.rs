@@ -20,7 +20,7 @@ impl<T: Copy + Send> Places<T> for Runs<T> {
     #[inline(always)]
     fn from(&self, at: u32) -> &[T] {
         let first = self.index[at as usize & 0xFFF];
-        self.list.get(first as usize..).unwrap_or_default()
+        &self.list[first as usize..]
     }
 
     #[inline(always)]

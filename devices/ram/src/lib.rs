@@ -36,6 +36,9 @@ pub struct OutOfRam {
     pub offset: u64,
 }
 
+/// Address space behind the last byte that [`GuestRam::read_within`] and [`GuestRam::write_within`] may begin at.
+const BEYOND: usize = 4096;
+
 struct Inner {
     map: MmapRaw,
     fd: OwnedFd,
@@ -46,6 +49,8 @@ struct Inner {
 pub struct GuestRam {
     base: *mut u8,
     len: u64,
+    /// One less than the power of two that `len` does not exceed; this much and [`BEYOND`] are mapped.
+    mask: u64,
     inner: Arc<Inner>,
 }
 
@@ -89,9 +94,10 @@ impl GuestRam {
             .map_err(|e| host(e.into()))?;
         rustix::fs::ftruncate(&fd, bytes).map_err(|e| host(e.into()))?;
         let len = usize::try_from(bytes).map_err(|e| host(std::io::Error::other(e)))?;
-        let map = MmapOptions::new().len(len).map_raw(&fd).map_err(host)?;
+        let whole = len.checked_next_power_of_two().unwrap_or(len);
+        let map = MmapOptions::new().len(whole.saturating_add(BEYOND)).map_raw(&fd).map_err(host)?;
         let base = map.as_mut_ptr();
-        Ok(Self { base, len: bytes, inner: Arc::new(Inner { map, fd }) })
+        Ok(Self { base, len: bytes, mask: whole as u64 - 1, inner: Arc::new(Inner { map, fd }) })
     }
 
     /// Size in bytes.
@@ -158,6 +164,24 @@ impl GuestRam {
         // SAFETY: in bounds by `place`; T is plain data.
         unsafe { at.cast::<Anywhere<T>>().write_volatile(Anywhere(value)) };
         Ok(())
+    }
+
+    /// Reads one little-endian value at `offset`, of which the caller knows that it lies in RAM. Where it does not, some
+    /// other value is read, or the host ends the process.
+    #[inline(always)]
+    pub fn read_within<T: Pod>(&self, offset: u64) -> T {
+        // SAFETY: whatever `offset` is, `mask` and BEYOND lead into the mapping; what lies behind RAM is not readable.
+        unsafe { self.base.add((offset & self.mask) as usize).cast::<Anywhere<T>>().read_volatile() }.0
+    }
+
+    /// Writes one little-endian value at `offset`, with the same proviso.
+    #[inline(always)]
+    pub fn write_within<T: Pod>(&self, offset: u64, value: T) {
+        // SAFETY: as in `read_within`.
+        unsafe {
+            let at = self.base.add((offset & self.mask) as usize);
+            at.cast::<Anywhere<T>>().write_volatile(Anywhere(value));
+        }
     }
 
     /// Copies bytes out of RAM.
@@ -246,7 +270,7 @@ impl GuestRam {
         if rustix::fs::fallocate(&self.inner.fd, whole, 0, self.len).is_err() {
             let _ = self.fill(0, self.len, 0);
         }
-        debug_assert_eq!(self.inner.map.len() as u64, self.len);
+        debug_assert_eq!(self.inner.map.len() as u64, self.mask + 1 + BEYOND as u64);
     }
 }
 

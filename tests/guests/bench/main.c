@@ -68,26 +68,28 @@ static int wanted(const char *name, char **names, int count)
 
 int main(int argc, char **argv)
 {
-	uint64_t scale = 1;
+	uint64_t scale = 1, rounds = 1;
 	int option;
 	if (argc > 1 && !strcmp(argv[1], "--nop")) /* what forkexec executes */
 		return 7;
-	while ((option = getopt(argc, argv, "ls:")) != -1) {
+	while ((option = getopt(argc, argv, "lr:s:")) != -1) {
 		if (option == 'l') {
 			for (int i = 0; i < PROGRAMS; i++)
 				printf("%s %s\n", table[i].name, table[i].group);
 			return 0;
 		}
-		if (option != 's' || !(scale = strtoull(optarg, NULL, 10)))
+		uint64_t *number = option == 's' ? &scale : option == 'r' ? &rounds : NULL;
+		if (!number || !(*number = strtoull(optarg, NULL, 10)))
 			return 2;
 	}
-	for (int i = 0; i < PROGRAMS; i++) {
-		if (!wanted(table[i].name, argv + optind, argc - optind))
+	for (uint64_t i = 0; i < PROGRAMS * rounds; i++) {
+		int n = i % PROGRAMS;
+		if (!wanted(table[n].name, argv + optind, argc - optind))
 			continue;
 		double start = now();
-		uint64_t checksum = table[i].run(scale);
+		uint64_t checksum = table[n].run(scale);
 		double seconds = now() - start;
-		printf("%s %016llx %.6f\n", table[i].name, (unsigned long long)checksum, seconds);
+		printf("%s %016llx %.6f\n", table[n].name, (unsigned long long)checksum, seconds);
 		fflush(stdout);
 	}
 	return 0;

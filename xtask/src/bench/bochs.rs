@@ -1,10 +1,8 @@
 //! Debian's Bochs beside the interpreter: the same kernel, initrd and programs, started by GRUB from a CD.
 //!
-//! Bochs's clock runs with its instructions, not with time, so what counts is what the host gave to its thread from the
-//! moment that one program ends to the next one's.
+//! Its clock runs with its instructions, not with time.
 
-use super::interp::ran;
-use super::programs::{Outcome, Program};
+use super::interp::Emulator;
 use super::run::{Job, kernel};
 use crate::console::{Console, Machine};
 use crate::guests::grub;
@@ -16,12 +14,11 @@ const PACKAGES: &str = "bochs bochs-term bochsbios vgabios";
 const BIOS: &str = "/usr/share/bochs/BIOS-bochs-latest";
 const VGA_BIOS: &str = "/usr/share/bochs/VGABIOS-lgpl-latest";
 
-/// Seconds that Bochs takes for each of `programs`, in one boot, in `folder`; `None`, with a message, if it is not
-/// installed.
+/// Starts Bochs in `folder`; `None`, with a message, if it is not installed.
 ///
 /// # Errors
-/// When it does not boot as far as the last program.
-pub fn run(folder: &Path, job: &Job<'_>, programs: &[Program]) -> Result<Option<Vec<(Outcome, f64)>>> {
+/// When it does not boot.
+pub fn start(folder: &Path, job: &Job<'_>) -> Result<Option<Emulator>> {
     let found = std::process::Command::new("bochs").arg("--help").output().is_ok();
     if !found || !Path::new(BIOS).exists() || !Path::new(VGA_BIOS).exists() {
         println!("Bochs is not installed, so nothing is compared: `apt-get install {PACKAGES}` as root");
@@ -40,24 +37,13 @@ pub fn run(folder: &Path, job: &Job<'_>, programs: &[Program]) -> Result<Option<
     // The screen, which nobody looks at, goes to a file.
     let command = format!("cd '{}' && exec bochs -q -f bochsrc -rc go > screen", folder.display());
     let machine = Machine::program(["sh", "-c", &command]).env("TERM", "vt100");
-    let mut console = Console::start(machine, job.patience)?;
-    console.wait_for("LYREBIRD-BOOTED")?;
-    console.line()?;
-    let thread = console.thread("bochs-bin")?;
-    let (mut results, mut before) = (Vec::new(), ran(&thread)?);
-    for program in programs {
-        let outcome = Outcome::of(program, &mut console)?;
-        let after = ran(&thread)?;
-        results.push((outcome, after - before));
-        before = after;
-    }
-    Ok(Some(results))
+    Emulator::booted(Console::start(machine, job.patience)?, "bochs-bin").map(Some)
 }
 
 /// GRUB's menu. GRUB quotes arguments with blanks in a way of its own, so the guest's shell puts them in.
 fn menu(job: &Job<'_>) -> String {
-    let scale = job.scale.to_string();
-    let words = [&["bench", "-s", &scale], &job.names[..]].concat();
+    let (scale, rounds) = (job.scale.to_string(), job.rounds.to_string());
+    let words = [&["bench", "-s", &scale, "-r", &rounds], &job.names[..]].concat();
     let line = format!("console=ttyS0 quiet panic=-1 lyre.off 'lyre.run={}'", words.join("${IFS}"));
     format!("set timeout=0\nmenuentry Linux {{\n  linux /boot/bzImage {line}\n  initrd /boot/initrd.gz\n}}\n")
 }

@@ -1,21 +1,71 @@
 //! `cargo xtask bench --interp`: how many guest instructions the interpreter alone executes in a second.
 //!
 //! The interpreter counts every instruction that it executes; the monitor tells the number whenever a program has
-//! ended. If Debian's Bochs is installed it then runs the same programs on x86's side. Counts and seconds are differences between two such moments, so they hold all that the processor did in
-//! between: the program, and the kernel on its behalf. Seconds are those that the host gave to the processor's thread;
-//! those of the clock stand beside them, and hold what other programs took.
+//! ended. If Debian's Bochs is installed it runs the same programs on x86's side: each right after the interpreter has,
+//! while that stands still, so that both find the host alike. Counts and seconds hold all that the processor did from
+//! the end of one program to the end of the next: the program, and the kernel on its behalf. Seconds are those that the
+//! host gave to the processor's thread, and like ratios the median of all runs.
 
 use super::programs::{Architecture, Outcome, Program};
+use super::report::{mean, median};
 use super::run::Job;
 use crate::console::Console;
 use crate::monitor::Monitor;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
 
-/// Runs `programs` once, in one boot, prints the table and gives the number of wrong or missing results. Bochs is made
-/// ready in `folder`.
+/// A booted emulator that runs programs one by one, and stands still in between.
+pub struct Emulator {
+    console: Console,
+    thread: PathBuf,
+}
+
+impl Emulator {
+    /// Waits until it has booted and stops it; `thread` is the name of its processor's thread.
+    ///
+    /// # Errors
+    /// When it does not boot, or has no such thread.
+    pub fn booted(mut console: Console, thread: &str) -> Result<Emulator> {
+        console.wait_for("LYREBIRD-BOOTED")?;
+        console.line()?;
+        let thread = console.thread(thread)?;
+        console.pause()?;
+        Ok(Emulator { console, thread })
+    }
+
+    /// Lets it run until `program` has ended; its seconds. `then` is called before it stops.
+    fn run<T>(
+        &mut self,
+        job: &Job<'_>,
+        program: &Program,
+        then: impl FnOnce() -> Result<T>,
+    ) -> Result<(Outcome, f64, T)> {
+        self.console.patience(job.patience);
+        let before = ran(&self.thread)?;
+        self.console.resume()?;
+        let outcome = Outcome::of(program, &mut self.console)?;
+        let seconds = ran(&self.thread)? - before;
+        let extra = then()?;
+        self.console.pause()?;
+        Ok((outcome, seconds, extra))
+    }
+}
+
+/// What the runs of one program gave.
+#[derive(Default)]
+struct Measured {
+    count: u64,
+    seconds: Vec<f64>,
+    bochs: Vec<f64>,
+    ratios: Vec<f64>,
+}
+
+/// Runs `programs` as often as the job says, each emulator in one boot, prints the table and gives the number of wrong results.
+/// Bochs is made ready in `folder`.
+///
+/// # Errors
+/// When an emulator does not get as far as the last program.
 pub fn run(
     folder: &Path,
     command: &str,
@@ -25,56 +75,69 @@ pub fn run(
 ) -> Result<usize> {
     let (socket, monitor) = Monitor::place();
     let machine = super::run::machine(command, job, &job.names);
-    let mut console = Console::start(machine.args(["-accel", "interp", "-monitor", &monitor]), job.patience)?;
-    console.wait_for("LYREBIRD-BOOTED")?;
-    console.line()?;
+    let console = Console::start(machine.args(["-accel", "interp", "-monitor", &monitor]), job.patience)?;
+    let mut subject = Emulator::booted(console, "vcpu0")?;
+    subject.console.resume()?;
     let mut monitor = Monitor::connect(&socket)?;
-    println!("{:>10}  {:>15}{:>10}{:>10}{:>10}", "program", "instructions", "seconds", "by clock", "MIPS");
-    let thread = console.thread("vcpu0")?;
-    let (mut rates, mut ours, mut failures) = (Vec::new(), Vec::new(), 0);
-    let mut before = (monitor.instructions()?, ran(&thread)?, Instant::now());
-    for program in programs {
-        let outcome = Outcome::of(program, &mut console)?;
-        let after = (monitor.instructions()?, ran(&thread)?, Instant::now());
-        let (count, seconds) = (after.0 - before.0, after.1 - before.1);
-        let clock = (after.2 - before.2).as_secs_f64();
-        let rate = count as f64 / seconds / 1e6;
-        println!("{:>10}  {count:>15}{seconds:>10.3}{clock:>10.3}{rate:>10.1}", program.name);
-        if native.get(&program.name).is_some_and(|right| right.checksum != outcome.checksum) {
-            println!("{:>12}checksum {}, which is wrong", "", outcome.checksum);
+    let mut before = monitor.instructions()?;
+    subject.console.pause()?;
+    let mut bochs = match job.architecture {
+        Architecture::Amd64 => super::bochs::start(folder, job)?,
+        Architecture::Arm64 => None,
+    };
+    let mut measured: Vec<Measured> = programs.iter().map(|_| Measured::default()).collect();
+    let mut failures = 0;
+    let mut check = |who: &str, outcome: &Outcome| {
+        if native.get(&outcome.name).is_some_and(|right| right.checksum != outcome.checksum) {
+            println!("{who}: {} has the checksum {}, which is wrong", outcome.name, outcome.checksum);
             failures += 1;
         }
-        rates.push(rate);
-        ours.push(seconds);
-        before = after;
-    }
-    if let Some(mean) = super::report::mean(&rates) {
-        println!("\ngeometric mean: {mean:.1} million guest instructions a second");
-    }
-    // Its processor is free for Bochs.
-    drop(console);
-    if job.architecture == Architecture::Amd64
-        && let Some(theirs) = super::bochs::run(folder, job, programs)?
-    {
-        println!("\n{:>10}{:>12}{:>12}{:>8}", "program", "seconds", "Bochs's", "times");
-        let mut ratios = Vec::new();
-        for (seconds, (outcome, bochs)) in ours.iter().zip(theirs) {
-            let ratio = bochs / seconds;
-            println!("{:>10}{seconds:>12.3}{bochs:>12.3}{ratio:>8.2}", outcome.name);
-            if native.get(&outcome.name).is_some_and(|right| right.checksum != outcome.checksum) {
-                println!("{:>12}Bochs's checksum is {}, which is wrong", "", outcome.checksum);
+    };
+    for _ in 0..job.rounds {
+        for (program, m) in programs.iter().zip(&mut measured) {
+            let (outcome, seconds, count) = subject.run(job, program, || monitor.instructions())?;
+            check("The subject", &outcome);
+            m.count = count - std::mem::replace(&mut before, count);
+            m.seconds.push(seconds);
+            if let Some(bochs) = &mut bochs {
+                let (outcome, theirs, ()) = bochs.run(job, program, || Ok(()))?;
+                check("Bochs", &outcome);
+                m.bochs.push(theirs);
+                m.ratios.push(theirs / seconds);
             }
-            ratios.push(ratio);
-        }
-        if let Some(mean) = super::report::mean(&ratios) {
-            println!("\ngeometric mean: {mean:.2} times as fast as Bochs");
         }
     }
+    print(programs, measured);
     Ok(failures)
 }
 
+fn print(programs: &[Program], measured: Vec<Measured>) {
+    println!(
+        "{:>10}{:>15}{:>10}{:>8}{:>10}{:>7}",
+        "program", "instructions", "seconds", "MIPS", "Bochs's", "times"
+    );
+    let (mut rates, mut ratios) = (Vec::new(), Vec::new());
+    for (program, m) in programs.iter().zip(measured) {
+        let seconds = median(m.seconds).unwrap_or(f64::NAN);
+        let rate = m.count as f64 / seconds / 1e6;
+        print!("{:>10}{:>15}{seconds:>10.3}{rate:>8.1}", program.name, m.count);
+        rates.push(rate);
+        if let (Some(theirs), Some(ratio)) = (median(m.bochs), median(m.ratios)) {
+            print!("{theirs:>10.3}{ratio:>7.2}");
+            ratios.push(ratio);
+        }
+        println!();
+    }
+    if let Some(mean) = mean(&rates) {
+        println!("\ngeometric mean: {mean:.1} million guest instructions a second");
+    }
+    if let Some(mean) = mean(&ratios) {
+        println!("geometric mean: {mean:.2} times as fast as Bochs");
+    }
+}
+
 /// Seconds that a thread has run, by its directory in /proc.
-pub fn ran(thread: &Path) -> Result<f64> {
+fn ran(thread: &Path) -> Result<f64> {
     let text = std::fs::read_to_string(thread.join("schedstat"))?;
     let nanoseconds: f64 = text.split(' ').next().unwrap_or_default().parse().context("no run time")?;
     Ok(nanoseconds / 1e9)

@@ -102,7 +102,7 @@ fn ratio(subject: Option<f64>, against: Option<f64>) -> Option<f64> {
 }
 
 /// The middle value, of an even number the mean of the two in the middle.
-fn median(mut values: Vec<f64>) -> Option<f64> {
+pub fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let high = *values.get(values.len() / 2)?;
     let low = *values.get((values.len() - 1) / 2)?;

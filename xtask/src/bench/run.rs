@@ -21,6 +21,8 @@ pub struct Job<'a> {
     pub names: Vec<&'a str>,
     /// Multiplier of their work.
     pub scale: u32,
+    /// How often a boot runs them all.
+    pub rounds: u32,
     /// More words for the emulator's command line, separated by blanks.
     pub options: &'a str,
     /// Longest that a boot with all its programs may take.
@@ -60,7 +62,7 @@ pub fn kernel(architecture: Architecture) -> PathBuf {
 
 /// The machine that boots, runs the programs `names` and powers off.
 pub fn machine(command: &str, job: &Job<'_>, names: &[&str]) -> Machine {
-    let line = format!("lyre.off lyre.run=\"bench -s {} {}\"", job.scale, names.join(" "));
+    let line = format!("lyre.off lyre.run=\"bench -s {} -r {} {}\"", job.scale, job.rounds, names.join(" "));
     let kernel = kernel(job.architecture);
     let machine = match job.architecture {
         Architecture::Arm64 => Machine::virt(command).kernel(&kernel.join("Image")).append(&line),
