@@ -26,7 +26,8 @@ fn second(l: Lanes) -> usize {
 fn zip(l: Lanes, a: u128, b: u128, high: usize) -> u128 {
     // The half that counts, then its elements with a gap behind each.
     let half = (4 * l.count()) << l.log2;
-    let [a, b] = [a, b].map(|x| spread((x >> (high as u32 * half)) as u64, l.log2 as u32));
+    let half = |x: u128| spread((x >> (high as u32 * half)) as u64, l.log2 as u32);
+    let (a, b) = (half(a), half(b));
     (a | b << (8 << l.log2)) & l.used()
 }
 

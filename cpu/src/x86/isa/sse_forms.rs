@@ -167,6 +167,10 @@ pub fn fp<E: X86>(e: &mut E, op: VecOp, l: Lanes, imm: u32, [a, b, c]: [V<E>; 3]
 #[inline(always)]
 pub fn ready<E: X86, X: Enc>(e: &mut E, i: Insn, free: bool) -> Result<(), E::Abort> {
     let m = e.mode();
+    let never = mode::SSE_NM | if X::VEX { mode::AVX_UD } else { mode::SSE_UD };
+    if m & never == 0 && !(X::VEX && free && i.vvvv() != 0) {
+        return Ok(());
+    }
     let undefined =
         if X::VEX { m & mode::AVX_UD != 0 || free && i.vvvv() != 0 } else { m & mode::SSE_UD != 0 };
     if undefined {
