@@ -224,6 +224,8 @@ pub struct Core<A: Arch> {
     pub halted: bool,
     /// A store hit code on this processor: engines leave what they run.
     pub code_hit: bool,
+    /// What a load's slow path has loaded.
+    pub(crate) loaded: u64,
     /// What condition flags follow from, while the interpreter owes them.
     pub(crate) lazy: Lazy,
     /// Kept while runs are compared with each other.
@@ -261,6 +263,7 @@ impl<A: Arch> Core<A> {
             fetch_space: [1, 2],
             halted: false,
             code_hit: false,
+            loaded: 0,
             lazy: Lazy::default(),
             journal: None,
             trace: Arc::default(),
@@ -459,9 +462,10 @@ impl<A: Arch> Emitter for Core<A> {
             let ram = at.wrapping_add(e.addend).wrapping_sub(self.ram.host_base());
             return Ok(W::narrow(by_size!(W, T => self.ram.read_within::<T>(ram) as u128)));
         }
-        let wide =
-            if size > 8 { self.load_slow(at, size, k)? } else { self.load_word_slow(at, size, k)? as u128 };
-        Ok(W::narrow(wide))
+        if size > 8 {
+            return Ok(W::narrow(self.load_slow(at, size, k)?));
+        }
+        if self.load_word_slow(at, size, k.bits()) { Ok(W::narrow(self.loaded as u128)) } else { Err(Raised) }
     }
     #[inline(always)]
     fn store<W: Width>(&mut self, k: Access, at: u64, v: W::Prim) -> Result<(), Raised> {
@@ -474,7 +478,11 @@ impl<A: Arch> Emitter for Core<A> {
             return Ok(());
         }
         let v = W::wide(v);
-        if size > 8 { self.store_slow(at, size, k, v) } else { self.store_word_slow(at, size, k, v as u64) }
+        if size > 8 {
+            return self.store_slow(at, size, k, v);
+        }
+        let k = (size as u32) << 16 | k.bits() as u32;
+        if self.store_word_slow(at, k, v as u64) { Ok(()) } else { Err(Raised) }
     }
     #[inline(always)]
     fn store_pair<W: Width>(&mut self, k: Access, at: u64, v: (W::Prim, W::Prim)) -> Result<(), Raised> {

@@ -64,6 +64,30 @@ impl Access {
     pub const EXCLUSIVE: Access = Access { exclusive: true, ..Access::RELEASE };
     /// An access with unprivileged permissions.
     pub const USER: Access = Access { unprivileged: true, ..Access::PLAIN };
+
+    /// As one number.
+    #[inline(always)]
+    pub const fn bits(self) -> u16 {
+        self.aligned as u16
+            | (self.acquire as u16) << 1
+            | (self.release as u16) << 2
+            | (self.unprivileged as u16) << 3
+            | (self.exclusive as u16) << 4
+            | (self.stack as u16) << 5
+    }
+
+    /// The access that a number stands for.
+    #[inline(always)]
+    pub const fn of(bits: u16) -> Access {
+        Access {
+            aligned: bits & 1 != 0,
+            acquire: bits & 2 != 0,
+            release: bits & 4 != 0,
+            unprivileged: bits & 8 != 0,
+            exclusive: bits & 16 != 0,
+            stack: bits & 32 != 0,
+        }
+    }
 }
 
 /// A memory barrier.

@@ -125,24 +125,24 @@ impl<A: Arch> Core<A> {
         }
     }
 
-    /// [`Core::load_slow`] of up to 8 bytes, with a result in registers.
+    /// [`Core::load_slow`] of up to 8 bytes, for handlers: false if the access faults, else the value is in `loaded`. `k` is
+    /// [`Access::bits`]. Its calling convention keeps what a handler still needs in registers that others would not, so
+    /// that handlers save none for the rare case.
     #[cold]
     #[inline(never)]
-    pub(crate) fn load_word_slow(&mut self, at: u64, size: u64, k: Access) -> Result<u64, Raised> {
-        self.load_slow(at, size, k).map(|x| x as u64)
+    pub(crate) extern "win64-unwind" fn load_word_slow(&mut self, at: u64, size: u64, k: u16) -> bool {
+        let done = self.load_slow(at, size, Access::of(k));
+        if let Ok(x) = done {
+            self.loaded = x as u64;
+        }
+        done.is_ok()
     }
 
-    /// [`Core::store_slow`] of up to 8 bytes.
+    /// [`Core::store_slow`] of up to 8 bytes, likewise; `k` is the size in bits 31:16 and [`Access::bits`].
     #[cold]
     #[inline(never)]
-    pub(crate) fn store_word_slow(
-        &mut self,
-        at: u64,
-        size: u64,
-        k: Access,
-        value: u64,
-    ) -> Result<(), Raised> {
-        self.store_slow(at, size, k, value as u128)
+    pub(crate) extern "win64-unwind" fn store_word_slow(&mut self, at: u64, k: u32, value: u64) -> bool {
+        self.store_slow(at, (k >> 16) as u64, Access::of(k as u16), value as u128).is_ok()
     }
 
     fn device_read(&mut self, at: u64, pa: u64, size: u64) -> Result<u128, Raised> {

@@ -141,13 +141,15 @@ pub trait X86: Emitter<Arch = X64> {
         })
     }
 
-    /// The linear address of `size` bytes of any memory operand. Out of line, since few need it.
+    /// The linear address of `size` bytes of any memory operand. Out of line, since few need it; the calling convention is
+    /// for the interpreter's handlers, see `Core::load_word_slow`.
     ///
     /// # Errors
     /// With the segment's faults.
     #[cold]
     #[inline(never)]
-    fn odd_linear(&mut self, i: Insn, size: u64, want: Want) -> Emit<Self, W64> {
+    #[expect(improper_ctypes_definitions, reason = "nobody else's code is called")]
+    extern "win64-unwind" fn odd_linear(&mut self, i: Insn, size: u64, want: Want) -> Emit<Self, W64> {
         let ea = self.odd_ea(i);
         self.linear(i.seg(), ea, size, want)
     }

@@ -65,13 +65,15 @@ pub struct Fields {
 }
 
 /// The operands and prefixes of an instruction, as [`Fields`] describes them. What it is, its handler says. Two words,
-/// so that handlers get it in registers.
+/// so that handlers get it in registers, and in this order, so that what they need to the end is in one that
+/// `Core::load_word_slow` keeps.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[repr(C)]
 pub struct Insn {
-    /// The displacement above the immediate.
-    numbers: u64,
     /// From the low byte on: reg, rm, index, bits, len, form, seg, vvvv.
     bytes: u64,
+    /// The displacement above the immediate.
+    numbers: u64,
 }
 
 impl From<Fields> for Insn {

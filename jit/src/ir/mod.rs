@@ -210,24 +210,12 @@ pub const fn pack_targets(taken: i64, next: i64) -> u64 {
 
 /// Packs an access into `sub`.
 pub const fn pack_access(k: Access) -> u16 {
-    k.aligned as u16
-        | (k.acquire as u16) << 1
-        | (k.release as u16) << 2
-        | (k.unprivileged as u16) << 3
-        | (k.exclusive as u16) << 4
-        | (k.stack as u16) << 5
+    k.bits()
 }
 
 /// The access in `sub`.
 pub const fn access(sub: u16) -> Access {
-    Access {
-        aligned: sub & 1 != 0,
-        acquire: sub & 2 != 0,
-        release: sub & 4 != 0,
-        unprivileged: sub & 8 != 0,
-        exclusive: sub & 16 != 0,
-        stack: sub & 32 != 0,
-    }
+    Access::of(sub)
 }
 
 /// The transfer in `sub`.
