@@ -77,6 +77,9 @@ uint64_t dhry(uint64_t scale)
 	char x[32] = "DHRYSTONES OF ANOTHER KIND, ONE", y[32];
 	uint64_t hash = 0;
 	one = (struct record){&two, SECOND, 40, "RECORDS ARE COPIED AS A WHOLE"};
+	two = (struct record){0};
+	global = letter = 0;
+	memset(table, 0, sizeof table);
 	for (uint64_t i = 0; i < scale * 1500000; i++) {
 		int a = 2, b = 3, c = 0;
 		strcpy(y, "DHRYSTONES OF ANOTHER KIND, TWO");

@@ -26,6 +26,7 @@ static void *work(void *count)
 uint64_t threads(uint64_t scale)
 {
 	uint64_t count = scale * 6000000;
+	counter = guarded = 0;
 	pthread_t other;
 	if (pthread_create(&other, 0, work, &count))
 		return 0;
