@@ -2,9 +2,9 @@
 //!
 //! The interpreter counts every instruction that it executes; the monitor tells the number whenever a program has
 //! ended. If Debian's Bochs is installed it runs the same programs on x86's side: each right after the interpreter has,
-//! while that stands still, so that both find the host alike. Counts and seconds hold all that the processor did from
-//! the end of one program to the end of the next: the program, and the kernel on its behalf. Seconds are those that the
-//! host gave to the processor's thread, and like ratios the median of all runs.
+//! while that stands still, so that both find the host alike. Counts and seconds hold all that the processor did
+//! meanwhile: the program, and the kernel on its behalf. Seconds are those that the host gave to the processor's thread,
+//! and like ratios the median of all runs.
 
 use super::programs::{Architecture, Outcome, Program};
 use super::report::{mean, median};
@@ -61,8 +61,8 @@ struct Measured {
     ratios: Vec<f64>,
 }
 
-/// Runs `programs` as often as the job says, each emulator in one boot, prints the table and gives the number of wrong results.
-/// Bochs is made ready in `folder`.
+/// Runs `programs` as often as the job says, each emulator in one boot, prints the table and gives the number of wrong
+/// results. Bochs is made ready in `folder`.
 ///
 /// # Errors
 /// When an emulator does not get as far as the last program.

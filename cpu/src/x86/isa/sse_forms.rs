@@ -167,16 +167,12 @@ pub fn fp<E: X86>(e: &mut E, op: VecOp, l: Lanes, imm: u32, [a, b, c]: [V<E>; 3]
 #[inline(always)]
 pub fn ready<E: X86, X: Enc>(e: &mut E, i: Insn, free: bool) -> Result<(), E::Abort> {
     let m = e.mode();
-    let never = mode::SSE_NM | if X::VEX { mode::AVX_UD } else { mode::SSE_UD };
-    if m & never == 0 && !(X::VEX && free && i.vvvv() != 0) {
+    let off = if X::VEX { mode::AVX_UD } else { mode::SSE_UD };
+    let reserved = X::VEX && free && i.vvvv() != 0;
+    if m & (off | mode::SSE_NM) == 0 && !reserved {
         return Ok(());
     }
-    let undefined =
-        if X::VEX { m & mode::AVX_UD != 0 || free && i.vvvv() != 0 } else { m & mode::SSE_UD != 0 };
-    if undefined {
-        return e.always(fault::UD);
-    }
-    if m & mode::SSE_NM != 0 { e.always(fault::NM) } else { Ok(()) }
+    e.always(if m & off != 0 || reserved { fault::UD } else { fault::NM })
 }
 
 /// Whether the operand is 64 bits wide where W says so.
