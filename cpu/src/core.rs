@@ -4,8 +4,11 @@
 pub use crate::attention::Attention;
 use crate::code::CodeMap;
 use crate::emit::{Access, Cx, Emit, Emitter, Exception, Exec, Fence, Flow, Helper, Transfer};
+use crate::handler::Aside;
+pub use crate::handler::{Handler, Insn, Op, Stop};
 use crate::journal::Journal;
 use crate::lazy::Lazy;
+pub use crate::memory::{MANAGEMENT, NoAnswer, Physical};
 use crate::op::{Bin, Cmp, Cond, FlagOp, Un};
 pub use crate::places::Places;
 use crate::run::DecodeCache;
@@ -15,6 +18,7 @@ use crate::trace::Trace;
 use crate::vec::{FpEnv, Lanes, VecOp};
 use crate::width::{Int, W32, W64, Width};
 use crate::x86::flags::Update;
+use lyrebird_chain::{At, Mark};
 use lyrebird_ram::{AtomicOp, GuestRam};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -48,51 +52,6 @@ pub struct Mapping {
     /// Device memory: unaligned accesses fault.
     pub device: bool,
 }
-
-/// Marks the physical addresses of an x86 processor in system management mode, which may find memory there that others do
-/// not.
-pub const MANAGEMENT: u64 = 1 << 63;
-
-/// The physical address space as a processor sees it; without devices, if an implementation does not say otherwise.
-pub trait Physical: Send + Sync {
-    /// Offset in guest RAM of the 4 KiB page at `pa`, and whether it is writable; `None` where there is no RAM.
-    fn ram(&self, pa: u64) -> Option<(u64, bool)>;
-    /// Reads `size` (1, 2, 4, 8) bytes from a device for processor `cpu`.
-    ///
-    /// # Errors
-    /// When nothing answers.
-    fn read(&self, _cpu: usize, _pa: u64, _size: u32) -> Result<u64, NoAnswer> {
-        Err(NoAnswer)
-    }
-    /// Writes `size` bytes to a device.
-    ///
-    /// # Errors
-    /// When nothing answers.
-    fn write(&self, _cpu: usize, _pa: u64, _size: u32, _value: u64) -> Result<(), NoAnswer> {
-        Err(NoAnswer)
-    }
-}
-
-/// Nothing is at that physical address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoAnswer;
-
-/// A decoded instruction: what semantics take besides the state.
-#[allow(clippy::len_without_is_empty, reason = "no instruction is empty")]
-pub trait Insn: Copy + Default + PartialEq + std::fmt::Debug + Send + 'static {
-    /// Its length in bytes.
-    fn len(self) -> u32;
-}
-
-impl Insn for u32 {
-    #[inline(always)]
-    fn len(self) -> u32 {
-        4
-    }
-}
-
-/// An instruction's semantics, run by the interpreter.
-pub type Handler<A> = fn(&mut Core<A>, <A as Arch>::Insn) -> Exec<Core<A>>;
 
 /// A guest architecture: what its instructions cannot say by themselves.
 pub trait Arch: Sized + Send + 'static {
@@ -222,10 +181,14 @@ pub struct Core<A: Arch> {
     pub fetch_space: [u64; 2],
     /// Set by a wait-for-interrupt: the engine returns.
     pub halted: bool,
-    /// A store hit code on this processor: engines leave what they run.
-    pub code_hit: bool,
-    /// What a load's slow path has loaded.
-    pub(crate) loaded: u64,
+    /// Why handlers do not go on with what follows their instructions.
+    pub stop: Stop,
+    /// Where handlers came to an end.
+    pub(crate) last: Mark,
+    /// The page that the interpreter is in, as an address of the PC.
+    pub(crate) page: u64,
+    /// What a slow path gives to a handler.
+    pub(crate) loaded: u128,
     /// What condition flags follow from, while the interpreter owes them.
     pub(crate) lazy: Lazy,
     /// Kept while runs are compared with each other.
@@ -262,7 +225,9 @@ impl<A: Arch> Core<A> {
             index,
             fetch_space: [1, 2],
             halted: false,
-            code_hit: false,
+            stop: Stop::default(),
+            last: Mark::default(),
+            page: 0,
             loaded: 0,
             lazy: Lazy::default(),
             journal: None,
@@ -351,6 +316,21 @@ impl<A: Arch> Emitter for Core<A> {
     type Arch = A;
     type Val<W: Width> = W::Prim;
     type Abort = Raised;
+    type At<'a> = At<'a, Op<A>>;
+    type Done = Exec<Self>;
+
+    #[inline(always)]
+    fn step(
+        &mut self,
+        at: At<'_, Op<A>>,
+        semantics: impl FnOnce(&mut Self, &A::Insn) -> Exec<Self>,
+    ) -> Exec<Self> {
+        self.handle(at, semantics)
+    }
+    #[inline(always)]
+    fn aside(&mut self, i: &A::Insn, n: u32, semantics: Aside<A>) -> Emit<Self, W64> {
+        if self.aside_for_handler(i, n, semantics) { Ok(self.loaded as u64) } else { Err(Raised) }
+    }
 
     #[inline(always)]
     fn cx(&self) -> Cx {
@@ -462,10 +442,7 @@ impl<A: Arch> Emitter for Core<A> {
             let ram = at.wrapping_add(e.addend).wrapping_sub(self.ram.host_base());
             return Ok(W::narrow(by_size!(W, T => self.ram.read_within::<T>(ram) as u128)));
         }
-        if size > 8 {
-            return Ok(W::narrow(self.load_slow(at, size, k)?));
-        }
-        if self.load_word_slow(at, size, k.bits()) { Ok(W::narrow(self.loaded as u128)) } else { Err(Raised) }
+        if self.load_for_handler(at, size, k.bits()) { Ok(W::narrow(self.loaded)) } else { Err(Raised) }
     }
     #[inline(always)]
     fn store<W: Width>(&mut self, k: Access, at: u64, v: W::Prim) -> Result<(), Raised> {
@@ -477,12 +454,13 @@ impl<A: Arch> Emitter for Core<A> {
             by_size!(W, T => self.ram.write_within(ram, W::wide(v) as T));
             return Ok(());
         }
-        let v = W::wide(v);
-        if size > 8 {
-            return self.store_slow(at, size, k, v);
-        }
-        let k = (size as u32) << 16 | k.bits() as u32;
-        if self.store_word_slow(at, k, v as u64) { Ok(()) } else { Err(Raised) }
+        let (v, k) = (W::wide(v), (size as u32) << 16 | k.bits() as u32);
+        let done = if size > 8 {
+            self.store_vector_for_handler(at, k, v as u64, (v >> 64) as u64)
+        } else {
+            self.store_for_handler(at, k, v as u64)
+        };
+        if done { Ok(()) } else { Err(Raised) }
     }
     #[inline(always)]
     fn store_pair<W: Width>(&mut self, k: Access, at: u64, v: (W::Prim, W::Prim)) -> Result<(), Raised> {

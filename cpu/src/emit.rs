@@ -177,6 +177,20 @@ pub enum Flow {
 /// What semantics return: how the instruction leaves, or that it was aborted.
 pub type Exec<E> = Result<Flow, <E as Emitter>::Abort>;
 
+/// The decoded form of an emitter's instructions.
+pub type InsnOf<E> = <<E as Emitter>::Arch as Arch>::Insn;
+
+/// An instruction's semantics as an engine keeps them in its table; [`crate::step!`] makes one.
+pub type Step<E> = for<'a> fn(&mut E, <E as Emitter>::At<'a>) -> <E as Emitter>::Done;
+
+/// The [`Step`] of semantics: `step!(E, semantics)`.
+#[macro_export]
+macro_rules! step {
+    ($E:ty, $semantics:expr) => {
+        |e, at| <$E as $crate::emit::Emitter>::step(e, at, $semantics)
+    };
+}
+
 /// Shorthand for a fallible value.
 pub type Emit<E, W> = Result<<E as Emitter>::Val<W>, <E as Emitter>::Abort>;
 
@@ -188,6 +202,32 @@ pub trait Emitter: Sized {
     type Val<W: Width>: Copy;
     /// [`Raised`] when interpreting, `Infallible` when lifting.
     type Abort;
+    /// Where a [`Step`] finds the instruction.
+    type At<'a>
+    where
+        Self: 'a;
+    /// What a [`Step`] gives.
+    type Done;
+
+    /// Takes the instruction through its semantics, and whatever else the engine does in a [`Step`].
+    fn step(
+        &mut self,
+        at: Self::At<'_>,
+        semantics: impl FnOnce(&mut Self, &InsnOf<Self>) -> Exec<Self>,
+    ) -> Self::Done;
+
+    /// Rare semantics that only give a value, called for an instruction and with a number.
+    ///
+    /// # Errors
+    /// When they abort.
+    fn aside(
+        &mut self,
+        i: &InsnOf<Self>,
+        n: u32,
+        semantics: fn(&mut Self, &InsnOf<Self>, u32) -> Emit<Self, W64>,
+    ) -> Emit<Self, W64> {
+        semantics(self, i, n)
+    }
 
     /// Mode and features: host values in every instance.
     fn cx(&self) -> Cx;
@@ -297,6 +337,7 @@ pub trait Emitter: Sized {
     ///
     /// # Errors
     /// Aborts when either access faults.
+    #[inline(always)]
     fn load_pair<W: Width>(
         &mut self,
         k: Access,
@@ -311,6 +352,7 @@ pub trait Emitter: Sized {
     ///
     /// # Errors
     /// Aborts when either access faults; engines store nothing then.
+    #[inline(always)]
     fn store_pair<W: Width>(
         &mut self,
         k: Access,

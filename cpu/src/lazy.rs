@@ -1,7 +1,7 @@
 //! x86's condition flags while the interpreter owes them: most are overwritten before anybody asks.
 //!
-//! An operation leaves its result and the two topmost carries. CF, OF, SF and ZF, and with them all conditions but those
-//! on PF, take one or two steps from there, whatever the operation and its width were.
+//! An operation leaves its result, CF and OF. All conditions but those on PF take one or two steps from there, whatever
+//! the operation and its width were.
 
 use crate::core::{Arch, Core};
 use crate::op::{Cond, FlagOp, parity, sext};
@@ -14,18 +14,29 @@ use crate::x86::flags::{self, Update};
 pub(crate) struct Lazy {
     /// The result, sign extended: SF, ZF and PF follow from it.
     result: i64,
-    /// Bit 63 is the carry out of the top bit, CF; bit 62 the one into it. They differ if there is overflow.
-    carry: u64,
+    cf: bool,
+    of: bool,
     /// Bit 4 is the carry into bit 4, AF.
     half: u8,
     /// These are the flags, and not what the register file holds.
     pub(crate) pending: bool,
 }
 
-/// CF and OF as the two topmost carries.
-#[inline(always)]
-fn carries(cf: u64, of: u64) -> u64 {
-    (cf & 1) << 63 | ((cf ^ of) & 1) << 62
+/// CF and OF of a sum or a difference of `n` bits with a carry.
+macro_rules! overflows {
+    ($n:ident, $a:ident, $b:ident, $carry:ident, $op:ident) => {
+        match $n {
+            8 => overflows!(u8, i8, $a, $b, $carry, $op),
+            16 => overflows!(u16, i16, $a, $b, $carry, $op),
+            32 => overflows!(u32, i32, $a, $b, $carry, $op),
+            _ => overflows!(u64, i64, $a, $b, $carry, $op),
+        }
+    };
+    ($u:ident, $i:ident, $a:ident, $b:ident, $carry:ident, $op:ident) => {{
+        let (r, c) = ($a as $u).$op($b as $u);
+        let (s, o) = ($a as $i).$op($b as $i);
+        (c | r.$op($carry as $u).1, o ^ s.$op($carry as $i).1)
+    }};
 }
 
 impl Lazy {
@@ -33,25 +44,27 @@ impl Lazy {
     #[inline(always)]
     pub(crate) fn set(&mut self, op: FlagOp, a: u64, b: u64, carry: bool, n: u32) {
         let r = match op {
-            FlagOp::AddX | FlagOp::Add => a.wrapping_add(b).wrapping_add(carry as u64),
-            FlagOp::SubX | FlagOp::Sub => a.wrapping_sub(b).wrapping_sub(carry as u64),
-            FlagOp::LogicX | FlagOp::Logic => a,
+            FlagOp::AddX | FlagOp::Add => {
+                (self.cf, self.of) = overflows!(n, a, b, carry, overflowing_add);
+                a.wrapping_add(b).wrapping_add(carry as u64)
+            }
+            FlagOp::SubX | FlagOp::Sub => {
+                (self.cf, self.of) = overflows!(n, a, b, carry, overflowing_sub);
+                a.wrapping_sub(b).wrapping_sub(carry as u64)
+            }
+            FlagOp::LogicX | FlagOp::Logic => {
+                (self.cf, self.of) = (false, false);
+                a
+            }
             FlagOp::MulX => {
                 let whole = sext(a, n) as i128 * sext(b, n) as i128;
                 let over = sext(whole as u64, n) as i128 != whole;
-                (self.carry, self.half) = (carries(over as u64, over as u64), 0);
-                (self.result, self.pending) = (sext(whole as u64, n), true);
-                return;
+                (self.cf, self.of) = (over, over);
+                whole as u64
             }
         };
-        // Bit i is the carry into bit i.
-        let into = a ^ b ^ r;
-        (self.carry, self.half) = match op {
-            FlagOp::LogicX | FlagOp::Logic => (0, 0),
-            _ if n < 64 => (into << (63 - n), into as u8),
-            FlagOp::AddX | FlagOp::Add => ((a & b) | ((a | b) & !r), into as u8),
-            _ => ((!a & b) | ((!a | b) & r), into as u8),
-        };
+        self.half =
+            if matches!(op, FlagOp::LogicX | FlagOp::Logic | FlagOp::MulX) { 0 } else { (a ^ b ^ r) as u8 };
         (self.result, self.pending) = (sext(r, n), true);
     }
 
@@ -61,8 +74,7 @@ impl Lazy {
         let min = 1 << (n - 1);
         if matches!(op, Update::Inc | Update::Dec) {
             let r = if op == Update::Inc { a.wrapping_add(1) } else { a.wrapping_sub(1) };
-            let over = if op == Update::Inc { a == min - 1 } else { a == min };
-            self.carry = carries(cf as u64, over as u64);
+            (self.cf, self.of) = (cf, if op == Update::Inc { a == min - 1 } else { a == min });
             (self.result, self.half, self.pending) = (sext(r, n), (a ^ 1 ^ r) as u8, true);
             return;
         }
@@ -71,7 +83,7 @@ impl Lazy {
             return;
         }
         let (r, cf, of) = op.shifted(a, k, n);
-        self.carry = carries(cf, of);
+        (self.cf, self.of) = (cf & 1 != 0, of & 1 != 0);
         if !op.rotates() {
             (self.result, self.half, self.pending) = (sext(r, n), 0, true);
         }
@@ -80,25 +92,24 @@ impl Lazy {
     /// Whether a condition holds.
     #[inline(always)]
     pub(crate) fn holds(&self, c: Cond) -> bool {
-        let r = self.result;
-        let (cf, over) = (self.carry as i64, (self.carry ^ self.carry << 1) as i64);
+        let (r, cf, of) = (self.result, self.cf, self.of);
         match c {
-            Cond::VS => over < 0,
-            Cond::VC => over >= 0,
-            Cond::CS => cf < 0,
-            Cond::CC => cf >= 0,
+            Cond::VS => of,
+            Cond::VC => !of,
+            Cond::CS => cf,
+            Cond::CC => !cf,
             Cond::EQ => r == 0,
             Cond::NE => r != 0,
-            Cond::BE | Cond::LS => cf < 0 || r == 0,
-            Cond::A | Cond::HI => cf >= 0 && r != 0,
+            Cond::BE | Cond::LS => cf || r == 0,
+            Cond::A | Cond::HI => !cf && r != 0,
             Cond::MI => r < 0,
             Cond::PL => r >= 0,
             Cond::PE => parity(r as u64) != 0,
             Cond::PO => parity(r as u64) == 0,
-            Cond::LT => (r ^ over) < 0,
-            Cond::GE => (r ^ over) >= 0,
-            Cond::LE => (r ^ over) < 0 || r == 0,
-            Cond::GT => (r ^ over) >= 0 && r != 0,
+            Cond::LT => (r < 0) != of,
+            Cond::GE => (r < 0) == of,
+            Cond::LE => (r < 0) != of || r == 0,
+            Cond::GT => (r < 0) == of && r != 0,
             Cond::AL | Cond::NV => true,
         }
     }
@@ -106,10 +117,10 @@ impl Lazy {
     /// The flags in the stored form.
     #[inline(always)]
     pub(crate) fn stored(&self) -> u32 {
-        let (r, over) = (self.result as u64, self.carry ^ self.carry << 1);
+        let r = self.result as u64;
         let signs = (r >> 63) as u32 * flags::SF + (r == 0) as u32 * flags::ZF + parity(r);
         let half = (self.half as u32 & 1 << 4) << 8;
-        signs + half + (self.carry >> 63) as u32 * flags::CF + (over >> 63) as u32 * flags::OF
+        signs + half + self.cf as u32 * flags::CF + self.of as u32 * flags::OF
     }
 }
 

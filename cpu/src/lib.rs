@@ -7,6 +7,7 @@ pub mod attention;
 pub mod code;
 pub mod core;
 pub mod emit;
+mod handler;
 pub mod journal;
 mod lazy;
 mod memory;

@@ -1,11 +1,39 @@
 //! Memory accesses that the TLB does not serve: translation and its faults, devices, page crossings, code pages.
 
-use crate::core::{Arch, Attention, Core, Mapping, NoAnswer, Raised, Want};
+use crate::core::{Arch, Attention, Core, Mapping, Raised, Want};
 use crate::emit::Access;
 use crate::journal;
 use crate::tlb::{Entry, MISS, NEVER, NONGLOBAL, PAGE_MASK, WRITABLE};
 use lyrebird_ram::GuestRam;
 use std::sync::Arc;
+
+/// Marks the physical addresses of an x86 processor in system management mode, which may find memory there that others do
+/// not.
+pub const MANAGEMENT: u64 = 1 << 63;
+
+/// The physical address space as a processor sees it; without devices, if an implementation does not say otherwise.
+pub trait Physical: Send + Sync {
+    /// Offset in guest RAM of the 4 KiB page at `pa`, and whether it is writable; `None` where there is no RAM.
+    fn ram(&self, pa: u64) -> Option<(u64, bool)>;
+    /// Reads `size` (1, 2, 4, 8) bytes from a device for processor `cpu`.
+    ///
+    /// # Errors
+    /// When nothing answers.
+    fn read(&self, _cpu: usize, _pa: u64, _size: u32) -> Result<u64, NoAnswer> {
+        Err(NoAnswer)
+    }
+    /// Writes `size` bytes to a device.
+    ///
+    /// # Errors
+    /// When nothing answers.
+    fn write(&self, _cpu: usize, _pa: u64, _size: u32, _value: u64) -> Result<(), NoAnswer> {
+        Err(NoAnswer)
+    }
+}
+
+/// Nothing is at that physical address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoAnswer;
 
 impl<A: Arch> Core<A> {
     /// The TLB's tag that an access hits.
@@ -125,26 +153,6 @@ impl<A: Arch> Core<A> {
         }
     }
 
-    /// [`Core::load_slow`] of up to 8 bytes, for handlers: false if the access faults, else the value is in `loaded`. `k` is
-    /// [`Access::bits`]. Its calling convention keeps what a handler still needs in registers that others would not, so
-    /// that handlers save none for the rare case.
-    #[cold]
-    #[inline(never)]
-    pub(crate) extern "win64-unwind" fn load_word_slow(&mut self, at: u64, size: u64, k: u16) -> bool {
-        let done = self.load_slow(at, size, Access::of(k));
-        if let Ok(x) = done {
-            self.loaded = x as u64;
-        }
-        done.is_ok()
-    }
-
-    /// [`Core::store_slow`] of up to 8 bytes, likewise; `k` is the size in bits 31:16 and [`Access::bits`].
-    #[cold]
-    #[inline(never)]
-    pub(crate) extern "win64-unwind" fn store_word_slow(&mut self, at: u64, k: u32, value: u64) -> bool {
-        self.store_slow(at, (k >> 16) as u64, Access::of(k as u16), value as u128).is_ok()
-    }
-
     fn device_read(&mut self, at: u64, pa: u64, size: u64) -> Result<u128, Raised> {
         let value = if size == 16 {
             let lo = self.ask_device(pa, 8, None);
@@ -180,7 +188,7 @@ impl<A: Arch> Core<A> {
     pub(crate) fn end_recorded_run(&mut self) {
         if self.journal.as_ref().is_some_and(|j| !journal::lock(&j.tape).replaying()) {
             self.attention.set(Attention::STOP);
-            self.code_hit = true;
+            self.stop.set_code_hit(true);
         }
     }
 
@@ -199,7 +207,7 @@ impl<A: Arch> Core<A> {
         let mut tape = journal::lock(&journal.tape);
         if !tape.replaying() {
             self.attention.set(Attention::STOP);
-            self.code_hit = true;
+            self.stop.set_code_hit(true);
         }
         let question = [write.is_some() as u64, pa, size as u64, write.unwrap_or(0)];
         tape.ask(question, || ask().ok()).ok_or(NoAnswer)
@@ -280,7 +288,9 @@ impl<A: Arch> Core<A> {
         if self.code.stored(at, size) {
             self.attention.set(Attention::CODE);
         }
-        self.code_hit |= self.attention.bits() & Attention::CODE != 0;
+        if self.attention.bits() & Attention::CODE != 0 {
+            self.stop.set_code_hit(true);
+        }
         done
     }
 

@@ -7,23 +7,12 @@
 //! Requests are looked at where branches are taken.
 
 use crate::code::granules;
-use crate::core::{Arch, Attention, Core, Handler, Insn, Places, Raised, Want};
+use crate::core::{Arch, Attention, Core, Handler, Insn, Op, Places, Raised, Want};
 use crate::emit::{Access, Cx, Exec, Flow};
 use crate::tlb::PAGE_MASK;
 use crate::trace::DebugItems;
+use lyrebird_chain::{At, Only, SECTION};
 use std::collections::HashMap;
-
-/// A decoded instruction.
-struct Op<A: Arch> {
-    run: Handler<A>,
-    insn: A::Insn,
-}
-impl<A: Arch> Clone for Op<A> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<A: Arch> Copy for Op<A> {}
 
 impl<A: Arch> Op<A> {
     /// Stands where nothing is decoded yet.
@@ -33,8 +22,9 @@ impl<A: Arch> Op<A> {
 }
 
 /// The handler of what is not decoded yet: it notes that and stays where it is.
-fn undecoded<A: Arch>(core: &mut Core<A>, _: A::Insn) -> Exec<Core<A>> {
+fn undecoded<A: Arch>(core: &mut Core<A>, at: At<'_, Op<A>>) -> Exec<Core<A>> {
     core.decoded.missed = true;
+    core.last = at.mark();
     Ok(Flow::Leave)
 }
 
@@ -43,7 +33,7 @@ type Ops<A> = Box<<A as Arch>::Places<Op<A>>>;
 /// The longest instruction, in bytes.
 pub const LONGEST: usize = 15;
 
-/// The last byte of a page where no instruction goes on in the next, however long it is.
+/// The last byte of a page where no instruction goes on in the next, doneever long it is.
 pub const fn last_whole<A: Arch>() -> u64 {
     if A::ALIGN == 1 { 0x1000 - LONGEST as u64 } else { 0xFFF }
 }
@@ -277,6 +267,22 @@ impl<A: Arch> Core<A> {
         Ok(op)
     }
 
+    /// Runs a decoded instruction at the PC by itself. Unless it jumps or fails the PC is behind it then.
+    ///
+    /// # Errors
+    /// When it raises an exception, which waits to be delivered.
+    pub fn execute(&mut self, run: Handler<A>, insn: A::Insn) -> Exec<Self> {
+        let pc = self.pc();
+        self.page = pc & PAGE_MASK;
+        let end = byte_of(pc) + insn.len();
+        let only = Only::new(Op { run, insn }, end as u16);
+        let done = run(self, only.at());
+        if done == Ok(Flow::Sync) {
+            self.set_pc(self.page.wrapping_add(end as u64));
+        }
+        done
+    }
+
     /// Whether an instruction did not happen because a recorded run must not reach devices.
     fn refused(&self) -> bool {
         self.journal.as_ref().is_some_and(|j| j.refused)
@@ -357,7 +363,7 @@ impl<A: Arch> Core<A> {
                 self.settle_flags();
                 A::after(self);
             }
-            self.code_hit = false;
+            self.stop.set_code_hit(false);
             if self.refused() {
                 return Exit::Attention;
             }
@@ -375,29 +381,33 @@ impl<A: Arch> Core<A> {
     fn run_page<const BRANCH: bool>(&mut self, page: usize, ops: &mut Ops<A>, pc: u64, mut left: u64) -> u64 {
         let base = pc & PAGE_MASK;
         let outside = |pc: u64| (pc ^ base) & (PAGE_MASK | (A::ALIGN - 1)) != 0;
+        self.page = base;
         let mut pc = pc;
+        self.stop.set_stepping(false);
         loop {
-            let run = ops.from(byte_of(pc));
-            let run = &run[..run.len().min(left as usize)];
-            let mut rest = run.iter();
-            let (mut len, mut done) = loop {
-                let Some(op) = rest.next() else { return left - run.len() as u64 };
-                let done = (op.run)(self, op.insn);
-                if done != Ok(Flow::Next) {
-                    break (op.insn.len(), done);
+            // Handlers do not count.
+            if left < SECTION as u64 {
+                if left == 0 {
+                    return 0;
                 }
-                pc = pc.wrapping_add(op.insn.len() as u64);
-                self.set_pc(pc);
-                if self.code_hit {
-                    return left - (run.len() - rest.len()) as u64;
-                }
-            };
-            left -= (run.len() - rest.len() - 1) as u64;
+                self.stop.set_stepping(true);
+            }
+            let first = ops.from(byte_of(pc));
+            let mut done = (first.value().run)(self, first);
+            left -= (self.last.index - first.mark().index) as u64;
+            let mut end = self.last.note as u32;
+            pc = self.pc();
             if done == Ok(Flow::Jump) {
                 left -= 1;
-                pc = self.pc();
                 // Code that was hit is a request, too.
                 if BRANCH || outside(pc) || self.requests() != 0 {
+                    return left;
+                }
+                continue;
+            }
+            if done == Ok(Flow::Next) {
+                left -= 1;
+                if self.stop.code_hit() || outside(pc) {
                     return left;
                 }
                 continue;
@@ -410,7 +420,7 @@ impl<A: Arch> Core<A> {
                 if ops.has(byte_of(pc)) {
                     continue;
                 }
-                let decoded = match self.known_crossing(pc) {
+                let op = match self.known_crossing(pc) {
                     Some(op) => Ok(op),
                     None => match self.decode_at(page, byte_of(pc) as u64) {
                         Ok(Some(op)) => {
@@ -421,13 +431,13 @@ impl<A: Arch> Core<A> {
                         Err(Raised) => Err(Raised),
                     },
                 };
-                (len, done) = match decoded {
-                    Ok(op) => (op.insn.len(), (op.run)(self, op.insn)),
-                    Err(Raised) => (0, Err(Raised)),
-                };
+                done = op.and_then(|op| {
+                    end = byte_of(pc) + op.insn.len();
+                    self.execute(op.run, op.insn)
+                });
             }
-            if matches!(done, Ok(Flow::Next | Flow::Sync)) {
-                self.set_pc(pc.wrapping_add(len as u64));
+            if done == Ok(Flow::Sync) {
+                self.set_pc(base.wrapping_add(end as u64));
             } else if done == Err(Raised) {
                 if self.refused() {
                     return left;

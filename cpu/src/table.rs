@@ -6,7 +6,7 @@
 //! exist only on models that have the feature. `{z=1 s=0}` behind the path is a *form*: the same semantics compiled for
 //! those operands as constants, which the interpreter prefers for words that have them.
 
-use crate::emit::{Emitter, Exec};
+use crate::emit::{Emitter, Step};
 
 /// One row of a decode table.
 pub struct Row<E: Emitter> {
@@ -23,7 +23,7 @@ pub struct Row<E: Emitter> {
     /// Feature bits of which all must be present.
     pub features: u64,
     /// The semantics.
-    pub run: fn(&mut E, u32) -> Exec<E>,
+    pub run: Step<E>,
     /// The semantics for particular operands, most particular first.
     pub forms: Vec<Form<E>>,
 }
@@ -35,7 +35,7 @@ pub struct Form<E: Emitter> {
     /// Their values.
     pub value: u32,
     /// The semantics.
-    pub run: fn(&mut E, u32) -> Exec<E>,
+    pub run: Step<E>,
 }
 
 impl<E: Emitter> Row<E> {
@@ -46,7 +46,7 @@ impl<E: Emitter> Row<E> {
     }
 
     /// The semantics in the form that fits the word best.
-    pub fn handler(&self, word: u32) -> fn(&mut E, u32) -> Exec<E> {
+    pub fn handler(&self, word: u32) -> Step<E> {
         self.forms.iter().find(|f| word & f.mask == f.value).map_or(self.run, |f| f.run)
     }
 
@@ -153,11 +153,11 @@ macro_rules! rows {
                 value: const { $crate::table::fixed($pat).1 },
                 nonzero: const { $crate::table::nonzero($pat) },
                 features: 0 $(| $feature)?,
-                run: $crate::semantics!($sem, $pat, $letters, []),
+                run: $crate::semantics!(E, $sem, $pat, $letters, []),
                 forms: vec![$( $crate::table::Form {
                     mask: const { $crate::table::given_bits($pat, &[$((stringify!($given), $value)),*]).0 },
                     value: const { $crate::table::given_bits($pat, &[$((stringify!($given), $value)),*]).1 },
-                    run: $crate::semantics!($sem, $pat, $letters, [$((stringify!($given), $value)),*]),
+                    run: $crate::semantics!(E, $sem, $pat, $letters, [$((stringify!($given), $value)),*]),
                 } ),*],
             } ),*]
         }
@@ -167,14 +167,14 @@ macro_rules! rows {
 /// The function of an instruction word that calls semantics with its operands, some of them given.
 #[macro_export]
 macro_rules! semantics {
-    ($sem:path, $pat:literal, ($($f:ident),*), $form:tt) => {
-        |e, _w| $sem(e $(, match const { $crate::table::given(stringify!($f), &$form) } {
+    ($E:ident, $sem:path, $pat:literal, ($($f:ident),*), $form:tt) => {
+        $crate::step!($E, |e: &mut $E, _w: &u32| $sem(e $(, match const { $crate::table::given(stringify!($f), &$form) } {
             Some(x) => x,
             None => {
                 const F: (u32, u32) = $crate::table::field($pat, stringify!($f));
-                _w >> F.0 & ((1u64 << F.1) - 1) as u32
+                *_w >> F.0 & ((1u64 << F.1) - 1) as u32
             }
-        })*)
+        })*))
     };
 }
 

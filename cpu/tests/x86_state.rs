@@ -36,7 +36,7 @@ fn run(core: &mut Core<X64>, insn: &[u8]) -> Option<u64> {
     bytes.resize(32, 0x90);
     let cx = Cx { mode: core.mode, features: core.features };
     let (handler, i) = X64::decode(&bytes, cx).expect("enough bytes");
-    handler(core, i).err().map(|_| core.raised.0 & 0xFF)
+    core.execute(handler, i).err().map(|_| core.raised.0 & 0xFF)
 }
 
 fn fresh(mxcsr: u32) -> Core<X64> {

@@ -292,7 +292,7 @@ impl<A: Guest> Jit<A> {
                 self.epoch = core.code.epoch();
                 self.shared.cache().invalidate(&core.code);
             }
-            core.code_hit = false;
+            core.stop.set_code_hit(false);
             if A::interpret_only(core.mode) {
                 if let Some(exit) = self.interpret(core, 64) {
                     return exit;

@@ -81,7 +81,10 @@ impl Guest for Arm64 {
         static TABLE: OnceLock<Table<Lift<Arm64>>> = OnceLock::new();
         let word = u32::from_le_bytes(*bytes.first_chunk()?);
         let row = TABLE.get_or_init(a64::table).find(word, cx.features);
-        Some((row.map_or(a64::undefined::<Lift<Arm64>>, |(_, row)| row.run), word))
+        Some((
+            row.map_or(lyrebird_cpu::step!(Lift<Arm64>, a64::undefined::<Lift<Arm64>>), |(_, row)| row.run),
+            word,
+        ))
     }
 
     fn interpret_only(mode: u32) -> bool {
@@ -110,7 +113,7 @@ impl Guest for X64 {
     fn recorder(bytes: &[u8], cx: Cx) -> Option<(Recorder<Self>, Insn)> {
         static TABLE: OnceLock<x86::decode::Table<Lift<X64>>> = OnceLock::new();
         let table = TABLE.get_or_init(isa::table);
-        Some(table.semantics(table.decode(bytes, cx)?, isa::undefined, isa::too_long))
+        Some(table.semantics(table.decode(bytes, cx)?))
     }
 
     fn interpret_only(mode: u32) -> bool {

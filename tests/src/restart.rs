@@ -80,6 +80,12 @@ impl Emitter for Restart {
     type Arch = Arm64;
     type Val<W: Width> = Some<W>;
     type Abort = Infallible;
+    type At<'a> = u32;
+    type Done = Exec<Self>;
+
+    fn step(&mut self, word: u32, semantics: impl FnOnce(&mut Self, &u32) -> Exec<Self>) -> Exec<Self> {
+        semantics(self, &word)
+    }
 
     fn cx(&self) -> Cx {
         self.cx

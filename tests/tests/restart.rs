@@ -85,7 +85,8 @@ fn what_a_model_lacks_is_undefined() {
                     }
                     None => {
                         lacked += 1;
-                        let answer = Restart::check(cx, word, a64::undefined);
+                        let answer =
+                            Restart::check(cx, word, lyrebird_cpu::step!(Restart, a64::undefined::<Restart>));
                         assert_eq!(answer.raised, Some(UNDEFINED));
                     }
                 }

@@ -87,8 +87,9 @@ fn named(manifest: &str, wanted: impl Fn(&str) -> bool) -> Vec<String> {
 }
 
 fn dependencies(root: &Path, faults: &mut Vec<String>) -> Result<usize> {
-    const MEMBERS: [&str; 10] = [
+    const MEMBERS: [&str; 11] = [
         "cpu",
+        "cpu/chain",
         "jit",
         "devices",
         "devices/ram",

@@ -107,7 +107,7 @@ fn cache_by_va(core: &mut Core<Arm64>, va: u64, store: u64, instructions: u64) -
             if let Some((ram, _)) = core.bus.ram(m.pa)
                 && core.code.stored(ram | va & !PAGE_MASK & !(LINE - 1), LINE)
             {
-                core.code_hit = true;
+                core.stop.set_code_hit(true);
             }
             Ok(0)
         }
@@ -125,7 +125,7 @@ pub static ALL_CODE: Helper<Arm64> = Helper { name: "all_code", effects: Effects
 
 fn all_code(core: &mut Core<Arm64>, _: u64, _: u64, _: u64) -> Result<u64, Raised> {
     if core.arch.smp && core.code.stored_anywhere() {
-        core.code_hit = true;
+        core.stop.set_code_hit(true);
     }
     Ok(0)
 }

@@ -25,6 +25,7 @@ pub mod walk;
 
 use crate::core::{Arch, Core, Handler, Mapping, Raised, Want};
 use crate::emit::{Access, Cx};
+use crate::places::Even;
 use crate::slot::Slot;
 use crate::width::{W32, W64};
 use std::sync::Arc;
@@ -135,7 +136,7 @@ impl Arm64 {
 
 impl Arch for Arm64 {
     type Insn = u32;
-    type Places<T: Copy + Send> = [T; 1024];
+    type Places<T: Copy + Send> = Even<T, 1024>;
     const PC: Slot<W64> = state::PC;
     const GENERAL: u16 = 32;
     const ALIGN: u64 = 4;
@@ -198,6 +199,9 @@ impl Arch for Arm64 {
     fn decode(bytes: &[u8], cx: Cx) -> Option<(Handler<Self>, u32)> {
         let word = u32::from_le_bytes(*bytes.first_chunk()?);
         let row = a64::interp_table().find(word, cx.features);
-        Some((row.map_or(a64::undefined::<Core<Self>>, |(_, row)| row.handler(word)), word))
+        Some((
+            row.map_or(crate::step!(Core<Self>, a64::undefined::<Core<Self>>), |(_, row)| row.handler(word)),
+            word,
+        ))
     }
 }

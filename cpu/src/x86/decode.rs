@@ -2,11 +2,13 @@
 //!
 //! It knows no instruction by itself: the rows of the table say which have a ModRM byte and which immediates.
 
+use super::emit::X86;
 use super::features as f;
 use super::insn::{Fields, HIGH_BYTE, Insn, NEAR, NO_REG, PLAIN, seg};
+use super::isa;
 use super::mode;
-use super::table::{Imm, Pattern, Prefix, Row, Semantics};
-use crate::emit::{Cx, Emitter};
+use super::table::{Imm, Pattern, Prefix, Row};
+use crate::emit::{Cx, Emitter, Step};
 
 /// What bytes mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,16 +65,14 @@ impl<E: Emitter> Table<E> {
     }
 
     /// The semantics of what was decoded.
-    pub fn semantics(
-        &self,
-        d: Decoded,
-        undefined: Semantics<E>,
-        too_long: Semantics<E>,
-    ) -> (Semantics<E>, Insn) {
+    pub fn semantics(&self, d: Decoded) -> (Step<E>, Insn)
+    where
+        E: X86,
+    {
         match d {
             Decoded::Row(n, insn) => ((self.rows[n].choose)(insn), insn),
-            Decoded::Undefined(insn) => (undefined, insn),
-            Decoded::TooLong(insn) => (too_long, insn),
+            Decoded::Undefined(insn) => (crate::step!(E, isa::undefined::<E>), insn),
+            Decoded::TooLong(insn) => (crate::step!(E, isa::too_long::<E>), insn),
         }
     }
 

@@ -130,7 +130,7 @@ fn pop(core: &mut Core<X64>, log2: u64, _: u64, _: u64) -> Result<u64, Raised> {
         value = value & !eflags::VIF | if vif { eflags::VIF } else { 0 };
         mask = mask & !eflags::IF | eflags::VIF;
     }
-    core.drop_top(1 << log2);
+    core.drop_top::<W16>(1 << log2);
     set(core, value, mask);
     Ok(0)
 }

@@ -46,6 +46,13 @@ pub enum Want {
     Write,
 }
 
+/// The linear address of any memory operand of some bytes, which bits 15:0 of `k` number; bit 16 says that it is written.
+fn odd_linear<E: X86>(e: &mut E, i: &Insn, k: u32) -> Emit<E, W64> {
+    let ea = e.odd_ea(i);
+    let want = if k >> 16 != 0 { Want::Write } else { Want::Read };
+    e.linear(i.seg(), ea, k as u64 & 0xFFFF, want)
+}
+
 /// Emitters that x86 semantics run against.
 pub trait X86: Emitter<Arch = X64> {
     /// The mode word.
@@ -73,13 +80,13 @@ pub trait X86: Emitter<Arch = X64> {
 
     /// The address of the next instruction: linear, which is the offset in CS where that is flat.
     #[inline(always)]
-    fn next_pc(&mut self, i: Insn) -> Self::Val<W64> {
+    fn next_pc(&mut self, i: &Insn) -> Self::Val<W64> {
         self.pc_plus(i.len() as i64)
     }
 
     /// The instruction pointer after this instruction: offset in CS.
     #[inline(always)]
-    fn next_ip(&mut self, i: Insn) -> Self::Val<W64> {
+    fn next_ip(&mut self, i: &Insn) -> Self::Val<W64> {
         let pc = self.next_pc(i);
         self.offset_in_cs(pc)
     }
@@ -112,7 +119,7 @@ pub trait X86: Emitter<Arch = X64> {
 
     /// The effective address of the memory operand: the offset in its segment.
     #[inline(always)]
-    fn ea(&mut self, i: Insn) -> Self::Val<W64> {
+    fn ea(&mut self, i: &Insn) -> Self::Val<W64> {
         if i.is_plain() {
             return self.plain_ea(i);
         }
@@ -121,7 +128,7 @@ pub trait X86: Emitter<Arch = X64> {
 
     /// The linear address of the memory operand of an instruction that [`Insn::is_plain`].
     #[inline(always)]
-    fn plain_ea(&mut self, i: Insn) -> Self::Val<W64> {
+    fn plain_ea(&mut self, i: &Insn) -> Self::Val<W64> {
         let at = self.sum(state::gpr(i.rm()), state::gpr(i.index()), i.scale());
         self.add_lit(at, i.disp() as i64 as u64)
     }
@@ -131,32 +138,19 @@ pub trait X86: Emitter<Arch = X64> {
     /// # Errors
     /// With the segment's faults.
     #[inline(always)]
-    fn address(&mut self, i: Insn, size: u64, want: Want) -> Emit<Self, W64> {
+    fn address(&mut self, i: &Insn, size: u64, want: Want) -> Emit<Self, W64> {
         Ok(if i.is_plain() {
             self.plain_ea(i)
         } else if i.is_near() {
             self.pc_plus(i.disp() as i64 + i.len() as i64)
         } else {
-            self.odd_linear(i, size, want)?
+            self.aside(i, size as u32 | ((want == Want::Write) as u32) << 16, odd_linear::<Self>)?
         })
-    }
-
-    /// The linear address of `size` bytes of any memory operand. Out of line, since few need it; the calling convention is
-    /// for the interpreter's handlers, see `Core::load_word_slow`.
-    ///
-    /// # Errors
-    /// With the segment's faults.
-    #[cold]
-    #[inline(never)]
-    #[expect(improper_ctypes_definitions, reason = "nobody else's code is called")]
-    extern "win64-unwind" fn odd_linear(&mut self, i: Insn, size: u64, want: Want) -> Emit<Self, W64> {
-        let ea = self.odd_ea(i);
-        self.linear(i.seg(), ea, size, want)
     }
 
     /// The effective address of any memory operand.
     #[inline(always)]
-    fn odd_ea(&mut self, i: Insn) -> Self::Val<W64> {
+    fn odd_ea(&mut self, i: &Insn) -> Self::Val<W64> {
         if i.is_relative() {
             let at = self.pc_plus(i.disp() as i64 + i.len() as i64);
             return self.trunc(at, i.asize());
@@ -272,6 +266,12 @@ pub trait X86: Emitter<Arch = X64> {
         self.shift(Bin::Shl, c, bit.trailing_zeros())
     }
 
+    /// Whether an instruction of some operand size runs in 64-bit mode.
+    #[inline(always)]
+    fn is_long<W: Int>(&self) -> bool {
+        matches!(W::TY, Ty::I64) || mode::is_64(self.mode())
+    }
+
     /// The stack pointer, as far as it counts.
     #[inline(always)]
     fn sp(&mut self) -> Self::Val<W64> {
@@ -302,7 +302,7 @@ pub trait X86: Emitter<Arch = X64> {
     /// Aborts when the access faults; the stack pointer is then as before.
     #[inline(always)]
     fn push<W: Int>(&mut self, v: Self::Val<W>) -> Result<(), Self::Abort> {
-        if mode::is_64(self.mode()) {
+        if self.is_long::<W>() {
             let sp = self.get(state::RSP);
             let sp = self.add_lit(sp, (W::TY.bytes()).wrapping_neg());
             self.store::<W>(plain(seg::SS), sp, v)?;
@@ -323,7 +323,7 @@ pub trait X86: Emitter<Arch = X64> {
     /// Aborts when the access faults.
     #[inline(always)]
     fn top<W: Int>(&mut self) -> Emit<Self, W> {
-        if mode::is_64(self.mode()) {
+        if self.is_long::<W>() {
             let sp = self.get(state::RSP);
             return self.load::<W>(plain(seg::SS), sp);
         }
@@ -331,33 +331,38 @@ pub trait X86: Emitter<Arch = X64> {
         self.load_at::<W>(seg::SS, sp)
     }
 
-    /// Removes `bytes` from the stack.
+    /// Removes `bytes` from the stack, for an instruction of some operand size.
     #[inline(always)]
-    fn drop_top(&mut self, bytes: u64) {
+    fn drop_top<W: Int>(&mut self, bytes: u64) {
+        if self.is_long::<W>() {
+            let sp = self.get(state::RSP);
+            let sp = self.add_lit(sp, bytes);
+            return self.put(state::RSP, sp);
+        }
         let sp = self.sp();
         let sp = self.add_lit(sp, bytes);
         self.set_sp(sp);
     }
 
-    /// Continues at an offset in CS, of operand size `log2`.
+    /// Continues at an offset in CS, of an operand size.
     ///
     /// # Errors
     /// With #GP outside of the limit of CS, or if the address is not canonical.
     #[inline(always)]
-    fn jump_ip(&mut self, ip: Self::Val<W64>, log2: u32, kind: crate::emit::Transfer) -> Exec<Self> {
-        let to = self.target(ip, log2)?;
+    fn jump_ip<W: Int>(&mut self, ip: Self::Val<W>, kind: crate::emit::Transfer) -> Exec<Self> {
+        let to = self.target::<W>(ip)?;
         self.jump_to(to, kind)
     }
 
-    /// The linear address of an offset in CS, of operand size `log2`, to jump to.
+    /// The linear address of an offset in CS, of an operand size, to jump to.
     ///
     /// # Errors
     /// With #GP outside of the limit of CS, or if the address is not canonical.
     #[inline(always)]
-    fn target(&mut self, ip: Self::Val<W64>, log2: u32) -> Emit<Self, W64> {
+    fn target<W: Int>(&mut self, ip: Self::Val<W>) -> Emit<Self, W64> {
         let m = self.mode();
-        let ip = self.trunc(ip, log2);
-        if mode::is_64(m) {
+        let ip = self.zext::<W, W64>(ip);
+        if self.is_long::<W>() {
             let top = self.shift(Bin::Sar, ip, 47);
             let top = self.add_lit(top, 1);
             let two = self.lit::<W64>(2);
@@ -385,7 +390,7 @@ pub trait X86: Emitter<Arch = X64> {
     #[inline(always)]
     fn jump_near(
         &mut self,
-        i: Insn,
+        i: &Insn,
         c: Option<Self::Val<W1>>,
         kind: crate::emit::Transfer,
         before: impl FnOnce(&mut Self) -> Result<(), Self::Abort>,

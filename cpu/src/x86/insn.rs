@@ -1,4 +1,4 @@
-//! A decoded instruction: the fields of its encoding, two words that are passed by value.
+//! A decoded instruction: the fields of its encoding.
 
 use crate::core;
 
@@ -34,8 +34,8 @@ pub enum Rep {
     Rep,
 }
 
-/// The fields of an instruction while it is decoded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The fields of an instruction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Fields {
     /// The immediate, sign extended to 32 bits from what its operand letter says; the low half of a 64-bit one, the
     /// offset of a far pointer.
@@ -64,36 +64,20 @@ pub struct Fields {
     pub form: u8,
 }
 
-/// The operands and prefixes of an instruction, as [`Fields`] describes them. What it is, its handler says. Two words,
-/// so that handlers get it in registers, and in this order, so that what they need to the end is in one that
-/// `Core::load_word_slow` keeps.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-#[repr(C)]
-pub struct Insn {
-    /// From the low byte on: reg, rm, index, bits, len, form, seg, vvvv.
-    bytes: u64,
-    /// The displacement above the immediate.
-    numbers: u64,
-}
+/// The operands and prefixes of an instruction, as [`Fields`] describes them. What it is, its handler says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Insn(Fields);
 
 impl From<Fields> for Insn {
     fn from(f: Fields) -> Self {
-        let bytes = [f.reg, f.rm, f.index, f.bits, f.len, f.form, f.seg, f.vvvv];
-        Insn { numbers: f.imm as u32 as u64 | (f.disp as u64) << 32, bytes: u64::from_le_bytes(bytes) }
-    }
-}
-
-impl std::fmt::Debug for Insn {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let [reg, rm, index, bits, len, form, seg, vvvv] = self.bytes.to_le_bytes();
-        Fields { imm: self.imm(), disp: self.disp(), reg, rm, index, bits, seg, vvvv, len, form }.fmt(f)
+        Insn(f)
     }
 }
 
 impl core::Insn for Insn {
     #[inline(always)]
     fn len(self) -> u32 {
-        (self.bytes >> 32) as u8 as u32
+        self.0.len as u32
     }
 }
 
@@ -102,57 +86,57 @@ impl Insn {
     /// See [`Fields::imm`].
     #[inline(always)]
     pub const fn imm(self) -> i32 {
-        self.numbers as i32
+        self.0.imm
     }
     /// See [`Fields::disp`].
     #[inline(always)]
     pub const fn disp(self) -> i32 {
-        (self.numbers as i64 >> 32) as i32
+        self.0.disp
     }
     /// See [`Fields::reg`].
     #[inline(always)]
     pub const fn reg(self) -> u8 {
-        self.bytes as u8
+        self.0.reg
     }
     /// See [`Fields::rm`].
     #[inline(always)]
     pub const fn rm(self) -> u8 {
-        (self.bytes >> 8) as u8
+        self.0.rm
     }
     /// See [`Fields::index`].
     #[inline(always)]
     pub const fn index(self) -> u8 {
-        (self.bytes >> 16) as u8
+        self.0.index
     }
     /// See [`Fields::bits`].
     #[inline(always)]
     pub const fn bits(self) -> u8 {
-        (self.bytes >> 24) as u8
+        self.0.bits
     }
     /// See [`Fields::len`].
     #[inline(always)]
     pub const fn len(self) -> u8 {
-        (self.bytes >> 32) as u8
+        self.0.len
     }
     /// See [`Fields::form`].
     #[inline(always)]
     pub const fn form(self) -> u8 {
-        (self.bytes >> 40) as u8
+        self.0.form
     }
     /// See [`Fields::seg`].
     #[inline(always)]
     pub const fn seg(self) -> u8 {
-        (self.bytes >> 48) as u8
+        self.0.seg
     }
     /// See [`Fields::vvvv`].
     #[inline(always)]
     pub const fn vvvv(self) -> u8 {
-        (self.bytes >> 56) as u8
+        self.0.vvvv
     }
     /// The same without REX.W or VEX.W.
     #[inline(always)]
     pub const fn without_w(self) -> Self {
-        Insn { bytes: self.bytes & !(1 << 29), ..self }
+        Insn(Fields { bits: self.0.bits & !(1 << 5), ..self.0 })
     }
     /// Log2 of the operand size in bytes: 1, 2 or 3.
     #[inline(always)]

@@ -225,6 +225,6 @@ impl Arch for X64 {
     fn decode(bytes: &[u8], cx: Cx) -> Option<(Handler<Self>, insn::Insn)> {
         let table = isa::interp_table();
         let decoded = table.decode(bytes, cx)?;
-        Some(table.semantics(decoded, isa::undefined, isa::too_long))
+        Some(table.semantics(decoded))
     }
 }

@@ -23,24 +23,24 @@ pub trait Place {
     ///
     /// # Errors
     /// With the segment's faults.
-    fn at<E: X86, W: Int>(e: &mut E, i: Insn, want: Want) -> Result<Self::At<E>, E::Abort>;
+    fn at<E: X86, W: Int>(e: &mut E, i: &Insn, want: Want) -> Result<Self::At<E>, E::Abort>;
     /// Reads it.
     ///
     /// # Errors
     /// Aborts when the access faults.
-    fn read<E: X86, W: Int>(e: &mut E, i: Insn, at: Self::At<E>) -> Emit<E, W>;
+    fn read<E: X86, W: Int>(e: &mut E, i: &Insn, at: Self::At<E>) -> Emit<E, W>;
     /// Writes it.
     ///
     /// # Errors
     /// Aborts when the access faults.
-    fn write<E: X86, W: Int>(e: &mut E, i: Insn, at: Self::At<E>, v: E::Val<W>) -> Result<(), E::Abort>;
+    fn write<E: X86, W: Int>(e: &mut E, i: &Insn, at: Self::At<E>, v: E::Val<W>) -> Result<(), E::Abort>;
 
     /// Finds and reads an operand that is not written.
     ///
     /// # Errors
     /// Aborts when the access faults.
     #[inline(always)]
-    fn get<E: X86, W: Int>(e: &mut E, i: Insn) -> Emit<E, W> {
+    fn get<E: X86, W: Int>(e: &mut E, i: &Insn) -> Emit<E, W> {
         let at = Self::at::<E, W>(e, i, Want::Read)?;
         Self::read::<E, W>(e, i, at)
     }
@@ -53,7 +53,7 @@ pub trait Place {
     #[inline(always)]
     fn update<E: X86, W: Int>(
         e: &mut E,
-        i: Insn,
+        i: &Insn,
         atomic: impl FnOnce(&mut E) -> (AtomicOp, E::Val<W>),
         result: impl FnOnce(&mut E, E::Val<W>) -> E::Val<W>,
     ) -> Result<(E::Val<W>, E::Val<W>), E::Abort> {
@@ -74,14 +74,14 @@ pub trait Place {
     ///
     /// # Errors
     /// Aborts when the access faults.
-    fn rmw<E: X86, W: Int>(e: &mut E, i: Insn, at: Self::At<E>, op: AtomicOp, v: E::Val<W>) -> Emit<E, W>;
+    fn rmw<E: X86, W: Int>(e: &mut E, i: &Insn, at: Self::At<E>, op: AtomicOp, v: E::Val<W>) -> Emit<E, W>;
 
     /// Finds and writes an operand that is not read.
     ///
     /// # Errors
     /// Aborts when the access faults.
     #[inline(always)]
-    fn put<E: X86, W: Int>(e: &mut E, i: Insn, v: E::Val<W>) -> Result<(), E::Abort> {
+    fn put<E: X86, W: Int>(e: &mut E, i: &Insn, v: E::Val<W>) -> Result<(), E::Abort> {
         let at = Self::at::<E, W>(e, i, Want::Write)?;
         Self::write::<E, W>(e, i, at, v)
     }
@@ -101,20 +101,20 @@ impl Place for Reg {
     #[inline(always)]
     fn from_address<E: X86>(_: E::Val<W64>) {}
     #[inline(always)]
-    fn at<E: X86, W: Int>(_: &mut E, _: Insn, _: Want) -> Result<(), E::Abort> {
+    fn at<E: X86, W: Int>(_: &mut E, _: &Insn, _: Want) -> Result<(), E::Abort> {
         Ok(())
     }
     #[inline(always)]
-    fn read<E: X86, W: Int>(e: &mut E, i: Insn, (): ()) -> Emit<E, W> {
+    fn read<E: X86, W: Int>(e: &mut E, i: &Insn, (): ()) -> Emit<E, W> {
         Ok(e.r::<W>(i.rm()))
     }
     #[inline(always)]
-    fn write<E: X86, W: Int>(e: &mut E, i: Insn, (): (), v: E::Val<W>) -> Result<(), E::Abort> {
+    fn write<E: X86, W: Int>(e: &mut E, i: &Insn, (): (), v: E::Val<W>) -> Result<(), E::Abort> {
         e.set_r::<W>(i.rm(), v);
         Ok(())
     }
     #[inline(always)]
-    fn rmw<E: X86, W: Int>(e: &mut E, i: Insn, (): (), _: AtomicOp, _: E::Val<W>) -> Emit<E, W> {
+    fn rmw<E: X86, W: Int>(e: &mut E, i: &Insn, (): (), _: AtomicOp, _: E::Val<W>) -> Emit<E, W> {
         // The decoder admits LOCK with memory only.
         Ok(e.r::<W>(i.rm()))
     }
@@ -136,19 +136,19 @@ impl Place for Mem {
         at
     }
     #[inline(always)]
-    fn at<E: X86, W: Int>(e: &mut E, i: Insn, want: Want) -> Emit<E, W64> {
+    fn at<E: X86, W: Int>(e: &mut E, i: &Insn, want: Want) -> Emit<E, W64> {
         e.address(i, W::TY.bytes(), want)
     }
     #[inline(always)]
-    fn read<E: X86, W: Int>(e: &mut E, i: Insn, at: E::Val<W64>) -> Emit<E, W> {
+    fn read<E: X86, W: Int>(e: &mut E, i: &Insn, at: E::Val<W64>) -> Emit<E, W> {
         e.load::<W>(plain(i.seg()), at)
     }
     #[inline(always)]
-    fn write<E: X86, W: Int>(e: &mut E, i: Insn, at: E::Val<W64>, v: E::Val<W>) -> Result<(), E::Abort> {
+    fn write<E: X86, W: Int>(e: &mut E, i: &Insn, at: E::Val<W64>, v: E::Val<W>) -> Result<(), E::Abort> {
         e.store::<W>(plain(i.seg()), at, v)
     }
     #[inline(always)]
-    fn rmw<E: X86, W: Int>(e: &mut E, i: Insn, at: E::Val<W64>, op: AtomicOp, v: E::Val<W>) -> Emit<E, W> {
+    fn rmw<E: X86, W: Int>(e: &mut E, i: &Insn, at: E::Val<W64>, op: AtomicOp, v: E::Val<W>) -> Emit<E, W> {
         e.rmw::<W>(locked(i.seg()), op, at, v)
     }
 }

@@ -11,7 +11,7 @@ use crate::width::{W16, W32, W64, W128};
 /// A general register, or [`ZERO`] for [`super::insn::NO_REG`].
 #[inline(always)]
 pub const fn gpr(n: u8) -> Slot<W64> {
-    Slot::word(n as u16 & 31)
+    Slot::word(n as u16)
 }
 
 /// A byte register: numbers from [`HIGH_BYTE`] are AH, CH, DH, BH.

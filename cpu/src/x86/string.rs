@@ -150,7 +150,7 @@ fn ports(core: &mut Core<X64>, what: u64, next: u64, _: u64) -> Result<u64, Rais
         advance(core, what, 1);
         left -= 1;
         set_register(core, RCX, what.asize, left);
-        if core.code_hit || core.journal.is_some() {
+        if core.stop.code_hit() || core.journal.is_some() {
             break;
         }
     }

@@ -11,10 +11,7 @@
 //! no operand letter says so).
 
 use super::insn::Insn;
-use crate::emit::{Emitter, Exec};
-
-/// An instruction's semantics.
-pub type Semantics<E> = fn(&mut E, Insn) -> Exec<E>;
+use crate::emit::{Emitter, Step};
 
 /// One row.
 pub struct Row<E: Emitter> {
@@ -29,7 +26,7 @@ pub struct Row<E: Emitter> {
     /// Feature bits of which all must be present.
     pub features: u64,
     /// The semantics for an instruction of the row.
-    pub choose: fn(Insn) -> Semantics<E>,
+    pub choose: fn(Insn) -> Step<E>,
     /// What the columns say.
     pub pattern: Pattern,
 }
@@ -292,92 +289,92 @@ impl Pattern {
 /// stands in angle brackets follows the width and the place among the type arguments.
 #[macro_export]
 macro_rules! choose {
-    ($E:ident, plain $f:ident $(<$($t:ty),*>)?) => { |_| $f::<$E $(, $($t),*)?> };
-    ($E:ident, b $f:ident $(<$($t:ty),*>)?) => { |_| $f::<$E, $crate::width::W8 $(, $($t),*)?> };
-    ($E:ident, cc $f:ident) => { |i| $crate::choose!(@cc i, $f, $E) };
+    ($E:ident, plain $f:ident $(<$($t:ty),*>)?) => { |_| $crate::step!($E, $f::<$E $(, $($t),*)?>) };
+    ($E:ident, b $f:ident $(<$($t:ty),*>)?) => { |_| $crate::step!($E, $f::<$E, $crate::width::W8 $(, $($t),*)?>) };
+    ($E:ident, cc $f:ident) => { |i| $crate::choose!(@cc $E, i, $f, $E) };
     ($E:ident, rm cc $f:ident) => {
         |i| if i.is_mem() {
-            $crate::choose!(@cc i, $f, $E, $crate::x86::emit::Mem)
+            $crate::choose!(@cc $E, i, $f, $E, $crate::x86::emit::Mem)
         } else {
-            $crate::choose!(@cc i, $f, $E, $crate::x86::emit::Reg)
+            $crate::choose!(@cc $E, i, $f, $E, $crate::x86::emit::Reg)
         }
     };
-    (@cc $i:ident, $f:ident, $($t:ty),*) => {
+    (@cc $E:ident, $i:ident, $f:ident, $($t:ty),*) => {
         match $i.cc() {
-            0 => $f::<$($t),*, 0>,
-            1 => $f::<$($t),*, 1>,
-            2 => $f::<$($t),*, 2>,
-            3 => $f::<$($t),*, 3>,
-            4 => $f::<$($t),*, 4>,
-            5 => $f::<$($t),*, 5>,
-            6 => $f::<$($t),*, 6>,
-            7 => $f::<$($t),*, 7>,
-            8 => $f::<$($t),*, 8>,
-            9 => $f::<$($t),*, 9>,
-            10 => $f::<$($t),*, 10>,
-            11 => $f::<$($t),*, 11>,
-            12 => $f::<$($t),*, 12>,
-            13 => $f::<$($t),*, 13>,
-            14 => $f::<$($t),*, 14>,
-            _ => $f::<$($t),*, 15>,
+            0 => $crate::step!($E, $f::<$($t),*, 0>),
+            1 => $crate::step!($E, $f::<$($t),*, 1>),
+            2 => $crate::step!($E, $f::<$($t),*, 2>),
+            3 => $crate::step!($E, $f::<$($t),*, 3>),
+            4 => $crate::step!($E, $f::<$($t),*, 4>),
+            5 => $crate::step!($E, $f::<$($t),*, 5>),
+            6 => $crate::step!($E, $f::<$($t),*, 6>),
+            7 => $crate::step!($E, $f::<$($t),*, 7>),
+            8 => $crate::step!($E, $f::<$($t),*, 8>),
+            9 => $crate::step!($E, $f::<$($t),*, 9>),
+            10 => $crate::step!($E, $f::<$($t),*, 10>),
+            11 => $crate::step!($E, $f::<$($t),*, 11>),
+            12 => $crate::step!($E, $f::<$($t),*, 12>),
+            13 => $crate::step!($E, $f::<$($t),*, 13>),
+            14 => $crate::step!($E, $f::<$($t),*, 14>),
+            _ => $crate::step!($E, $f::<$($t),*, 15>),
         }
     };
     ($E:ident, v $f:ident $(<$($t:ty),*>)?) => {
         |i| match i.osize() {
-            1 => $f::<$E, $crate::width::W16 $(, $($t),*)?>,
-            2 => $f::<$E, $crate::width::W32 $(, $($t),*)?>,
-            _ => $f::<$E, $crate::width::W64 $(, $($t),*)?>,
+            1 => $crate::step!($E, $f::<$E, $crate::width::W16 $(, $($t),*)?>),
+            2 => $crate::step!($E, $f::<$E, $crate::width::W32 $(, $($t),*)?>),
+            _ => $crate::step!($E, $f::<$E, $crate::width::W64 $(, $($t),*)?>),
         }
     };
     // Division: the width, twice the width, and 64 bits on their own.
     ($E:ident, div_v div<$S:ty>) => {
         |i| match (i.osize(), i.is_mem()) {
-            (1, false) => div::<$E, $crate::width::W16, $crate::width::W32, $crate::x86::emit::Reg, $S>,
-            (1, true) => div::<$E, $crate::width::W16, $crate::width::W32, $crate::x86::emit::Mem, $S>,
-            (2, false) => div::<$E, $crate::width::W32, $crate::width::W64, $crate::x86::emit::Reg, $S>,
-            (2, true) => div::<$E, $crate::width::W32, $crate::width::W64, $crate::x86::emit::Mem, $S>,
-            (_, false) => div_64::<$E, $crate::x86::emit::Reg, $S>,
-            (_, true) => div_64::<$E, $crate::x86::emit::Mem, $S>,
+            (1, false) => $crate::step!($E, div::<$E, $crate::width::W16, $crate::width::W32, $crate::x86::emit::Reg, $S>),
+            (1, true) => $crate::step!($E, div::<$E, $crate::width::W16, $crate::width::W32, $crate::x86::emit::Mem, $S>),
+            (2, false) => $crate::step!($E, div::<$E, $crate::width::W32, $crate::width::W64, $crate::x86::emit::Reg, $S>),
+            (2, true) => $crate::step!($E, div::<$E, $crate::width::W32, $crate::width::W64, $crate::x86::emit::Mem, $S>),
+            (_, false) => $crate::step!($E, div_64::<$E, $crate::x86::emit::Reg, $S>),
+            (_, true) => $crate::step!($E, div_64::<$E, $crate::x86::emit::Mem, $S>),
         }
     };
     ($E:ident, y $f:ident $(<$($t:ty),*>)?) => {
         |i| match i.osize() {
-            3 => $f::<$E, $crate::width::W64 $(, $($t),*)?>,
-            _ => $f::<$E, $crate::width::W32 $(, $($t),*)?>,
+            3 => $crate::step!($E, $f::<$E, $crate::width::W64 $(, $($t),*)?>),
+            _ => $crate::step!($E, $f::<$E, $crate::width::W32 $(, $($t),*)?>),
         }
     };
     ($E:ident, z $f:ident $(<$($t:ty),*>)?) => {
         |i| match i.osize() {
-            1 => $f::<$E, $crate::width::W16 $(, $($t),*)?>,
-            _ => $f::<$E, $crate::width::W32 $(, $($t),*)?>,
+            1 => $crate::step!($E, $f::<$E, $crate::width::W16 $(, $($t),*)?>),
+            _ => $crate::step!($E, $f::<$E, $crate::width::W32 $(, $($t),*)?>),
         }
     };
     ($E:ident, y rm $f:ident $(<$($t:ty),*>)?) => {
         |i| match (i.osize(), i.is_mem()) {
-            (3, false) => $f::<$E, $crate::width::W64, $crate::x86::emit::Reg $(, $($t),*)?>,
-            (3, true) => $f::<$E, $crate::width::W64, $crate::x86::emit::Mem $(, $($t),*)?>,
-            (_, false) => $f::<$E, $crate::width::W32, $crate::x86::emit::Reg $(, $($t),*)?>,
-            (_, true) => $f::<$E, $crate::width::W32, $crate::x86::emit::Mem $(, $($t),*)?>,
+            (3, false) => $crate::step!($E, $f::<$E, $crate::width::W64, $crate::x86::emit::Reg $(, $($t),*)?>),
+            (3, true) => $crate::step!($E, $f::<$E, $crate::width::W64, $crate::x86::emit::Mem $(, $($t),*)?>),
+            (_, false) => $crate::step!($E, $f::<$E, $crate::width::W32, $crate::x86::emit::Reg $(, $($t),*)?>),
+            (_, true) => $crate::step!($E, $f::<$E, $crate::width::W32, $crate::x86::emit::Mem $(, $($t),*)?>),
         }
     };
     ($E:ident, rm $f:ident $(<$($t:ty),*>)?) => {
-        |i| if i.is_mem() { $f::<$E, $crate::x86::emit::Mem $(, $($t),*)?> } else { $f::<$E, $crate::x86::emit::Reg $(, $($t),*)?> }
+        |i| if i.is_mem() { $crate::step!($E, $f::<$E, $crate::x86::emit::Mem $(, $($t),*)?>) } else { $crate::step!($E, $f::<$E, $crate::x86::emit::Reg $(, $($t),*)?>) }
     };
     ($E:ident, b rm $f:ident $(<$($t:ty),*>)?) => {
         |i| if i.is_mem() {
-            $f::<$E, $crate::width::W8, $crate::x86::emit::Mem $(, $($t),*)?>
+            $crate::step!($E, $f::<$E, $crate::width::W8, $crate::x86::emit::Mem $(, $($t),*)?>)
         } else {
-            $f::<$E, $crate::width::W8, $crate::x86::emit::Reg $(, $($t),*)?>
+            $crate::step!($E, $f::<$E, $crate::width::W8, $crate::x86::emit::Reg $(, $($t),*)?>)
         }
     };
     ($E:ident, v rm $f:ident $(<$($t:ty),*>)?) => {
         |i| match (i.osize(), i.is_mem()) {
-            (1, false) => $f::<$E, $crate::width::W16, $crate::x86::emit::Reg $(, $($t),*)?>,
-            (1, true) => $f::<$E, $crate::width::W16, $crate::x86::emit::Mem $(, $($t),*)?>,
-            (2, false) => $f::<$E, $crate::width::W32, $crate::x86::emit::Reg $(, $($t),*)?>,
-            (2, true) => $f::<$E, $crate::width::W32, $crate::x86::emit::Mem $(, $($t),*)?>,
-            (_, false) => $f::<$E, $crate::width::W64, $crate::x86::emit::Reg $(, $($t),*)?>,
-            (_, true) => $f::<$E, $crate::width::W64, $crate::x86::emit::Mem $(, $($t),*)?>,
+            (1, false) => $crate::step!($E, $f::<$E, $crate::width::W16, $crate::x86::emit::Reg $(, $($t),*)?>),
+            (1, true) => $crate::step!($E, $f::<$E, $crate::width::W16, $crate::x86::emit::Mem $(, $($t),*)?>),
+            (2, false) => $crate::step!($E, $f::<$E, $crate::width::W32, $crate::x86::emit::Reg $(, $($t),*)?>),
+            (2, true) => $crate::step!($E, $f::<$E, $crate::width::W32, $crate::x86::emit::Mem $(, $($t),*)?>),
+            (_, false) => $crate::step!($E, $f::<$E, $crate::width::W64, $crate::x86::emit::Reg $(, $($t),*)?>),
+            (_, true) => $crate::step!($E, $f::<$E, $crate::width::W64, $crate::x86::emit::Mem $(, $($t),*)?>),
         }
     };
 }

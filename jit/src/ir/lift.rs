@@ -181,6 +181,17 @@ impl<A: Arch> Emitter for Lift<A> {
     type Arch = A;
     type Val<W: Width> = Ref<W>;
     type Abort = Infallible;
+    type At<'a> = A::Insn;
+    type Done = Exec<Self>;
+
+    #[inline(always)]
+    fn step(
+        &mut self,
+        insn: A::Insn,
+        semantics: impl FnOnce(&mut Self, &A::Insn) -> Exec<Self>,
+    ) -> Exec<Self> {
+        semantics(self, &insn)
+    }
 
     #[inline(always)]
     fn cx(&self) -> Cx {

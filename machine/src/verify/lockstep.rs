@@ -43,7 +43,7 @@ pub(super) fn go<T: Verified>(
         Some(engine) => engine.run(core, count),
         None => core.run(count),
     };
-    core.code_hit = false;
+    core.stop.set_code_hit(false);
     let mut words = BTreeMap::new();
     if let Some(j) = &core.journal {
         for (at, len) in j.places(stores) {

@@ -85,7 +85,7 @@ pub fn interp_table() -> &'static Table<Core<Arm64>> {
 }
 
 /// What words do that no row matches.
-pub fn undefined<E: Arm>(e: &mut E, _: u32) -> Exec<E> {
+pub fn undefined<E: Arm>(e: &mut E, _: &u32) -> Exec<E> {
     e.undefined()
 }
 

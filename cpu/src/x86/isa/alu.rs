@@ -192,7 +192,7 @@ fn carry<E: X86, O: Alu>(e: &mut E) -> E::Val<W1> {
 
 /// `op E, b`: the flags are set when nothing can fault any more.
 #[inline(always)]
-fn on_e<E: X86, W: Int, P: Place, O: Alu>(e: &mut E, i: Insn, b: E::Val<W>) -> Exec<E> {
+fn on_e<E: X86, W: Int, P: Place, O: Alu>(e: &mut E, i: &Insn, b: E::Val<W>) -> Exec<E> {
     let c = carry::<E, O>(e);
     let (a, r) = if O::WRITES {
         P::update::<E, W>(e, i, |e| O::atomic::<E, W>(e, b, c), |e, a| O::result::<E, W>(e, a, b, c))?
@@ -205,13 +205,15 @@ fn on_e<E: X86, W: Int, P: Place, O: Alu>(e: &mut E, i: Insn, b: E::Val<W>) -> E
 }
 
 /// `op E, G`
-fn e_g<E: X86, W: Int, P: Place, O: Alu>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn e_g<E: X86, W: Int, P: Place, O: Alu>(e: &mut E, i: &Insn) -> Exec<E> {
     let b = e.r::<W>(i.reg());
     on_e::<E, W, P, O>(e, i, b)
 }
 
 /// `op E, imm`
-fn e_i<E: X86, W: Int, P: Place, O: Alu>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn e_i<E: X86, W: Int, P: Place, O: Alu>(e: &mut E, i: &Insn) -> Exec<E> {
     let b = e.lit::<W>(W::dec(i.simm()));
     on_e::<E, W, P, O>(e, i, b)
 }
@@ -230,26 +232,30 @@ fn on_r<E: X86, W: Int, O: Alu>(e: &mut E, n: u8, b: E::Val<W>) -> Exec<E> {
 }
 
 /// `op G, E`
-fn g_e<E: X86, W: Int, P: Place, O: Alu>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn g_e<E: X86, W: Int, P: Place, O: Alu>(e: &mut E, i: &Insn) -> Exec<E> {
     let b = P::get::<E, W>(e, i)?;
     on_r::<E, W, O>(e, i.reg(), b)
 }
 
 /// `op rAX, imm`
-fn a_i<E: X86, W: Int, O: Alu>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn a_i<E: X86, W: Int, O: Alu>(e: &mut E, i: &Insn) -> Exec<E> {
     let b = e.lit::<W>(W::dec(i.simm()));
     on_r::<E, W, O>(e, 0, b)
 }
 
 /// NOT
-fn not<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn not<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let ones = e.lit::<W>(W::dec(u64::MAX));
     P::update::<E, W>(e, i, |_| (AtomicOp::Xor, ones), |e, a| e.un(Un::Not, a))?;
     Ok(Flow::Next)
 }
 
 /// NEG
-fn neg<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn neg<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let zero = e.lit::<W>(W::dec(0));
     let none = e.lit::<W1>(false);
     let at = P::at::<E, W>(e, i, Want::Write)?;
@@ -274,7 +280,8 @@ fn neg<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// INC
-fn inc<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn inc<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let one = e.lit::<W>(W::dec(1));
     let (a, _) = P::update::<E, W>(e, i, |_| (AtomicOp::Add, one), |e, a| e.add(a, one))?;
     e.change_flags::<W>(Update::Inc, a, one);
@@ -282,7 +289,8 @@ fn inc<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// DEC
-fn dec<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn dec<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let one = e.lit::<W>(W::dec(1));
     let atomic = |e: &mut E| (AtomicOp::Add, e.lit::<W>(W::dec(u64::MAX)));
     let (a, _) = P::update::<E, W>(e, i, atomic, |e, a| e.sub(a, one))?;
@@ -291,7 +299,8 @@ fn dec<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// INC with the register in the opcode.
-fn inc_r<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn inc_r<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     let (a, one) = (e.r::<W>(i.reg()), e.lit::<W>(W::dec(1)));
     let r = e.add(a, one);
     e.set_r::<W>(i.reg(), r);
@@ -300,7 +309,8 @@ fn inc_r<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// DEC with the register in the opcode.
-fn dec_r<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn dec_r<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     let (a, one) = (e.r::<W>(i.reg()), e.lit::<W>(W::dec(1)));
     let r = e.sub(a, one);
     e.set_r::<W>(i.reg(), r);
@@ -325,7 +335,8 @@ impl Chain for Overflow {
 }
 
 /// ADCX and ADOX: addition that leaves all flags but one.
-fn adx<E: X86, W: Int, P: Place, C: Chain>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn adx<E: X86, W: Int, P: Place, C: Chain>(e: &mut E, i: &Insn) -> Exec<E> {
     let b = P::get::<E, W>(e, i)?;
     let (a, c) = (e.r::<W>(i.reg()), e.flag(C::FLAG));
     let r = Adc::result::<E, W>(e, a, b, c);

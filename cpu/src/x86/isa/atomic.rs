@@ -29,7 +29,8 @@ crate::x86_rows! {
 }
 
 /// XCHG: with memory it is atomic without a LOCK prefix.
-fn xchg<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn xchg<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let at = P::at::<E, W>(e, i, Want::Write)?;
     let b = e.r::<W>(i.reg());
     let a = if P::MEM && e.mode() & mode::SMP != 0 {
@@ -44,7 +45,8 @@ fn xchg<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// XCHG with rAX; with itself it is NOP, which leaves the upper half of RAX.
-fn xchg_a<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn xchg_a<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     if i.reg() != 0 {
         let (a, b) = (e.r::<W>(0), e.r::<W>(i.reg()));
         e.set_r::<W>(0, b);
@@ -54,7 +56,8 @@ fn xchg_a<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// XADD: where both operands are one register, the sum stays.
-fn xadd<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn xadd<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let b = e.r::<W>(i.reg());
     let at = P::at::<E, W>(e, i, Want::Write)?;
     let none = e.lit::<W1>(false);
@@ -79,7 +82,8 @@ fn xadd<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// CMPXCHG: memory is written in any case; of the registers only the one that changes.
-fn cmpxchg<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn cmpxchg<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let (acc, new) = (e.r::<W>(0), e.r::<W>(i.reg()));
     let at = P::at::<E, W>(e, i, Want::Write)?;
     let old = if let Some(at) = P::address::<E>(at)
@@ -129,7 +133,8 @@ const RDX: u8 = 2;
 const RBX: u8 = 3;
 
 /// CMPXCHG8B
-fn cmpxchg8b<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn cmpxchg8b<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     let ea = e.ea(i);
     let at = e.linear(i.seg(), ea, 8, Want::Write)?;
     let expected = pair(e, RDX, RAX);
@@ -148,7 +153,8 @@ fn cmpxchg8b<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// CMPXCHG16B
-fn cmpxchg16b<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn cmpxchg16b<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     let ea = e.ea(i);
     let at = e.linear(i.seg(), ea, 16, Want::Write)?;
     let low = e.lit::<W64>(15);

@@ -28,7 +28,7 @@ macro_rules! fma_rows {
             operands: "Vx,Hx,Wx",
             attributes: "",
             features: f::FMA,
-            choose: |_| fma::<E, $n, { $signs }, $log2, $scalar>,
+            choose: |_| crate::step!(E, fma::<E, $n, { $signs }, $log2, $scalar>),
             pattern: Pattern::parse(concat!("VEX.66.0F38.", $w, " ", $high, $low), "Vx,Hx,Wx", ""),
         });
     };
@@ -53,9 +53,10 @@ pub fn rows<E: X86>() -> Vec<Row<E>> {
 }
 
 /// One of the family: the order of operands, changed signs, element size.
+#[inline(always)]
 fn fma<E: X86, const ORDER: u32, const SIGNS: u32, const LOG2: u32, const SCALAR: bool>(
     e: &mut E,
-    i: Insn,
+    i: &Insn,
 ) -> Exec<E> {
     ready::<E, Vex>(e, i, false)?;
     let order = |[v1, v2, v3]: [V<E>; 3]| match ORDER {
@@ -97,16 +98,18 @@ mod half_precision {
     struct ToSingle;
     impl Op for ToSingle {
         #[inline(always)]
-        fn run<E: X86>(e: &mut E, _: Insn, a: V<E>, _: V<E>) -> Emit<E, W128> {
+        fn run<E: X86>(e: &mut E, _: &Insn, a: V<E>, _: V<E>) -> Emit<E, W128> {
             fp(e, VecOp::FCvt, Lanes::new(1, Part::Half), 2, [a, a, a])
         }
     }
 
-    fn to_single<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    #[inline(always)]
+    fn to_single<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
         super::super::sse_convert::widening::<E, Vex, ToSingle>(e, i)
     }
 
-    fn from_single<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+    #[inline(always)]
+    fn from_single<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
         ready::<E, Vex>(e, i, true)?;
         let r = match i.imm8() & 7 {
             0 => rounding::NEAREST,

@@ -207,7 +207,7 @@ static GATHER: Helper<X64> = Helper {
     },
 };
 
-fn fields<D: Elements, X: Elements>(i: Insn) -> Fields {
+fn fields<D: Elements, X: Elements>(i: &Insn) -> Fields {
     Fields {
         reg: i.reg(),
         mask: i.vvvv(),
@@ -223,7 +223,8 @@ fn fields<D: Elements, X: Elements>(i: Insn) -> Fields {
     }
 }
 
-fn masked<E: X86, D: Elements>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn masked<E: X86, D: Elements>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, Vex>(e, i, false)?;
     let offset = e.ea(i);
     let fields = e.lit::<W64>(fields::<D, D>(i).pack());
@@ -232,7 +233,8 @@ fn masked<E: X86, D: Elements>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(if D::STORE { Flow::Sync } else { Flow::Next })
 }
 
-fn gather<E: X86, D: Elements, X: Elements>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn gather<E: X86, D: Elements, X: Elements>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, Vex>(e, i, false)?;
     let f = fields::<D, X>(i);
     if f.reg == f.index || f.reg == f.mask || f.index == f.mask {

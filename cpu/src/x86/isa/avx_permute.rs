@@ -53,7 +53,8 @@ crate::x86_rows! {
 }
 
 /// One element everywhere.
-fn broadcast<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn broadcast<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, Vex>(e, i, true)?;
     let x = if i.is_mem() {
         let at = address(e, i, W::TY.bytes(), Want::Read)?;
@@ -67,14 +68,16 @@ fn broadcast<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn broadcast_128<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn broadcast_128<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, Vex>(e, i, true)?;
     let v = load(e, i, 1, false)?;
     write::<E, Vex>(e, i, i.reg(), v);
     Ok(Flow::Next)
 }
 
-fn insert_128<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn insert_128<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, Vex>(e, i, false)?;
     let b = if i.is_mem() { load(e, i, 1, false)?[0] } else { e.get(state::xmm(i.rm())) };
     let a = read::<E, Vex>(e, i, i.vvvv());
@@ -82,7 +85,8 @@ fn insert_128<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn extract_128<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn extract_128<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, Vex>(e, i, true)?;
     let v = read::<E, Vex>(e, i, i.reg())[i.imm8() as usize & 1];
     if i.is_mem() {
@@ -93,7 +97,8 @@ fn extract_128<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn perm2_128<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn perm2_128<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, Vex>(e, i, false)?;
     let b = source::<E, Vex>(e, i)?;
     let a = read::<E, Vex>(e, i, i.vvvv());
@@ -104,7 +109,8 @@ fn perm2_128<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// VPERMILPD by an immediate: two bits for each half.
-fn permil_pd<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn permil_pd<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, Vex>(e, i, true)?;
     let b = source::<E, Vex>(e, i)?;
     let imm = i.imm8() as u32;
@@ -114,7 +120,8 @@ fn permil_pd<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// VPERMD, VPERMPS: the indices are the first operand.
-fn perm_words<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn perm_words<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, Vex>(e, i, false)?;
     let b = source::<E, Vex>(e, i)?;
     let index = read::<E, Vex>(e, i, i.vvvv());
@@ -124,7 +131,8 @@ fn perm_words<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// VPERMQ, VPERMPD.
-fn perm_quads<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn perm_quads<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, Vex>(e, i, true)?;
     let b = source::<E, Vex>(e, i)?;
     let r = [0, 4].map(|at| {
@@ -139,12 +147,13 @@ fn perm_quads<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// The register that bits 7:4 of the immediate name.
-fn fourth<E: X86>(e: &E, i: Insn) -> u8 {
+fn fourth<E: X86>(e: &E, i: &Insn) -> u8 {
     i.imm8() >> 4 & if mode::is_64(e.mode()) { 15 } else { 7 }
 }
 
 /// VBLENDVPS and its kin.
-fn blend_by<E: X86, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn blend_by<E: X86, O: Op>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, Vex>(e, i, false)?;
     let b = source::<E, Vex>(e, i)?;
     let a = read::<E, Vex>(e, i, i.vvvv());
@@ -155,7 +164,8 @@ fn blend_by<E: X86, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn test<E: X86, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn test<E: X86, O: Op>(e: &mut E, i: &Insn) -> Exec<E> {
     super::sse_crypto::ptest::<E, Vex, O>(e, i)
 }
 
@@ -164,7 +174,8 @@ fn registers<E: X86>(e: &E) -> u8 {
     if mode::is_64(e.mode()) { 16 } else { 8 }
 }
 
-fn zero_upper<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn zero_upper<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, Vex>(e, i, true)?;
     let zero = e.lit::<W128>(0);
     for n in 0..registers(e) {
@@ -173,7 +184,8 @@ fn zero_upper<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn zero_all<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn zero_all<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, Vex>(e, i, true)?;
     let zero = e.lit::<W128>(0);
     for n in 0..registers(e) {

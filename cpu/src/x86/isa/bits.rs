@@ -65,14 +65,16 @@ change! {
     Btc Some((AtomicOp::Xor, Bin::Xor, false));
 }
 
-fn bt_i<E: X86, W: Int, P: Place, C: Change>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn bt_i<E: X86, W: Int, P: Place, C: Change>(e: &mut E, i: &Insn) -> Exec<E> {
     let n = e.lit::<W>(W::dec(i.imm8() as u64 & (W::TY.bits() as u64 - 1)));
     let at = P::at::<E, W>(e, i, if C::OP.is_some() { Want::Write } else { Want::Read })?;
     bt::<E, W, P, C>(e, i, at, n)
 }
 
 /// The bit offset in a register reaches beyond the operand if that is in memory.
-fn bt_r<E: X86, W: Int, P: Place, C: Change>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn bt_r<E: X86, W: Int, P: Place, C: Change>(e: &mut E, i: &Insn) -> Exec<E> {
     let n = e.r::<W>(i.reg());
     let want = if C::OP.is_some() { Want::Write } else { Want::Read };
     let at = if P::MEM {
@@ -91,7 +93,7 @@ fn bt_r<E: X86, W: Int, P: Place, C: Change>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 #[inline(always)]
-fn bt<E: X86, W: Int, P: Place, C: Change>(e: &mut E, i: Insn, at: P::At<E>, n: E::Val<W>) -> Exec<E> {
+fn bt<E: X86, W: Int, P: Place, C: Change>(e: &mut E, i: &Insn, at: P::At<E>, n: E::Val<W>) -> Exec<E> {
     let one = e.lit::<W>(W::dec(1));
     let old = match C::OP {
         None => P::read::<E, W>(e, i, at)?,
@@ -117,7 +119,7 @@ fn bt<E: X86, W: Int, P: Place, C: Change>(e: &mut E, i: Insn, at: P::At<E>, n: 
 
 /// The result, or what the destination was if the source is zero.
 #[inline(always)]
-fn scan<E: X86, W: Int>(e: &mut E, i: Insn, v: E::Val<W>, found: E::Val<W>) -> Exec<E> {
+fn scan<E: X86, W: Int>(e: &mut E, i: &Insn, v: E::Val<W>, found: E::Val<W>) -> Exec<E> {
     let zero = e.lit::<W>(W::dec(0));
     let none = e.cmp::<W>(Cmp::Eq, v, zero);
     let old = e.r::<W64>(i.reg());
@@ -130,13 +132,15 @@ fn scan<E: X86, W: Int>(e: &mut E, i: Insn, v: E::Val<W>, found: E::Val<W>) -> E
     Ok(Flow::Next)
 }
 
-fn bsf<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn bsf<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = P::get::<E, W>(e, i)?;
     let found = e.un(Un::Ctz, v);
     scan::<E, W>(e, i, v, found)
 }
 
-fn bsr<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn bsr<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = P::get::<E, W>(e, i)?;
     let zeros = e.un(Un::Clz, v);
     let top = e.lit::<W>(W::dec(W::TY.bits() as u64 - 1));
@@ -146,7 +150,7 @@ fn bsr<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 
 /// TZCNT and LZCNT: CF says that the source is zero, ZF that the result is.
 #[inline(always)]
-fn counted<E: X86, W: Int>(e: &mut E, i: Insn, v: E::Val<W>, r: E::Val<W>) -> Exec<E> {
+fn counted<E: X86, W: Int>(e: &mut E, i: &Insn, v: E::Val<W>, r: E::Val<W>) -> Exec<E> {
     e.set_r::<W>(i.reg(), r);
     let zero = e.lit::<W>(W::dec(0));
     let (c, z) = (e.cmp::<W>(Cmp::Eq, v, zero), e.cmp::<W>(Cmp::Eq, r, zero));
@@ -156,19 +160,22 @@ fn counted<E: X86, W: Int>(e: &mut E, i: Insn, v: E::Val<W>, r: E::Val<W>) -> Ex
     Ok(Flow::Next)
 }
 
-fn tzcnt<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn tzcnt<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = P::get::<E, W>(e, i)?;
     let r = e.un(Un::Ctz, v);
     counted::<E, W>(e, i, v, r)
 }
 
-fn lzcnt<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn lzcnt<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = P::get::<E, W>(e, i)?;
     let r = e.un(Un::Clz, v);
     counted::<E, W>(e, i, v, r)
 }
 
-fn popcnt<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn popcnt<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = P::get::<E, W>(e, i)?;
     let r = e.un(Un::Popcnt, v);
     e.set_r::<W>(i.reg(), r);
@@ -180,7 +187,8 @@ fn popcnt<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// CRC32: the destination has 32 bits, or 64 of which the upper half is cleared.
-fn crc32<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn crc32<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = P::get::<E, W>(e, i)?;
     let v = e.zext::<W, W64>(v);
     let crc = e.r::<W32>(i.reg());
@@ -230,7 +238,8 @@ fn sf_zf_cf<E: X86, W: Int>(e: &mut E, r: E::Val<W>, c: E::Val<W1>) {
     e.write_flags(state::FLAGS, f);
 }
 
-fn andn<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn andn<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let b = P::get::<E, W>(e, i)?;
     let a = e.r::<W>(i.vvvv());
     let r = e.bin(Bin::AndNot, b, a);
@@ -265,7 +274,8 @@ lowest_bit! {
 }
 
 /// CF says that the source is zero; for BLSI, that it is not.
-fn bls<E: X86, W: Int, P: Place, B: LowestBit>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn bls<E: X86, W: Int, P: Place, B: LowestBit>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = P::get::<E, W>(e, i)?;
     let (zero, one) = (e.lit::<W>(W::dec(0)), e.lit::<W>(W::dec(1)));
     let other = if B::NEGATIVE { e.un(Un::Neg, v) } else { e.sub(v, one) };
@@ -288,7 +298,8 @@ fn low_bits<E: X86, W: Int>(e: &mut E, v: E::Val<W>, n: E::Val<W>) -> (E::Val<W>
     (e.select::<W>(over, v, cut), over)
 }
 
-fn bextr<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn bextr<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = P::get::<E, W>(e, i)?;
     let control = e.r::<W>(i.vvvv());
     let byte = e.lit::<W>(W::dec(0xFF));
@@ -308,7 +319,8 @@ fn bextr<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn bzhi<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn bzhi<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = P::get::<E, W>(e, i)?;
     let n = e.r::<W>(i.vvvv());
     let byte = e.lit::<W>(W::dec(0xFF));
@@ -320,7 +332,7 @@ fn bzhi<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 #[inline(always)]
-fn by_mask<E: X86, W: Int, P: Place>(e: &mut E, i: Insn, h: &'static Helper<X64>) -> Exec<E> {
+fn by_mask<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn, h: &'static Helper<X64>) -> Exec<E> {
     let mask = P::get::<E, W>(e, i)?;
     let v = e.r::<W>(i.vvvv());
     let (v, mask) = (e.zext::<W, W64>(v), e.zext::<W, W64>(mask));
@@ -330,11 +342,13 @@ fn by_mask<E: X86, W: Int, P: Place>(e: &mut E, i: Insn, h: &'static Helper<X64>
     Ok(Flow::Next)
 }
 
-fn pext<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn pext<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     by_mask::<E, W, P>(e, i, &PEXT)
 }
 
-fn pdep<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn pdep<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     by_mask::<E, W, P>(e, i, &PDEP)
 }
 

@@ -25,31 +25,34 @@ crate::x86_rows! {
     "JCXZ" "E3" "Jb" "f64" => [plain jcxz];
 }
 
-fn jcc<E: X86, const CC: u8>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn jcc<E: X86, const CC: u8>(e: &mut E, i: &Insn) -> Exec<E> {
     let c = e.flags_hold(state::FLAGS, cond(CC));
     e.jump_near(i, Some(c), Transfer::Jump, |_| Ok(()))
 }
 
-fn jmp<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn jmp<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     e.jump_near(i, None, Transfer::Jump, |_| Ok(()))
 }
 
-fn jmp_e<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn jmp_e<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let ip = P::get::<E, W>(e, i)?;
-    let ip = e.zext::<W, W64>(ip);
-    e.jump_ip(ip, i.osize(), Transfer::Jump)
+    e.jump_ip::<W>(ip, Transfer::Jump)
 }
 
-fn call<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn call<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     let next = e.next_ip(i);
     let next = e.zext::<W64, W>(next);
     e.jump_near(i, None, Transfer::Call, |e| e.push::<W>(next))
 }
 
-fn call_e<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn call_e<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let ip = P::get::<E, W>(e, i)?;
-    let ip = e.zext::<W, W64>(ip);
-    let to = e.target(ip, i.osize())?;
+    let to = e.target::<W>(ip)?;
     let next = e.next_ip(i);
     let next = e.zext::<W64, W>(next);
     e.push::<W>(next)?;
@@ -57,24 +60,24 @@ fn call_e<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// RET: what the immediate says is dropped besides the address.
-fn ret<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn ret<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     let ip = e.top::<W>()?;
-    let ip = e.zext::<W, W64>(ip);
-    let to = e.target(ip, i.osize())?;
-    e.drop_top(W::TY.bytes() + (i.imm() as u64 & 0xFFFF));
+    let to = e.target::<W>(ip)?;
+    e.drop_top::<W>(W::TY.bytes() + (i.imm() as u64 & 0xFFFF));
     e.jump_to(to, Transfer::Return)
 }
 
 /// The count register, of the address size.
 #[inline(always)]
-fn count<E: X86>(e: &mut E, i: Insn) -> E::Val<W64> {
+fn count<E: X86>(e: &mut E, i: &Insn) -> E::Val<W64> {
     let cx = e.r::<W64>(1);
     e.trunc(cx, i.asize())
 }
 
 /// Counts down and jumps if there is something left and `more` holds.
 #[inline(always)]
-fn count_down<E: X86>(e: &mut E, i: Insn, more: Option<E::Val<W1>>) -> Exec<E> {
+fn count_down<E: X86>(e: &mut E, i: &Insn, more: Option<E::Val<W1>>) -> Exec<E> {
     let left = count(e, i);
     let left = e.add_lit(left, u64::MAX);
     let left = e.trunc(left, i.asize());
@@ -99,23 +102,26 @@ fn count_down<E: X86>(e: &mut E, i: Insn, more: Option<E::Val<W1>>) -> Exec<E> {
     })
 }
 
-fn r#loop<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+fn r#loop<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     count_down(e, i, None)
 }
 
-fn loope<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn loope<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     let z = e.flag(flags::ZF);
     count_down(e, i, Some(z))
 }
 
-fn loopne<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn loopne<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     let z = e.flag(flags::ZF);
     let nz = e.not1(z);
     count_down(e, i, Some(nz))
 }
 
 /// JCXZ, JECXZ, JRCXZ
-fn jcxz<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn jcxz<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     let cx = count(e, i);
     let zero = e.lit::<W64>(0);
     let c = e.cmp::<W64>(Cmp::Eq, cx, zero);

@@ -53,7 +53,8 @@ fn low_digit<E: X86>(e: &mut E, al: E::Val<W8>) -> E::Val<W1> {
 }
 
 /// DAA and DAS
-fn da<E: X86, S: Side>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn da<E: X86, S: Side>(e: &mut E, _: &Insn) -> Exec<E> {
     let al = e.r::<W8>(AL);
     let low = low_digit(e, al);
     let most = e.lit::<W8>(0x99);
@@ -85,7 +86,8 @@ fn da<E: X86, S: Side>(e: &mut E, _: Insn) -> Exec<E> {
 }
 
 /// AAA and AAS: since the 80286 AL carries into AH, together with the 1.
-fn aa<E: X86, S: Side>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn aa<E: X86, S: Side>(e: &mut E, _: &Insn) -> Exec<E> {
     let al = e.r::<W8>(AL);
     let adjust = low_digit(e, al);
     let ax = e.r::<W16>(AL);
@@ -108,7 +110,8 @@ fn aa<E: X86, S: Side>(e: &mut E, _: Insn) -> Exec<E> {
 }
 
 /// AAM: divides AL by the immediate.
-fn aam<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn aam<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     if i.imm8() == 0 {
         return e.raise(fault::DE);
     }
@@ -124,7 +127,8 @@ fn aam<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// AAD: AL plus AH times the immediate.
-fn aad<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn aad<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     let (al, ah, base) = (e.r::<W8>(AL), e.r::<W8>(AH), e.lit::<W8>(i.imm8()));
     let by = e.bin(Bin::Mul, ah, base);
     let r = e.add(al, by);

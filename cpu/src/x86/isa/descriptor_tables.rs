@@ -30,19 +30,21 @@ crate::x86_rows! {
 }
 
 /// The operand of 16-bit selectors and words.
-fn word<E: X86, P: Place>(e: &mut E, i: Insn) -> Emit<E, W64> {
+fn word<E: X86, P: Place>(e: &mut E, i: &Insn) -> Emit<E, W64> {
     let x = P::get::<E, W16>(e, i)?;
     Ok(e.zext(x))
 }
 
-fn sgdt<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn sgdt<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     store_table(e, i, state::GDT_BASE, state::GDT_LIMIT)
 }
-fn sidt<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn sidt<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     store_table(e, i, state::IDT_BASE, state::IDT_LIMIT)
 }
 
-fn store_table<E: X86>(e: &mut E, i: Insn, base: Slot<W64>, limit: Slot<W32>) -> Exec<E> {
+fn store_table<E: X86>(e: &mut E, i: &Insn, base: Slot<W64>, limit: Slot<W32>) -> Exec<E> {
     umip(e)?;
     let is_64 = mode::is_64(e.mode());
     let ea = e.ea(i);
@@ -66,14 +68,16 @@ fn store_table<E: X86>(e: &mut E, i: Insn, base: Slot<W64>, limit: Slot<W32>) ->
     Ok(Flow::Next)
 }
 
-fn lgdt<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn lgdt<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     load_table(e, i, state::GDT_BASE, state::GDT_LIMIT)
 }
-fn lidt<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn lidt<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     load_table(e, i, state::IDT_BASE, state::IDT_LIMIT)
 }
 
-fn load_table<E: X86>(e: &mut E, i: Insn, base: Slot<W64>, limit: Slot<W32>) -> Exec<E> {
+fn load_table<E: X86>(e: &mut E, i: &Insn, base: Slot<W64>, limit: Slot<W32>) -> Exec<E> {
     level_0(e)?;
     let is_64 = mode::is_64(e.mode());
     let ea = e.ea(i);
@@ -95,7 +99,7 @@ fn load_table<E: X86>(e: &mut E, i: Insn, base: Slot<W64>, limit: Slot<W32>) -> 
 }
 
 /// Stores 16 bits to memory, or the operand size to a register.
-fn store_word<E: X86, P: Place>(e: &mut E, i: Insn, x: E::Val<W64>) -> Exec<E> {
+fn store_word<E: X86, P: Place>(e: &mut E, i: &Insn, x: E::Val<W64>) -> Exec<E> {
     if P::MEM || i.osize() == 1 {
         let x = e.zext::<W64, W16>(x);
         P::put::<E, W16>(e, i, x)?;
@@ -106,42 +110,48 @@ fn store_word<E: X86, P: Place>(e: &mut E, i: Insn, x: E::Val<W64>) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn smsw<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn smsw<E: X86, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     umip(e)?;
     let cr0 = e.get(state::CR0);
     let cr0 = e.trunc(cr0, 2);
     store_word::<E, P>(e, i, cr0)
 }
 
-fn lmsw<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn lmsw<E: X86, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     level_0(e)?;
     let (x, none) = (word::<E, P>(e, i)?, zero(e));
     e.call(&control::LMSW, [x, none, none])?;
     Ok(Flow::Sync)
 }
 
-fn sldt<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn sldt<E: X86, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     umip(e)?;
     let x = e.get(state::selector(LDTR));
     let x = e.zext::<W16, W64>(x);
     store_word::<E, P>(e, i, x)
 }
 
-fn str<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn str<E: X86, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     umip(e)?;
     let x = e.get(state::selector(TR));
     let x = e.zext::<W16, W64>(x);
     store_word::<E, P>(e, i, x)
 }
 
-fn lldt<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn lldt<E: X86, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     level_0(e)?;
     let (x, none) = (word::<E, P>(e, i)?, zero(e));
     e.call(&segment::LLDT, [x, none, none])?;
     Ok(Flow::Next)
 }
 
-fn ltr<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn ltr<E: X86, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     level_0(e)?;
     let (x, none) = (word::<E, P>(e, i)?, zero(e));
     e.call(&segment::LTR, [x, none, none])?;
@@ -149,7 +159,7 @@ fn ltr<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// LAR, LSL, VERR, VERW: ZF says whether the selector may be used; the value is what they load.
-fn access<E: X86, P: Place>(e: &mut E, i: Insn, which: u64) -> Emit<E, W64> {
+fn access<E: X86, P: Place>(e: &mut E, i: &Insn, which: u64) -> Emit<E, W64> {
     let (x, which, none) = (word::<E, P>(e, i)?, e.lit::<W64>(which), zero(e));
     let x = e.call(&segment::ACCESS, [which, x, none])?;
     let zf = e.shift(Bin::Shr, x, 32);
@@ -159,26 +169,30 @@ fn access<E: X86, P: Place>(e: &mut E, i: Insn, which: u64) -> Emit<E, W64> {
     Ok(x)
 }
 
-fn verr<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn verr<E: X86, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     access::<E, P>(e, i, segment::access::VERR)?;
     Ok(Flow::Next)
 }
 
-fn verw<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn verw<E: X86, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     access::<E, P>(e, i, segment::access::VERW)?;
     Ok(Flow::Next)
 }
 
-fn lar<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn lar<E: X86, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     load_access::<E, P>(e, i, segment::access::LAR)
 }
 
-fn lsl<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn lsl<E: X86, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     load_access::<E, P>(e, i, segment::access::LSL)
 }
 
 /// The register is written only if ZF is set.
-fn load_access<E: X86, P: Place>(e: &mut E, i: Insn, which: u64) -> Exec<E> {
+fn load_access<E: X86, P: Place>(e: &mut E, i: &Insn, which: u64) -> Exec<E> {
     let x = access::<E, P>(e, i, which)?;
     let ok = e.shift(Bin::Shr, x, 32);
     let none = zero(e);
@@ -198,7 +212,8 @@ fn load_access<E: X86, P: Place>(e: &mut E, i: Insn, which: u64) -> Exec<E> {
 }
 
 /// The RPL of the first operand is raised to that of the second.
-fn arpl<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn arpl<E: X86, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let at = P::at::<E, W16>(e, i, Want::Write)?;
     let a = P::read::<E, W16>(e, i, at)?;
     let b = e.r::<W16>(i.reg());

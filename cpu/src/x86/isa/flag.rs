@@ -53,7 +53,8 @@ crate::x86_rows! {
 }
 
 /// What needs nothing done: hints, and registers that processors without CET do not have.
-fn nop<E: X86>(_: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn nop<E: X86>(_: &mut E, _: &Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
@@ -63,17 +64,20 @@ fn set_cf<E: X86>(e: &mut E, c: E::Val<W1>) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn clc<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn clc<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     let c = e.lit::<W1>(false);
     set_cf(e, c)
 }
 
-fn stc<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn stc<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     let c = e.lit::<W1>(true);
     set_cf(e, c)
 }
 
-fn cmc<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn cmc<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     let c = e.flag(flags::CF);
     let c = e.not1(c);
     set_cf(e, c)
@@ -89,18 +93,21 @@ fn set_df<E: X86>(e: &mut E, down: bool) -> Exec<E> {
     Ok(Flow::Sync)
 }
 
-fn cld<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn cld<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     set_df(e, false)
 }
 
-fn std<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn std<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     set_df(e, true)
 }
 
 /// The flags in AH.
 const IN_AH: u32 = flags::SF | flags::ZF | flags::AF | flags::PF | flags::CF;
 
-fn lahf<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn lahf<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     let f = e.read_flags(state::FLAGS);
     let f = e.shift::<W32>(Bin::Shr, f, 8);
     let mask = e.lit::<W32>(IN_AH >> 8);
@@ -112,7 +119,8 @@ fn lahf<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn sahf<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn sahf<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     let f = e.r::<W8>(HIGH_BYTE);
     let f = e.zext::<W8, W32>(f);
     let f = e.shift::<W32>(Bin::Shl, f, 8);
@@ -121,7 +129,8 @@ fn sahf<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
 }
 
 /// SALC: AL becomes all CF.
-fn salc<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn salc<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     let c = e.flag(flags::CF);
     let v = e.sext::<W1, W8>(c);
     e.set_r::<W8>(0, v);
@@ -129,14 +138,16 @@ fn salc<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
 }
 
 /// CLFLUSH, CLFLUSHOPT, CLWB: there are no caches to flush; the byte must be readable.
-fn clflush<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn clflush<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     let at = e.ea(i);
     e.load_at::<W8>(i.seg(), at)?;
     Ok(Flow::Next)
 }
 
 /// RDRAND and RDSEED: there always is a number. CF is set, the other flags are clear.
-fn random<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn random<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     let none = e.lit::<W64>(0);
     let v = e.call(&RANDOM, [none, none, none])?;
     let v = e.zext::<W64, W>(v);
@@ -151,7 +162,8 @@ static RANDOM: Helper<X64> =
     Helper { name: "random", effects: Effects::NONE, run: |core, _, _, _| Ok(core.arch.platform.random()) };
 
 /// What no row of the x87 is: #UD with a coprocessor, nothing without one, if CR0.EM does not ask for emulation.
-fn esc<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn esc<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     if e.mode() & mode::X87_TRAP != 0 {
         return e.raise(fault::NM);
     }

@@ -26,7 +26,7 @@ macro_rules! mmx_rows {
                 operands: $operands,
                 attributes: "",
                 features: crate::x86::features::$feature,
-                choose: |_| mmx_rows!(@f E $f $($op $log2)?),
+                choose: |_| crate::step!(E, mmx_rows!(@f E $f $($op $log2)?)),
                 pattern: crate::x86::table::Pattern::parse($opcode, $operands, ""),
             } ),*]
         }
@@ -196,7 +196,7 @@ fn put<E: X86>(e: &mut E, n: u8, v: V<E>) {
 }
 
 /// The operand Q: a register or 64 bits of memory.
-fn source<E: X86>(e: &mut E, i: Insn) -> Emit<E, W128> {
+fn source<E: X86>(e: &mut E, i: &Insn) -> Emit<E, W128> {
     if !i.is_mem() {
         return Ok(get(e, i.rm()));
     }
@@ -206,7 +206,7 @@ fn source<E: X86>(e: &mut E, i: Insn) -> Emit<E, W128> {
 }
 
 /// `op P, Q`.
-fn on_both<E: X86>(e: &mut E, i: Insn, f: impl FnOnce(&mut E, V<E>, V<E>) -> V<E>) -> Exec<E> {
+fn on_both<E: X86>(e: &mut E, i: &Insn, f: impl FnOnce(&mut E, V<E>, V<E>) -> V<E>) -> Exec<E> {
     ready(e)?;
     let b = source(e, i)?;
     let a = get(e, i.reg());
@@ -220,23 +220,28 @@ const fn named(op: u16) -> VecOp {
     VecOp::ALL[op as usize]
 }
 
-fn binary<E: X86, const OP: u16, const LOG2: u32>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn binary<E: X86, const OP: u16, const LOG2: u32>(e: &mut E, i: &Insn) -> Exec<E> {
     on_both(e, i, |e, a, b| e.v2(const { named(OP) }, half(LOG2), a, b))
 }
 
-fn swapped<E: X86, const OP: u16, const LOG2: u32>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn swapped<E: X86, const OP: u16, const LOG2: u32>(e: &mut E, i: &Insn) -> Exec<E> {
     on_both(e, i, |e, a, b| e.v2(const { named(OP) }, half(LOG2), b, a))
 }
 
-fn unary<E: X86, const OP: u16, const LOG2: u32>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn unary<E: X86, const OP: u16, const LOG2: u32>(e: &mut E, i: &Insn) -> Exec<E> {
     on_both(e, i, |e, _, b| e.v1(const { named(OP) }, half(LOG2), b))
 }
 
-fn with_imm<E: X86, const OP: u16, const LOG2: u32>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn with_imm<E: X86, const OP: u16, const LOG2: u32>(e: &mut E, i: &Insn) -> Exec<E> {
     on_both(e, i, |e, _, b| e.vi(const { named(OP) }, half(LOG2), i.imm8() as u32, b))
 }
 
-fn neighbours<E: X86, const OP: u16, const LOG2: u32>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn neighbours<E: X86, const OP: u16, const LOG2: u32>(e: &mut E, i: &Insn) -> Exec<E> {
     on_both(e, i, |e, a, b| {
         let even = e.v2(VecOp::Unzip1, half(LOG2), a, b);
         let odd = e.v2(VecOp::Unzip2, half(LOG2), a, b);
@@ -244,7 +249,8 @@ fn neighbours<E: X86, const OP: u16, const LOG2: u32>(e: &mut E, i: Insn) -> Exe
     })
 }
 
-fn palignr<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn palignr<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     on_both(e, i, |e, a, b| {
         let zero = e.lit::<W128>(0);
         match i.imm8() as u32 {
@@ -256,7 +262,8 @@ fn palignr<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// `op N, Ib`.
-fn shift_imm<E: X86, const OP: u16, const LOG2: u32>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn shift_imm<E: X86, const OP: u16, const LOG2: u32>(e: &mut E, i: &Insn) -> Exec<E> {
     ready(e)?;
     let (op, l, n) = (const { named(OP) }, half(LOG2), i.imm8() as u32);
     let a = get(e, i.rm());
@@ -273,7 +280,8 @@ fn shift_imm<E: X86, const OP: u16, const LOG2: u32>(e: &mut E, i: Insn) -> Exec
     Ok(Flow::Next)
 }
 
-fn emms<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn emms<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     ready(e)?;
     enter(e);
     let none = e.lit::<W16>(0);
@@ -281,11 +289,12 @@ fn emms<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn wide<E: X86>(e: &E, i: Insn) -> u32 {
+fn wide<E: X86>(e: &E, i: &Insn) -> u32 {
     if super::sse_forms::wide(e, i) { 3 } else { 2 }
 }
 
-fn movd<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movd<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     ready(e)?;
     let log2 = wide(e, i);
     let x = if i.is_mem() {
@@ -301,7 +310,8 @@ fn movd<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn movd_to<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movd_to<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     ready(e)?;
     let log2 = wide(e, i);
     let x = e.get(low(i.reg()));
@@ -316,11 +326,13 @@ fn movd_to<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn movq<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movq<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     on_both(e, i, |_, _, b| b)
 }
 
-fn movq_to<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movq_to<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     ready(e)?;
     if i.is_mem() {
         let x = e.get(low(i.reg()));
@@ -335,7 +347,8 @@ fn movq_to<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn pinsrw<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn pinsrw<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     ready(e)?;
     let x = if i.is_mem() {
         let ea = e.ea(i);
@@ -357,7 +370,8 @@ fn to_general<E: X86, W: Int>(e: &mut E, n: u8, v: V<E>, at: u32) {
     e.put(state::gpr(n), x);
 }
 
-fn pextrw<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn pextrw<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     ready(e)?;
     let v = get(e, i.rm());
     to_general::<E, W16>(e, i.reg(), v, i.imm8() as u32 & 3);
@@ -365,7 +379,8 @@ fn pextrw<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn pmovmskb<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn pmovmskb<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     ready(e)?;
     let v = get(e, i.rm());
     let mask = e.v1(VecOp::MoveMask, half(0), v);
@@ -385,7 +400,8 @@ static MASKED_BYTES: Helper<X64> = Helper {
     },
 };
 
-fn maskmovq<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn maskmovq<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     const DI: u8 = 7;
     ready(e)?;
     let offset = e.get(state::gpr(DI));
@@ -398,7 +414,8 @@ fn maskmovq<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Sync)
 }
 
-fn movq2dq<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movq2dq<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     sse_too(e)?;
     let v = get(e, i.rm());
     enter(e);
@@ -406,7 +423,8 @@ fn movq2dq<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn movdq2q<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movdq2q<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     sse_too(e)?;
     let v = e.get(state::xmm(i.rm()));
     enter(e);
@@ -427,7 +445,8 @@ const fn fixed(rounding: u32) -> u32 {
 }
 
 /// CVTPI2PS: from memory it leaves the x87 alone, as on AMD's processors.
-fn cvtpi2ps<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn cvtpi2ps<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     sse_too(e)?;
     let b = source(e, i)?;
     let r = fp(e, VecOp::IntToF, half(2), fixed(rounding::CURRENT), [b, b, b])?;
@@ -441,7 +460,8 @@ fn cvtpi2ps<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// CVTPI2PD: from memory it leaves the x87 alone.
-fn cvtpi2pd<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn cvtpi2pd<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     sse_too(e)?;
     let b = source(e, i)?;
     let r = fp(e, VecOp::IntToF, Lanes::full(3), fixed(rounding::CURRENT), [b, b, b])?;
@@ -453,20 +473,22 @@ fn cvtpi2pd<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// CVTPS2PI, and CVTTPS2PI with `CURRENT` 0.
-fn from_single<E: X86, const OP: u16, const CURRENT: u32>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn from_single<E: X86, const OP: u16, const CURRENT: u32>(e: &mut E, i: &Insn) -> Exec<E> {
     sse_too(e)?;
     let b = small(e, i, 3)?;
     to_integers::<E, OP>(e, i, half(2), CURRENT, b)
 }
 
 /// CVTPD2PI, and CVTTPD2PI with `CURRENT` 0.
-fn from_double<E: X86, const OP: u16, const CURRENT: u32>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn from_double<E: X86, const OP: u16, const CURRENT: u32>(e: &mut E, i: &Insn) -> Exec<E> {
     sse_too(e)?;
     let b = if i.is_mem() { super::sse_forms::load(e, i, 1, true)?[0] } else { e.get(state::xmm(i.rm())) };
     to_integers::<E, OP>(e, i, Lanes::full(3), CURRENT, b)
 }
 
-fn to_integers<E: X86, const OP: u16>(e: &mut E, i: Insn, l: Lanes, current: u32, b: V<E>) -> Exec<E> {
+fn to_integers<E: X86, const OP: u16>(e: &mut E, i: &Insn, l: Lanes, current: u32, b: V<E>) -> Exec<E> {
     let rounding = if current != 0 { rounding::CURRENT } else { rounding::ZERO };
     let r = fp(e, const { named(OP) }, l, fixed(rounding), [b, b, b])?;
     enter(e);

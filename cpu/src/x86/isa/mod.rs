@@ -67,12 +67,14 @@ pub fn interp_table() -> &'static Table<Core<X64>> {
 }
 
 /// What bytes do that are no instruction.
-pub fn undefined<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+pub fn undefined<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     e.undefined()
 }
 
 /// What an instruction with too many bytes does.
-pub fn too_long<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+pub fn too_long<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     e.raise(fault::GP0)
 }
 

@@ -38,26 +38,30 @@ crate::x86_rows! {
     "CWD/CDQ/CQO" "99" "" "" => [v cwd];
 }
 
-fn mov_e_g<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn mov_e_g<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = e.r::<W>(i.reg());
     P::put::<E, W>(e, i, v)?;
     Ok(Flow::Next)
 }
 
-fn mov_g_e<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn mov_g_e<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = P::get::<E, W>(e, i)?;
     e.set_r::<W>(i.reg(), v);
     Ok(Flow::Next)
 }
 
-fn mov_e_i<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn mov_e_i<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = e.lit::<W>(W::dec(i.simm()));
     P::put::<E, W>(e, i, v)?;
     Ok(Flow::Next)
 }
 
 /// `MOV r, imm`: the only one with an immediate of 64 bits.
-fn mov_z_i<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn mov_z_i<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = e.lit::<W>(W::dec(i.imm64()));
     e.set_r::<W>(i.reg(), v);
     Ok(Flow::Next)
@@ -65,7 +69,7 @@ fn mov_z_i<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
 
 /// The offset that is part of the instruction, of the address size.
 #[inline(always)]
-fn moffs<E: X86>(e: &mut E, i: Insn) -> E::Val<W64> {
+fn moffs<E: X86>(e: &mut E, i: &Insn) -> E::Val<W64> {
     let offset = i.imm64();
     e.lit::<W64>(match i.asize() {
         1 => offset & 0xFFFF,
@@ -74,28 +78,32 @@ fn moffs<E: X86>(e: &mut E, i: Insn) -> E::Val<W64> {
     })
 }
 
-fn mov_a_o<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn mov_a_o<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     let at = moffs(e, i);
     let v = e.load_at::<W>(i.seg(), at)?;
     e.set_r::<W>(0, v);
     Ok(Flow::Next)
 }
 
-fn mov_o_a<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn mov_o_a<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     let at = moffs(e, i);
     let v = e.r::<W>(0);
     e.store_at::<W>(i.seg(), at, v)?;
     Ok(Flow::Next)
 }
 
-fn movzx<E: X86, W: Int, P: Place, From: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movzx<E: X86, W: Int, P: Place, From: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = P::get::<E, From>(e, i)?;
     let v = e.zext::<From, W>(v);
     e.set_r::<W>(i.reg(), v);
     Ok(Flow::Next)
 }
 
-fn movsx<E: X86, W: Int, P: Place, From: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movsx<E: X86, W: Int, P: Place, From: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = P::get::<E, From>(e, i)?;
     let v = e.sext::<From, W>(v);
     e.set_r::<W>(i.reg(), v);
@@ -103,35 +111,40 @@ fn movsx<E: X86, W: Int, P: Place, From: Int>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// MOVSXD: with 16 or 32 bits it is MOV.
-fn movsxd<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movsxd<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     if i.osize() < 3 {
         return mov_g_e::<E, W, P>(e, i);
     }
     movsx::<E, W, P, W32>(e, i)
 }
 
-fn movbe_load<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movbe_load<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = P::get::<E, W>(e, i)?;
     let v = e.un(Un::Bswap, v);
     e.set_r::<W>(i.reg(), v);
     Ok(Flow::Next)
 }
 
-fn movbe_store<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movbe_store<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = e.r::<W>(i.reg());
     let v = e.un(Un::Bswap, v);
     P::put::<E, W>(e, i, v)?;
     Ok(Flow::Next)
 }
 
-fn lea<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn lea<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     let at = e.ea(i);
     let v = e.zext::<W64, W>(at);
     e.set_r::<W>(i.reg(), v);
     Ok(Flow::Next)
 }
 
-fn xlat<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn xlat<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     let (al, bx) = (e.r::<W8>(0), e.r::<W64>(3));
     let al = e.zext::<W8, W64>(al);
     let at = e.add(al, bx);
@@ -142,7 +155,8 @@ fn xlat<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// BSWAP: 16-bit registers become zero.
-fn bswap<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn bswap<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = if i.osize() == 1 {
         e.lit::<W>(W::dec(0))
     } else {
@@ -154,7 +168,8 @@ fn bswap<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// CMOVcc: memory is read in any case, and 32 bits clear the upper half in any case.
-fn cmov<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn cmov<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let new = P::get::<E, W>(e, i)?;
     let old = e.r::<W>(i.reg());
     let c = e.cc(i.cc());
@@ -163,7 +178,8 @@ fn cmov<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn setcc<E: X86, P: Place, const CC: u8>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn setcc<E: X86, P: Place, const CC: u8>(e: &mut E, i: &Insn) -> Exec<E> {
     let at = P::at::<E, W8>(e, i, Want::Write)?;
     let c = e.flags_hold(state::FLAGS, cond(CC));
     let v = e.zext::<_, W8>(c);
@@ -172,7 +188,8 @@ fn setcc<E: X86, P: Place, const CC: u8>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// CBW, CWDE, CDQE
-fn cbw<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn cbw<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     fn widen<E: X86, W: Int, To: Int>(e: &mut E) {
         let v = e.r::<W>(0);
         let v = e.sext::<W, To>(v);
@@ -187,7 +204,8 @@ fn cbw<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// CWD, CDQ, CQO
-fn cwd<E: X86, W: Int>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn cwd<E: X86, W: Int>(e: &mut E, _: &Insn) -> Exec<E> {
     let v = e.r::<W>(0);
     let v = e.shift::<W>(Bin::Sar, v, W::TY.bits() - 1);
     e.set_r::<W>(2, v);

@@ -84,7 +84,8 @@ fn product<E: X86, W: Int, S: Sign>(e: &mut E, a: E::Val<W>, b: E::Val<W>) -> (E
     (low, high)
 }
 
-fn mul_8<E: X86, P: Place, S: Sign>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn mul_8<E: X86, P: Place, S: Sign>(e: &mut E, i: &Insn) -> Exec<E> {
     let b = P::get::<E, W8>(e, i)?;
     let a = e.r::<W8>(RAX);
     let (low, high) = product::<E, W8, S>(e, a, b);
@@ -93,7 +94,8 @@ fn mul_8<E: X86, P: Place, S: Sign>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn mul<E: X86, W: Int, P: Place, S: Sign>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn mul<E: X86, W: Int, P: Place, S: Sign>(e: &mut E, i: &Insn) -> Exec<E> {
     let b = P::get::<E, W>(e, i)?;
     let a = e.r::<W>(RAX);
     let (low, high) = product::<E, W, S>(e, a, b);
@@ -102,7 +104,8 @@ fn mul<E: X86, W: Int, P: Place, S: Sign>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn imul_g_e<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn imul_g_e<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let b = P::get::<E, W>(e, i)?;
     let a = e.r::<W>(i.reg());
     let (low, _) = product::<E, W, Signed>(e, a, b);
@@ -110,7 +113,8 @@ fn imul_g_e<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn imul_g_e_i<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn imul_g_e_i<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let a = P::get::<E, W>(e, i)?;
     let b = e.lit::<W>(W::dec(i.simm()));
     let (low, _) = product::<E, W, Signed>(e, a, b);
@@ -119,7 +123,8 @@ fn imul_g_e_i<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// MULX: no flags; the low half goes to vvvv first, so that the high half wins where both are one register.
-fn mulx<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn mulx<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let b = P::get::<E, W>(e, i)?;
     let a = e.r::<W>(RDX);
     let low = e.bin(Bin::Mul, a, b);
@@ -153,7 +158,8 @@ fn quotient<E: X86, W: Int, Wide: Int, S: Sign>(
     Ok((low, e.zext::<Wide, W>(r)))
 }
 
-fn div_8<E: X86, P: Place, S: Sign>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn div_8<E: X86, P: Place, S: Sign>(e: &mut E, i: &Insn) -> Exec<E> {
     let b = P::get::<E, W8>(e, i)?;
     let a = e.r::<W16>(RAX);
     let (q, r) = quotient::<E, W8, W16, S>(e, a, b)?;
@@ -162,7 +168,8 @@ fn div_8<E: X86, P: Place, S: Sign>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn div<E: X86, W: Int, Wide: Int, P: Place, S: Sign>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn div<E: X86, W: Int, Wide: Int, P: Place, S: Sign>(e: &mut E, i: &Insn) -> Exec<E> {
     let b = P::get::<E, W>(e, i)?;
     let (low, high) = (e.r::<W>(RAX), e.r::<W>(RDX));
     let (low, high) = (e.zext::<W, Wide>(low), e.zext::<W, Wide>(high));
@@ -174,7 +181,8 @@ fn div<E: X86, W: Int, Wide: Int, P: Place, S: Sign>(e: &mut E, i: Insn) -> Exec
     Ok(Flow::Next)
 }
 
-fn div_64<E: X86, P: Place, S: Sign>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn div_64<E: X86, P: Place, S: Sign>(e: &mut E, i: &Insn) -> Exec<E> {
     let b = P::get::<E, W64>(e, i)?;
     let (low, high) = (e.r::<W64>(RAX), e.r::<W64>(RDX));
     // Nearly always the dividend has 64 bits.

@@ -19,23 +19,24 @@ crate::x86_rows! {
 
 /// Where the port's number is.
 trait Number {
-    fn get<E: X86>(e: &mut E, i: Insn) -> E::Val<W64>;
+    fn get<E: X86>(e: &mut E, i: &Insn) -> E::Val<W64>;
 }
 struct Immediate;
 struct Register;
 impl Number for Immediate {
-    fn get<E: X86>(e: &mut E, i: Insn) -> E::Val<W64> {
+    fn get<E: X86>(e: &mut E, i: &Insn) -> E::Val<W64> {
         e.lit::<W64>(i.imm8() as u64)
     }
 }
 impl Number for Register {
-    fn get<E: X86>(e: &mut E, _: Insn) -> E::Val<W64> {
+    fn get<E: X86>(e: &mut E, _: &Insn) -> E::Val<W64> {
         let port = e.r::<W16>(2);
         e.zext::<W16, W64>(port)
     }
 }
 
-fn input<E: X86, W: Int, N: Number>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn input<E: X86, W: Int, N: Number>(e: &mut E, i: &Insn) -> Exec<E> {
     let (port, size, none) = (N::get(e, i), e.lit::<W64>(W::TY.bytes()), e.lit::<W64>(0));
     let x = e.call(&port::IN, [port, size, none])?;
     let x = e.zext::<W64, W>(x);
@@ -43,7 +44,8 @@ fn input<E: X86, W: Int, N: Number>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn output<E: X86, W: Int, N: Number>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn output<E: X86, W: Int, N: Number>(e: &mut E, i: &Insn) -> Exec<E> {
     let (port, size, x) = (N::get(e, i), e.lit::<W64>(W::TY.bytes()), e.r::<W>(0));
     let x = e.zext::<W, W64>(x);
     e.call(&port::OUT, [port, size, x])?;
@@ -51,10 +53,12 @@ fn output<E: X86, W: Int, N: Number>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// There is no form of 64 bits.
-fn input_v<E: X86, N: Number>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn input_v<E: X86, N: Number>(e: &mut E, i: &Insn) -> Exec<E> {
     if i.osize() == 1 { input::<E, W16, N>(e, i) } else { input::<E, W32, N>(e, i) }
 }
 
-fn output_v<E: X86, N: Number>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn output_v<E: X86, N: Number>(e: &mut E, i: &Insn) -> Exec<E> {
     if i.osize() == 1 { output::<E, W16, N>(e, i) } else { output::<E, W32, N>(e, i) }
 }

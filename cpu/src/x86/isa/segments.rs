@@ -43,7 +43,7 @@ registers! {
 }
 
 /// Whether ModRM.reg names a segment register: the 8086 looks at two bits only.
-fn number<E: X86>(e: &E, i: Insn) -> Option<u8> {
+fn number<E: X86>(e: &E, i: &Insn) -> Option<u8> {
     let n = i.reg() & 7;
     if e.cx().features & f::I186 == 0 {
         return Some(n & 3);
@@ -52,7 +52,8 @@ fn number<E: X86>(e: &E, i: Insn) -> Option<u8> {
     (n <= last).then_some(n)
 }
 
-fn from_segment<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn from_segment<E: X86, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let Some(s) = number(e, i) else { return e.undefined() };
     let x = e.get(state::selector(s));
     if P::MEM || i.osize() == 1 {
@@ -65,7 +66,7 @@ fn from_segment<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// Loads a segment register. The instruction is the last that may fault before it.
-fn load<E: X86>(e: &mut E, i: Insn, s: u8, selector: E::Val<W16>, shadow: bool) -> Exec<E> {
+fn load<E: X86>(e: &mut E, i: &Insn, s: u8, selector: E::Val<W16>, shadow: bool) -> Exec<E> {
     let selector = e.zext::<W16, W64>(selector);
     let shadow = e.lit::<W64>(if shadow && s == seg::SS { i.len() as u64 } else { 0 });
     let s = e.lit::<W64>(s as u64);
@@ -73,7 +74,8 @@ fn load<E: X86>(e: &mut E, i: Insn, s: u8, selector: E::Val<W16>, shadow: bool) 
     Ok(Flow::Sync)
 }
 
-fn to_segment<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn to_segment<E: X86, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let Some(s) = number(e, i) else { return e.undefined() };
     if s == seg::CS && e.cx().features & f::I186 != 0 {
         return e.undefined();
@@ -83,7 +85,8 @@ fn to_segment<E: X86, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// 16-bit pushes move the stack pointer by the operand size; 32-bit ones store only the selector.
-fn push_segment<E: X86, R: Register>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn push_segment<E: X86, R: Register>(e: &mut E, i: &Insn) -> Exec<E> {
     let x = e.get(state::selector(R::N));
     match i.osize() {
         1 => e.push::<W16>(x)?,
@@ -102,7 +105,8 @@ fn push_segment<E: X86, R: Register>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn pop_segment<E: X86, R: Register>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn pop_segment<E: X86, R: Register>(e: &mut E, i: &Insn) -> Exec<E> {
     let x = e.top::<W16>()?;
     // The segment may fault, and loading SS changes what the stack pointer is: first the one, then the other.
     let sp = e.sp();
@@ -124,7 +128,8 @@ fn pop_segment<E: X86, R: Register>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(flow)
 }
 
-fn load_far<E: X86, R: Register>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn load_far<E: X86, R: Register>(e: &mut E, i: &Insn) -> Exec<E> {
     let ea = e.ea(i);
     match i.osize() {
         1 => far_pointer::<E, W16, R>(e, i, ea),
@@ -133,7 +138,7 @@ fn load_far<E: X86, R: Register>(e: &mut E, i: Insn) -> Exec<E> {
     }
 }
 
-fn far_pointer<E: X86, W: Int, R: Register>(e: &mut E, i: Insn, ea: E::Val<W64>) -> Exec<E> {
+fn far_pointer<E: X86, W: Int, R: Register>(e: &mut E, i: &Insn, ea: E::Val<W64>) -> Exec<E> {
     let bytes = W::TY.bytes();
     let at = e.linear(i.seg(), ea, bytes + 2, Want::Read)?;
     let offset = e.load::<W>(plain(i.seg()), at)?;

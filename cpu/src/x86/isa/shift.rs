@@ -74,19 +74,19 @@ crate::x86_rows! {
 /// Where a count comes from, as a type.
 pub trait Count {
     /// The count as it stands.
-    fn get<E: X86>(e: &mut E, i: Insn) -> E::Val<W8>;
+    fn get<E: X86>(e: &mut E, i: &Insn) -> E::Val<W8>;
     /// The count, if the encoding says it.
-    fn known(i: Insn) -> Option<u8>;
+    fn known(i: &Insn) -> Option<u8>;
 }
 /// 1
 pub struct ByOne;
 impl Count for ByOne {
     #[inline(always)]
-    fn get<E: X86>(e: &mut E, _: Insn) -> E::Val<W8> {
+    fn get<E: X86>(e: &mut E, _: &Insn) -> E::Val<W8> {
         e.lit::<W8>(1)
     }
     #[inline(always)]
-    fn known(_: Insn) -> Option<u8> {
+    fn known(_: &Insn) -> Option<u8> {
         Some(1)
     }
 }
@@ -94,11 +94,11 @@ impl Count for ByOne {
 pub struct ByImm;
 impl Count for ByImm {
     #[inline(always)]
-    fn get<E: X86>(e: &mut E, i: Insn) -> E::Val<W8> {
+    fn get<E: X86>(e: &mut E, i: &Insn) -> E::Val<W8> {
         e.lit::<W8>(i.imm8())
     }
     #[inline(always)]
-    fn known(i: Insn) -> Option<u8> {
+    fn known(i: &Insn) -> Option<u8> {
         Some(i.imm8())
     }
 }
@@ -106,11 +106,11 @@ impl Count for ByImm {
 pub struct ByCl;
 impl Count for ByCl {
     #[inline(always)]
-    fn get<E: X86>(e: &mut E, _: Insn) -> E::Val<W8> {
+    fn get<E: X86>(e: &mut E, _: &Insn) -> E::Val<W8> {
         e.r::<W8>(1)
     }
     #[inline(always)]
-    fn known(_: Insn) -> Option<u8> {
+    fn known(_: &Insn) -> Option<u8> {
         None
     }
 }
@@ -345,7 +345,8 @@ fn turned<E: X86>(e: &mut E, count: E::Val<W64>) -> E::Val<W64> {
     e.or(count, more)
 }
 
-fn shift<E: X86, W: Int, P: Place, S: Shift, C: Count>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn shift<E: X86, W: Int, P: Place, S: Shift, C: Count>(e: &mut E, i: &Insn) -> Exec<E> {
     let at = P::at::<E, W>(e, i, Want::Write)?;
     let a = P::read::<E, W>(e, i, at)?;
     let count = C::get(e, i);
@@ -365,7 +366,8 @@ fn shift<E: X86, W: Int, P: Place, S: Shift, C: Count>(e: &mut E, i: Insn) -> Ex
     Ok(Flow::Next)
 }
 
-fn through<E: X86, W: Int, P: Place, S: Through, C: Count>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn through<E: X86, W: Int, P: Place, S: Through, C: Count>(e: &mut E, i: &Insn) -> Exec<E> {
     const SETS: u32 = flags::CF | flags::OF;
     let at = P::at::<E, W>(e, i, Want::Write)?;
     let a = P::read::<E, W>(e, i, at)?;
@@ -480,7 +482,8 @@ impl Double for Right {
     }
 }
 
-fn double<E: X86, W: Int, P: Place, D: Double, C: Count>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn double<E: X86, W: Int, P: Place, D: Double, C: Count>(e: &mut E, i: &Insn) -> Exec<E> {
     let at = P::at::<E, W>(e, i, Want::Write)?;
     let a = P::read::<E, W>(e, i, at)?;
     let b = e.r::<W>(i.reg());
@@ -502,7 +505,8 @@ fn double<E: X86, W: Int, P: Place, D: Double, C: Count>(e: &mut E, i: Insn) -> 
 }
 
 /// RORX
-fn rorx<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn rorx<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let a = P::get::<E, W>(e, i)?;
     let r = e.shift::<W>(Bin::Ror, a, i.imm8() as u32 & (W::TY.bits() - 1));
     e.set_r::<W>(i.reg(), r);
@@ -525,7 +529,8 @@ impl Plain for Sar {
 }
 
 /// SHLX, SHRX, SARX: the count is in vvvv.
-fn by_register<E: X86, W: Int, P: Place, S: Plain>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn by_register<E: X86, W: Int, P: Place, S: Plain>(e: &mut E, i: &Insn) -> Exec<E> {
     let a = P::get::<E, W>(e, i)?;
     let count = e.r::<W>(i.vvvv());
     let r = e.bin(S::BIN, a, count);

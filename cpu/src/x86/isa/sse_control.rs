@@ -58,7 +58,8 @@ static SET_MXCSR: Helper<X64> = Helper {
     },
 };
 
-fn ldmxcsr<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn ldmxcsr<E: X86, X: Enc>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let at = address(e, i, 4, Want::Read)?;
     let x = e.load::<W32>(plain(i.seg()), at)?;
@@ -70,7 +71,8 @@ fn ldmxcsr<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Sync)
 }
 
-fn stmxcsr<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn stmxcsr<E: X86, X: Enc>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let at = address(e, i, 4, Want::Write)?;
     let (control, status) = (e.get(state::MXCSR), e.get(state::FP_STATUS));
@@ -81,19 +83,22 @@ fn stmxcsr<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn lfence<E: X86, X: Enc>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn lfence<E: X86, X: Enc>(e: &mut E, _: &Insn) -> Exec<E> {
     debug_assert!(!X::VEX);
     e.fence(Fence::Load);
     Ok(Flow::Next)
 }
 
-fn mfence<E: X86, X: Enc>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn mfence<E: X86, X: Enc>(e: &mut E, _: &Insn) -> Exec<E> {
     debug_assert!(!X::VEX);
     e.fence(Fence::Full);
     Ok(Flow::Next)
 }
 
-fn sfence<E: X86, X: Enc>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn sfence<E: X86, X: Enc>(e: &mut E, _: &Insn) -> Exec<E> {
     debug_assert!(!X::VEX);
     e.fence(Fence::Store);
     Ok(Flow::Next)

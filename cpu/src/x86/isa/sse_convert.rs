@@ -74,7 +74,7 @@ impl Rounds for Truncate {
 pub(super) struct ToDouble;
 impl Op for ToDouble {
     #[inline(always)]
-    fn run<E: X86>(e: &mut E, _: Insn, a: V<E>, _: V<E>) -> Emit<E, W128> {
+    fn run<E: X86>(e: &mut E, _: &Insn, a: V<E>, _: V<E>) -> Emit<E, W128> {
         fp(e, VecOp::FCvt, Lanes::new(2, Part::Half), 3, [a, a, a])
     }
 }
@@ -83,14 +83,15 @@ impl Op for ToDouble {
 struct Scalar<const FROM: u32, const TO: u32>;
 impl<const FROM: u32, const TO: u32> Op for Scalar<FROM, TO> {
     #[inline(always)]
-    fn run<E: X86>(e: &mut E, _: Insn, a: V<E>, b: V<E>) -> Emit<E, W128> {
+    fn run<E: X86>(e: &mut E, _: &Insn, a: V<E>, b: V<E>) -> Emit<E, W128> {
         let r = fp(e, VecOp::FCvt, Lanes::scalar(FROM), TO, [b, b, b])?;
         Ok(e.v2(VecOp::Merge, Lanes::scalar(TO), a, r))
     }
 }
 
 /// CVTSI2SS, CVTSI2SD.
-fn from_integer<E: X86, X: Enc, F: Format>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn from_integer<E: X86, X: Enc, F: Format>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let log2 = if wide(e, i) { 3 } else { 2 };
     let x = if i.is_mem() {
@@ -109,7 +110,8 @@ fn from_integer<E: X86, X: Enc, F: Format>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// CVTSS2SI and its kin.
-fn to_integer<E: X86, X: Enc, F: Format, R: Rounds>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn to_integer<E: X86, X: Enc, F: Format, R: Rounds>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let log2 = if wide(e, i) { 3 } else { 2 };
     let b = small(e, i, F::LOG2)?;
@@ -120,7 +122,8 @@ fn to_integer<E: X86, X: Enc, F: Format, R: Rounds>(e: &mut E, i: Insn) -> Exec<
 }
 
 /// Conversions to twice the size: each half of the result comes from 64 bits.
-pub(super) fn widening<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+pub(super) fn widening<E: X86, X: Enc, O: Op>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let two = halves::<X>(i) == 2;
     let b = small(e, i, 3 + two as u32)?;
@@ -136,7 +139,8 @@ pub(super) fn widening<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// Conversions to half the size: the result has 64 or 128 bits.
-fn narrowing<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn narrowing<E: X86, X: Enc, O: Op>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let b = if i.is_mem() { load(e, i, halves::<X>(i), !X::VEX)? } else { read::<E, X>(e, i, i.rm()) };
     let mut r = O::run(e, i, b[0], b[0])?;

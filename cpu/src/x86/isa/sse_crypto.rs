@@ -36,7 +36,8 @@ crate::simd_rows! {
 }
 
 /// SHA256RNDS2, whose words are in XMM0.
-fn sha256rnds2<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn sha256rnds2<E: X86, X: Enc>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let b = source::<E, X>(e, i)?[0];
     let (a, words) = (e.get(state::xmm(i.reg())), e.get(state::xmm(0)));
@@ -46,7 +47,10 @@ fn sha256rnds2<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// The operands of a string comparison, its lengths, and its constant; memory need not be aligned.
-fn string<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Result<([super::sse_forms::V<E>; 3], u32), E::Abort> {
+fn string<E: X86, X: Enc, O: Op>(
+    e: &mut E,
+    i: &Insn,
+) -> Result<([super::sse_forms::V<E>; 3], u32), E::Abort> {
     ready::<E, X>(e, i, true)?;
     const AX: u8 = 0;
     const DX: u8 = 2;
@@ -78,7 +82,8 @@ fn length<E: X86>(e: &mut E, n: u8, wide: bool) -> E::Val<W32> {
 }
 
 /// PCMPESTRI, PCMPISTRI.
-fn string_index<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn string_index<E: X86, X: Enc, O: Op>(e: &mut E, i: &Insn) -> Exec<E> {
     const CX: u8 = 1;
     let ([a, b, c], imm) = string::<E, X, O>(e, i)?;
     let r = e.vec(VecOp::StringCompare, Lanes::full(0), imm, a, b, c);
@@ -91,7 +96,8 @@ fn string_index<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// PCMPESTRM, PCMPISTRM.
-fn string_mask<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn string_mask<E: X86, X: Enc, O: Op>(e: &mut E, i: &Insn) -> Exec<E> {
     let ([a, b, c], imm) = string::<E, X, O>(e, i)?;
     let r = e.vec(VecOp::StringCompare, Lanes::full(0), imm, a, b, c);
     let mask = e.vec(VecOp::StringCompare, Lanes::full(0), imm | 1 << 9, a, b, c);
@@ -102,7 +108,8 @@ fn string_mask<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// PTEST: ZF if a and b have no bit in common, CF if b has none that a lacks. VTESTPS and VTESTPD look at signs only.
-pub(super) fn ptest<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+pub(super) fn ptest<E: X86, X: Enc, O: Op>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let b = source::<E, X>(e, i)?;
     let a = read::<E, X>(e, i, i.reg());

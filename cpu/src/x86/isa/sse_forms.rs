@@ -42,7 +42,7 @@ pub trait Op {
     ///
     /// # Errors
     /// Aborts with an unmasked floating-point exception.
-    fn run<E: X86>(e: &mut E, i: Insn, a: V<E>, b: V<E>) -> Emit<E, W128>;
+    fn run<E: X86>(e: &mut E, i: &Insn, a: V<E>, b: V<E>) -> Emit<E, W128>;
 }
 
 /// A table operation on all elements of `1 << LOG2` bytes, with constant `IMM`.
@@ -67,25 +67,25 @@ impl<const OP: u16, const LOG2: u32, const IMM: u32> Op for Full<OP, LOG2, IMM> 
     const LANES: Lanes = Lanes::full(LOG2);
     const IMM: u32 = IMM;
     #[inline(always)]
-    fn run<E: X86>(e: &mut E, _: Insn, a: V<E>, b: V<E>) -> Emit<E, W128> {
+    fn run<E: X86>(e: &mut E, _: &Insn, a: V<E>, b: V<E>) -> Emit<E, W128> {
         fp(e, const { named(OP) }, Lanes::full(LOG2), IMM, [a, b, b])
     }
 }
 impl<const OP: u16, const LOG2: u32> Op for Swapped<OP, LOG2> {
     #[inline(always)]
-    fn run<E: X86>(e: &mut E, _: Insn, a: V<E>, b: V<E>) -> Emit<E, W128> {
+    fn run<E: X86>(e: &mut E, _: &Insn, a: V<E>, b: V<E>) -> Emit<E, W128> {
         fp(e, const { named(OP) }, Lanes::full(LOG2), 0, [b, a, a])
     }
 }
 impl<const OP: u16, const LOG2: u32> Op for WithImm<OP, LOG2> {
     #[inline(always)]
-    fn run<E: X86>(e: &mut E, i: Insn, a: V<E>, b: V<E>) -> Emit<E, W128> {
+    fn run<E: X86>(e: &mut E, i: &Insn, a: V<E>, b: V<E>) -> Emit<E, W128> {
         fp(e, const { named(OP) }, Lanes::full(LOG2), i.imm8() as u32, [a, b, b])
     }
 }
 impl<const OP: u16, const LOG2: u32> Op for Low<OP, LOG2> {
     #[inline(always)]
-    fn run<E: X86>(e: &mut E, _: Insn, a: V<E>, b: V<E>) -> Emit<E, W128> {
+    fn run<E: X86>(e: &mut E, _: &Insn, a: V<E>, b: V<E>) -> Emit<E, W128> {
         let l = Lanes::scalar(LOG2);
         let op = const { named(OP) };
         let r = if matches!(op, VecOp::FSqrt | VecOp::FRecipX | VecOp::FRsqrtX) {
@@ -98,7 +98,7 @@ impl<const OP: u16, const LOG2: u32> Op for Low<OP, LOG2> {
 }
 impl<const OP: u16, const LOG2: u32> Op for LowImm<OP, LOG2> {
     #[inline(always)]
-    fn run<E: X86>(e: &mut E, i: Insn, a: V<E>, b: V<E>) -> Emit<E, W128> {
+    fn run<E: X86>(e: &mut E, i: &Insn, a: V<E>, b: V<E>) -> Emit<E, W128> {
         let l = Lanes::scalar(LOG2);
         let r = fp(e, const { named(OP) }, l, i.imm8() as u32, [a, b, b])?;
         Ok(e.v2(VecOp::Merge, l, a, r))
@@ -106,7 +106,7 @@ impl<const OP: u16, const LOG2: u32> Op for LowImm<OP, LOG2> {
 }
 impl<const OP: u16, const LOG2: u32> Op for Neighbours<OP, LOG2> {
     #[inline(always)]
-    fn run<E: X86>(e: &mut E, _: Insn, a: V<E>, b: V<E>) -> Emit<E, W128> {
+    fn run<E: X86>(e: &mut E, _: &Insn, a: V<E>, b: V<E>) -> Emit<E, W128> {
         let l = Lanes::full(LOG2);
         let even = e.v2(VecOp::Unzip1, l, a, b);
         let odd = e.v2(VecOp::Unzip2, l, a, b);
@@ -165,7 +165,7 @@ pub fn fp<E: X86>(e: &mut E, op: VecOp, l: Lanes, imm: u32, [a, b, c]: [V<E>; 3]
 /// # Errors
 /// With #UD or #NM.
 #[inline(always)]
-pub fn ready<E: X86, X: Enc>(e: &mut E, i: Insn, free: bool) -> Result<(), E::Abort> {
+pub fn ready<E: X86, X: Enc>(e: &mut E, i: &Insn, free: bool) -> Result<(), E::Abort> {
     let m = e.mode();
     let off = if X::VEX { mode::AVX_UD } else { mode::SSE_UD };
     let reserved = X::VEX && free && i.vvvv() != 0;
@@ -177,13 +177,13 @@ pub fn ready<E: X86, X: Enc>(e: &mut E, i: Insn, free: bool) -> Result<(), E::Ab
 
 /// Whether the operand is 64 bits wide where W says so.
 #[inline(always)]
-pub fn wide<E: X86>(e: &E, i: Insn) -> bool {
+pub fn wide<E: X86>(e: &E, i: &Insn) -> bool {
     i.w() && mode::is_64(e.mode())
 }
 
 /// How many halves an operation has.
 #[inline(always)]
-pub const fn halves<X: Enc>(i: Insn) -> usize {
+pub const fn halves<X: Enc>(i: &Insn) -> usize {
     if X::VEX && i.l() { 2 } else { 1 }
 }
 
@@ -195,14 +195,14 @@ pub const fn half(n: u8, h: usize) -> Slot<W128> {
 
 /// Both halves of a vector register; the upper one is zero where the operation has one half.
 #[inline(always)]
-pub fn read<E: X86, X: Enc>(e: &mut E, i: Insn, n: u8) -> [V<E>; 2] {
+pub fn read<E: X86, X: Enc>(e: &mut E, i: &Insn, n: u8) -> [V<E>; 2] {
     let low = e.get(state::xmm(n));
     [low, if halves::<X>(i) == 2 { e.get(state::ymm_high(n)) } else { low }]
 }
 
 /// Writes a vector register; VEX clears what is above the result.
 #[inline(always)]
-pub fn write<E: X86, X: Enc>(e: &mut E, i: Insn, n: u8, r: [V<E>; 2]) {
+pub fn write<E: X86, X: Enc>(e: &mut E, i: &Insn, n: u8, r: [V<E>; 2]) {
     e.put(state::xmm(n), r[0]);
     if X::VEX {
         let high = if i.l() { r[1] } else { e.lit::<W128>(0) };
@@ -222,7 +222,7 @@ pub fn write_low<E: X86, X: Enc>(e: &mut E, n: u8, r: V<E>) {
 
 /// The first operand: VEX.vvvv, or the destination.
 #[inline(always)]
-pub const fn first<X: Enc>(i: Insn) -> u8 {
+pub const fn first<X: Enc>(i: &Insn) -> u8 {
     if X::VEX { i.vvvv() } else { i.reg() }
 }
 
@@ -231,7 +231,7 @@ pub const fn first<X: Enc>(i: Insn) -> u8 {
 /// # Errors
 /// With the segment's faults.
 #[inline(always)]
-pub fn address<E: X86>(e: &mut E, i: Insn, size: u64, want: Want) -> Emit<E, W64> {
+pub fn address<E: X86>(e: &mut E, i: &Insn, size: u64, want: Want) -> Emit<E, W64> {
     e.address(i, size, want)
 }
 
@@ -241,7 +241,13 @@ pub fn address<E: X86>(e: &mut E, i: Insn, size: u64, want: Want) -> Emit<E, W64
 /// # Errors
 /// With #GP(0).
 #[inline(always)]
-fn access<E: X86>(e: &mut E, i: Insn, at: E::Val<W64>, size: u64, aligned: bool) -> Result<Access, E::Abort> {
+fn access<E: X86>(
+    e: &mut E,
+    i: &Insn,
+    at: E::Val<W64>,
+    size: u64,
+    aligned: bool,
+) -> Result<Access, E::Abort> {
     if aligned && (size > 16 || e.mode() & mode::ALIGN != 0) {
         let mask = e.lit::<W64>(size - 1);
         let low = e.and(at, mask);
@@ -257,7 +263,7 @@ fn access<E: X86>(e: &mut E, i: Insn, at: E::Val<W64>, size: u64, aligned: bool)
 /// # Errors
 /// With the access's faults.
 #[inline(always)]
-pub fn load<E: X86>(e: &mut E, i: Insn, halves: usize, aligned: bool) -> Result<[V<E>; 2], E::Abort> {
+pub fn load<E: X86>(e: &mut E, i: &Insn, halves: usize, aligned: bool) -> Result<[V<E>; 2], E::Abort> {
     let size = 16 * halves as u64;
     let at = address(e, i, size, Want::Read)?;
     let k = access(e, i, at, size, aligned)?;
@@ -274,7 +280,13 @@ pub fn load<E: X86>(e: &mut E, i: Insn, halves: usize, aligned: bool) -> Result<
 /// # Errors
 /// With the access's faults.
 #[inline(always)]
-pub fn store<E: X86>(e: &mut E, i: Insn, halves: usize, aligned: bool, v: [V<E>; 2]) -> Result<(), E::Abort> {
+pub fn store<E: X86>(
+    e: &mut E,
+    i: &Insn,
+    halves: usize,
+    aligned: bool,
+    v: [V<E>; 2],
+) -> Result<(), E::Abort> {
     let size = 16 * halves as u64;
     let at = address(e, i, size, Want::Write)?;
     let k = access(e, i, at, size, aligned)?;
@@ -286,7 +298,7 @@ pub fn store<E: X86>(e: &mut E, i: Insn, halves: usize, aligned: bool, v: [V<E>;
 /// # Errors
 /// With the access's faults.
 #[inline(always)]
-pub fn source<E: X86, X: Enc>(e: &mut E, i: Insn) -> Result<[V<E>; 2], E::Abort> {
+pub fn source<E: X86, X: Enc>(e: &mut E, i: &Insn) -> Result<[V<E>; 2], E::Abort> {
     if i.is_mem() { load(e, i, halves::<X>(i), !X::VEX) } else { Ok(read::<E, X>(e, i, i.rm())) }
 }
 
@@ -295,7 +307,7 @@ pub fn source<E: X86, X: Enc>(e: &mut E, i: Insn) -> Result<[V<E>; 2], E::Abort>
 /// # Errors
 /// With the access's faults.
 #[inline(always)]
-pub fn small<E: X86>(e: &mut E, i: Insn, log2: u32) -> Emit<E, W128> {
+pub fn small<E: X86>(e: &mut E, i: &Insn, log2: u32) -> Emit<E, W128> {
     if !i.is_mem() {
         return Ok(e.get(state::xmm(i.rm())));
     }
@@ -314,7 +326,7 @@ pub fn small<E: X86>(e: &mut E, i: Insn, log2: u32) -> Emit<E, W128> {
 #[inline(always)]
 pub fn each<E: X86, O: Op>(
     e: &mut E,
-    i: Insn,
+    i: &Insn,
     halves: usize,
     a: [V<E>; 2],
     b: [V<E>; 2],
@@ -324,7 +336,8 @@ pub fn each<E: X86, O: Op>(
 }
 
 /// `op V, W`; `vop V, H, W`.
-pub fn binary<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+pub fn binary<E: X86, X: Enc, O: Op>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let b = source::<E, X>(e, i)?;
     let a = read::<E, X>(e, i, first::<X>(i));
@@ -334,7 +347,8 @@ pub fn binary<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// `op V, W` where the old value of V does not matter.
-pub fn unary<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+pub fn unary<E: X86, X: Enc, O: Op>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let b = source::<E, X>(e, i)?;
     let r = each::<E, O>(e, i, halves::<X>(i), b, b)?;
@@ -343,7 +357,7 @@ pub fn unary<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// `op V, W` on an element of 32 or 64 bits of W; the rest of the result is V's or H's.
-fn scalar<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn, log2: u32) -> Exec<E> {
+fn scalar<E: X86, X: Enc, O: Op>(e: &mut E, i: &Insn, log2: u32) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let b = small(e, i, log2)?;
     let a = e.get(state::xmm(first::<X>(i)));
@@ -353,17 +367,20 @@ fn scalar<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn, log2: u32) -> Exec<E> {
 }
 
 /// [`scalar`] of 32 bits.
-pub fn scalar_ss<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+pub fn scalar_ss<E: X86, X: Enc, O: Op>(e: &mut E, i: &Insn) -> Exec<E> {
     scalar::<E, X, O>(e, i, 2)
 }
 
 /// [`scalar`] of 64 bits.
-pub fn scalar_sd<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+pub fn scalar_sd<E: X86, X: Enc, O: Op>(e: &mut E, i: &Insn) -> Exec<E> {
     scalar::<E, X, O>(e, i, 3)
 }
 
 /// `op V, W` whose W has 16 bytes and whose result 128 bits, whatever the length; memory need not be aligned with VEX.
-pub fn binary_128<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+pub fn binary_128<E: X86, X: Enc, O: Op>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let b = if i.is_mem() { load(e, i, 1, !X::VEX)?[0] } else { e.get(state::xmm(i.rm())) };
     let a = e.get(state::xmm(first::<X>(i)));
@@ -408,12 +425,12 @@ macro_rules! simd_rows {
     (@sse $rows:ident $name:literal $pp:tt $map:tt $op:literal $d:literal $s:literal $attr:literal $feature:ident $f:ident [$($t:ty),*]) => {
         $crate::simd_rows!(@row $rows $name, concat!($pp, " ", $crate::simd_rows!(@map $map), " ", $op),
             concat!($d, ",", $s), $attr, $crate::x86::features::$feature,
-            |_| $f::<E, $crate::x86::isa::sse_forms::Sse, $($t),*>);
+            |_| $crate::step!(E, $f::<E, $crate::x86::isa::sse_forms::Sse, $($t),*>));
     };
     (@vex $len:literal $feature:ident $h:literal $rows:ident $name:literal $pp:tt $map:tt $op:literal $d:literal $s:literal $attr:literal $f:ident [$($t:ty),*]) => {
         $crate::simd_rows!(@row $rows concat!("V", $name), concat!("VEX.", $len, ".", $pp, ".", $map, " ", $op),
             concat!($d, $h, $s), $attr, $crate::x86::features::$feature,
-            |_| $f::<E, $crate::x86::isa::sse_forms::Vex, $($t),*>);
+            |_| $crate::step!(E, $f::<E, $crate::x86::isa::sse_forms::Vex, $($t),*>));
     };
     (@int $rows:ident $name:literal $pp:tt $map:tt $op:literal $d:literal $s:literal $attr:literal $feature:ident $f:ident $t:tt) => {
         $crate::simd_rows!(@sse $rows $name $pp $map $op $d $s $attr $feature $f $t);

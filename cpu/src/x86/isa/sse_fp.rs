@@ -92,7 +92,7 @@ fn round_constant(imm: u8) -> u32 {
 struct Round<const LOG2: u32, const SCALAR: bool>;
 impl<const LOG2: u32, const SCALAR: bool> Op for Round<LOG2, SCALAR> {
     #[inline(always)]
-    fn run<E: X86>(e: &mut E, i: Insn, a: V<E>, b: V<E>) -> Emit<E, W128> {
+    fn run<E: X86>(e: &mut E, i: &Insn, a: V<E>, b: V<E>) -> Emit<E, W128> {
         let l = if SCALAR { Lanes::scalar(LOG2) } else { Lanes::full(LOG2) };
         let r = fp(e, VecOp::FRound, l, round_constant(i.imm8()), [b, b, b])?;
         Ok(if SCALAR { e.v2(VecOp::Merge, l, a, r) } else { r })
@@ -100,12 +100,13 @@ impl<const LOG2: u32, const SCALAR: bool> Op for Round<LOG2, SCALAR> {
 }
 
 /// The predicate: three bits of the legacy immediate, five with VEX.
-const fn predicate<X: Enc>(i: Insn) -> u32 {
+const fn predicate<X: Enc>(i: &Insn) -> u32 {
     i.imm8() as u32 & if X::VEX { 31 } else { 7 }
 }
 
 /// CMPPS and CMPPD.
-fn cmp_packed<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn cmp_packed<E: X86, X: Enc, O: Op>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let b = source::<E, X>(e, i)?;
     let a = read::<E, X>(e, i, first::<X>(i));
@@ -118,7 +119,8 @@ fn cmp_packed<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// CMPSS and CMPSD.
-fn cmp_scalar<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn cmp_scalar<E: X86, X: Enc, O: Op>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let log2 = O::LANES.log2 as u32;
     let b = small(e, i, log2)?;
@@ -131,7 +133,8 @@ fn cmp_scalar<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// COMISS, COMISD, UCOMISS, UCOMISD.
-fn comis<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn comis<E: X86, X: Enc, O: Op>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let b = small(e, i, O::LANES.log2 as u32)?;
     let a = e.get(state::xmm(i.reg()));

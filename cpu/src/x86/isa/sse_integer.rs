@@ -104,7 +104,7 @@ crate::simd_rows! {
 struct By<const OP: u16, const LOG2: u32>;
 impl<const OP: u16, const LOG2: u32> Op for By<OP, LOG2> {
     #[inline(always)]
-    fn run<E: X86>(e: &mut E, i: Insn, a: V<E>, _: V<E>) -> Emit<E, W128> {
+    fn run<E: X86>(e: &mut E, i: &Insn, a: V<E>, _: V<E>) -> Emit<E, W128> {
         let (op, l, n) = (const { VecOp::ALL[OP as usize] }, Lanes::full(LOG2), i.imm8() as u32);
         if n < l.bits() {
             return Ok(e.vi(op, l, n, a));
@@ -117,7 +117,7 @@ impl<const OP: u16, const LOG2: u32> Op for By<OP, LOG2> {
 struct Bytes<const LEFT: bool>;
 impl<const LEFT: bool> Op for Bytes<LEFT> {
     #[inline(always)]
-    fn run<E: X86>(e: &mut E, i: Insn, a: V<E>, _: V<E>) -> Emit<E, W128> {
+    fn run<E: X86>(e: &mut E, i: &Insn, a: V<E>, _: V<E>) -> Emit<E, W128> {
         let (n, l) = (i.imm8() as u32, Lanes::full(0));
         let zero = e.lit::<W128>(0);
         Ok(match (n, LEFT) {
@@ -130,7 +130,8 @@ impl<const LEFT: bool> Op for Bytes<LEFT> {
 }
 
 /// `op V, W` whose count is 16 bytes of W for both halves.
-fn shift<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn shift<E: X86, X: Enc, O: Op>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let n = if i.is_mem() { load(e, i, 1, !X::VEX)?[0] } else { e.get(state::xmm(i.rm())) };
     let a = read::<E, X>(e, i, super::sse_forms::first::<X>(i));
@@ -140,7 +141,8 @@ fn shift<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// `op U, Ib`; `vop H, U, Ib`.
-fn shift_imm<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn shift_imm<E: X86, X: Enc, O: Op>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let a = read::<E, X>(e, i, i.rm());
     let r = each::<E, O>(e, i, halves::<X>(i), a, a)?;
@@ -149,7 +151,8 @@ fn shift_imm<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// MPSADBW: each half has its own three bits of the immediate.
-fn mpsadbw<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn mpsadbw<E: X86, X: Enc>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let b = super::sse_forms::source::<E, X>(e, i)?;
     let a = read::<E, X>(e, i, super::sse_forms::first::<X>(i));

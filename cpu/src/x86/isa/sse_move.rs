@@ -66,7 +66,8 @@ impl Alignment for Unaligned {
 }
 
 /// All of V from W.
-fn mov<E: X86, X: Enc, A: Alignment>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn mov<E: X86, X: Enc, A: Alignment>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let v = if i.is_mem() { load(e, i, halves::<X>(i), A::ALIGNED)? } else { source::<E, X>(e, i)? };
     write::<E, X>(e, i, i.reg(), v);
@@ -74,7 +75,8 @@ fn mov<E: X86, X: Enc, A: Alignment>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// All of W from V.
-fn mov_to<E: X86, X: Enc, A: Alignment>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn mov_to<E: X86, X: Enc, A: Alignment>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let v = read::<E, X>(e, i, i.reg());
     if i.is_mem() {
@@ -86,7 +88,8 @@ fn mov_to<E: X86, X: Enc, A: Alignment>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// MOVSS and MOVSD: from memory with zeros above, from a register into the lowest element.
-fn mov_scalar<E: X86, X: Enc, W: crate::width::Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn mov_scalar<E: X86, X: Enc, W: crate::width::Int>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, i.is_mem())?;
     let log2 = W::TY.bytes().trailing_zeros();
     let b = small(e, i, log2)?;
@@ -101,7 +104,8 @@ fn mov_scalar<E: X86, X: Enc, W: crate::width::Int>(e: &mut E, i: Insn) -> Exec<
 }
 
 /// MOVSS and MOVSD to W.
-fn mov_scalar_to<E: X86, X: Enc, W: crate::width::Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn mov_scalar_to<E: X86, X: Enc, W: crate::width::Int>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, i.is_mem())?;
     let b = e.get(state::xmm(i.reg()));
     if i.is_mem() {
@@ -117,7 +121,8 @@ fn mov_scalar_to<E: X86, X: Enc, W: crate::width::Int>(e: &mut E, i: Insn) -> Ex
 }
 
 /// MOVLPS, MOVLPD; MOVHLPS is the register form.
-fn movlps<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movlps<E: X86, X: Enc>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let b = small(e, i, 3)?;
     let a = e.get(state::xmm(first::<X>(i)));
@@ -131,7 +136,8 @@ fn movlps<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// MOVHPS, MOVHPD; MOVLHPS is the register form.
-fn movhps<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movhps<E: X86, X: Enc>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let b = small(e, i, 3)?;
     let a = e.get(state::xmm(first::<X>(i)));
@@ -156,7 +162,8 @@ impl Half for High {
 }
 
 /// MOVLPS, MOVHPS and their kin to memory.
-fn mov_half_to<E: X86, X: Enc, H: Half>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn mov_half_to<E: X86, X: Enc, H: Half>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let v = e.get(state::xmm(i.reg()));
     let x = e.lane::<W64>(v, H::LANE);
@@ -166,7 +173,8 @@ fn mov_half_to<E: X86, X: Enc, H: Half>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// MOVD and MOVQ from a general register or memory.
-fn movd<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movd<E: X86, X: Enc>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let log2 = if wide(e, i) { 3 } else { 2 };
     let x = if i.is_mem() {
@@ -182,7 +190,8 @@ fn movd<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// MOVD and MOVQ to a general register or memory.
-fn movd_to<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movd_to<E: X86, X: Enc>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let log2 = if wide(e, i) { 3 } else { 2 };
     let v = e.get(state::xmm(i.reg()));
@@ -198,7 +207,8 @@ fn movd_to<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// MOVQ V, W.
-fn movq<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movq<E: X86, X: Enc>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let v = small(e, i, 3)?;
     let v = e.v1(VecOp::Low, Lanes::full(3), v);
@@ -207,7 +217,8 @@ fn movq<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// MOVQ W, V.
-fn movq_to<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movq_to<E: X86, X: Enc>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let v = e.get(state::xmm(i.reg()));
     if i.is_mem() {
@@ -222,7 +233,8 @@ fn movq_to<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// MOVNTI: a store from a general register, which needs no vector unit.
-fn movnti<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movnti<E: X86, X: Enc>(e: &mut E, i: &Insn) -> Exec<E> {
     debug_assert!(!X::VEX);
     let log2 = if wide(e, i) { 3 } else { 2 };
     let at = address(e, i, 1 << log2, Want::Write)?;
@@ -261,7 +273,8 @@ pub fn store_masked(
 }
 
 /// MASKMOVDQU: to the segment's rDI.
-fn maskmovdqu<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn maskmovdqu<E: X86, X: Enc>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     const DI: u8 = 7;
     let offset = e.get(state::gpr(DI));

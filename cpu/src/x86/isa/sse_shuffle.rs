@@ -76,7 +76,7 @@ crate::simd_rows! {
 struct AlignRight;
 impl Op for AlignRight {
     #[inline(always)]
-    fn run<E: X86>(e: &mut E, i: Insn, a: V<E>, b: V<E>) -> Emit<E, W128> {
+    fn run<E: X86>(e: &mut E, i: &Insn, a: V<E>, b: V<E>) -> Emit<E, W128> {
         let (n, l) = (i.imm8() as u32, Lanes::full(0));
         let zero = e.lit::<W128>(0);
         Ok(match n {
@@ -91,7 +91,7 @@ impl Op for AlignRight {
 struct InsertPs;
 impl Op for InsertPs {
     #[inline(always)]
-    fn run<E: X86>(e: &mut E, i: Insn, a: V<E>, b: V<E>) -> Emit<E, W128> {
+    fn run<E: X86>(e: &mut E, i: &Insn, a: V<E>, b: V<E>) -> Emit<E, W128> {
         let imm = i.imm8() as u32;
         let from = if i.is_mem() { 0 } else { imm >> 6 };
         let x = e.lane::<W32>(b, from);
@@ -122,7 +122,8 @@ impl<const LOG2: u32> Elements for BlendBy<LOG2> {
 }
 
 /// PBLENDW, BLENDPS, BLENDPD, VPBLENDD.
-pub(super) fn blend<E: X86, X: Enc, T: Elements>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+pub(super) fn blend<E: X86, X: Enc, T: Elements>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let b = source::<E, X>(e, i)?;
     let a = read::<E, X>(e, i, first::<X>(i));
@@ -134,7 +135,8 @@ pub(super) fn blend<E: X86, X: Enc, T: Elements>(e: &mut E, i: Insn) -> Exec<E> 
 }
 
 /// The legacy variable blends, whose mask is in XMM0.
-fn blend_xmm0<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn blend_xmm0<E: X86, X: Enc, O: Op>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let b = source::<E, X>(e, i)?[0];
     let (a, mask) = (e.get(state::xmm(i.reg())), e.get(state::xmm(0)));
@@ -150,7 +152,8 @@ pub(super) fn mask_op<E: X86, O: Op>(e: &mut E, a: V<E>, b: V<E>, mask: V<E>) ->
 }
 
 /// SHUFPD: two bits of the immediate for each half.
-fn shuffle_pd<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn shuffle_pd<E: X86, X: Enc>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let b = source::<E, X>(e, i)?;
     let a = read::<E, X>(e, i, first::<X>(i));
@@ -161,7 +164,8 @@ fn shuffle_pd<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// MOVDDUP: the even 64-bit elements twice; a memory operand of 128-bit length has only one.
-fn movddup<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movddup<E: X86, X: Enc>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let b = if halves::<X>(i) == 1 {
         let low = small(e, i, 3)?;
@@ -175,7 +179,8 @@ fn movddup<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// PMOVSX and PMOVZX: memory operands have as many bytes as are extended.
-fn extend<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn extend<E: X86, X: Enc, O: Op>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     // Of each 128-bit result, this many bytes are read.
     let (from, to) = (O::LANES.log2 as u32, O::IMM);
@@ -194,7 +199,8 @@ fn extend<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// PINSRB, PINSRW, PINSRD, PINSRQ.
-fn pinsr<E: X86, X: Enc, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn pinsr<E: X86, X: Enc, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, false)?;
     let quad = W::TY.bytes() == 4 && wide(e, i);
     let log2 = if quad { 3 } else { W::TY.bytes().trailing_zeros() };
@@ -217,7 +223,8 @@ fn pinsr<E: X86, X: Enc, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// PEXTRW G, U.
-fn pextrw<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn pextrw<E: X86, X: Enc>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let v = e.get(state::xmm(i.rm()));
     let x = e.lane::<W16>(v, i.imm8() as u32 & 7);
@@ -227,7 +234,8 @@ fn pextrw<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// PEXTRB, PEXTRW, PEXTRD, PEXTRQ.
-fn pextr<E: X86, X: Enc, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn pextr<E: X86, X: Enc, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let v = e.get(state::xmm(i.reg()));
     let quad = W::TY.bytes() == 4 && wide(e, i);
@@ -249,12 +257,14 @@ fn pextr<E: X86, X: Enc, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// EXTRACTPS: 32 bits whatever W says.
-fn extractps<E: X86, X: Enc>(e: &mut E, i: Insn) -> Exec<E> {
-    pextr::<E, X, W32>(e, i.without_w())
+#[inline(always)]
+fn extractps<E: X86, X: Enc>(e: &mut E, i: &Insn) -> Exec<E> {
+    pextr::<E, X, W32>(e, &i.without_w())
 }
 
 /// PMOVMSKB, MOVMSKPS, MOVMSKPD.
-fn movmsk<E: X86, X: Enc, O: Op>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movmsk<E: X86, X: Enc, O: Op>(e: &mut E, i: &Insn) -> Exec<E> {
     ready::<E, X>(e, i, true)?;
     let v = read::<E, X>(e, i, i.rm());
     let two = halves::<X>(i) == 2;

@@ -31,7 +31,8 @@ crate::x86_rows! {
 const RSP: u8 = 4;
 const RBP: u8 = 5;
 
-fn push_r<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn push_r<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     let mut v = e.r::<W>(i.reg());
     if i.reg() == RSP && e.cx().features & f::I286 == 0 {
         // The 8086 and 80186 push what the register is afterwards.
@@ -42,27 +43,31 @@ fn push_r<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn push_e<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn push_e<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = P::get::<E, W>(e, i)?;
     e.push::<W>(v)?;
     Ok(Flow::Next)
 }
 
-fn push_i<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn push_i<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = e.lit::<W>(W::dec(i.simm()));
     e.push::<W>(v)?;
     Ok(Flow::Next)
 }
 
-fn pop_r<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn pop_r<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     let v = e.top::<W>()?;
-    e.drop_top(W::TY.bytes());
+    e.drop_top::<W>(W::TY.bytes());
     e.set_r::<W>(i.reg(), v);
     Ok(Flow::Next)
 }
 
 /// POP: an address that is based on the stack pointer is computed after it moved.
-fn pop_e<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn pop_e<E: X86, W: Int, P: Place>(e: &mut E, i: &Insn) -> Exec<E> {
     if P::MEM && keeps_moves(e.cx().features) {
         let ea = e.ea(i);
         let what = e.lit::<W64>(i.seg() as u64);
@@ -78,9 +83,9 @@ fn pop_e<E: X86, W: Int, P: Place>(e: &mut E, i: Insn) -> Exec<E> {
         }
         let at = e.linear(i.seg(), ea, W::TY.bytes(), Want::Write)?;
         e.store::<W>(plain(i.seg()), at, v)?;
-        e.drop_top(W::TY.bytes());
+        e.drop_top::<W>(W::TY.bytes());
     } else {
-        e.drop_top(W::TY.bytes());
+        e.drop_top::<W>(W::TY.bytes());
         e.set_r::<W>(i.rm(), v);
     }
     Ok(Flow::Next)
@@ -91,13 +96,14 @@ static POP_OLD: Helper<X64> = Helper { name: "pop_old", effects: Effects::FAULTS
 
 fn pop_old(core: &mut Core<X64>, offset: u64, segment: u64, _: u64) -> Result<u64, Raised> {
     let v = core.top::<W16>()?;
-    core.drop_top(2);
+    core.drop_top::<W16>(2);
     core.store_at::<W16>(segment as u8, offset, v)?;
     Ok(0)
 }
 
 /// PUSHA: SP is stored as it was.
-fn pusha<E: X86, W: Int>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn pusha<E: X86, W: Int>(e: &mut E, _: &Insn) -> Exec<E> {
     let size = W::TY.bytes();
     let mut sp = e.sp();
     for n in 0..8 {
@@ -111,7 +117,8 @@ fn pusha<E: X86, W: Int>(e: &mut E, _: Insn) -> Exec<E> {
 }
 
 /// POPA: the stored SP is skipped.
-fn popa<E: X86, W: Int>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn popa<E: X86, W: Int>(e: &mut E, _: &Insn) -> Exec<E> {
     let size = W::TY.bytes();
     let mut sp = e.sp();
     let mut values = [None; 8];
@@ -131,7 +138,8 @@ fn popa<E: X86, W: Int>(e: &mut E, _: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn pushf<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn pushf<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     let log2 = e.lit::<W64>(i.osize() as u64);
     let v = e.call(&eflags::PUSH, [log2, log2, log2])?;
     let v = e.zext::<W64, W>(v);
@@ -139,14 +147,16 @@ fn pushf<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn popf<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn popf<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     let log2 = e.lit::<W64>(i.osize() as u64);
     e.call(&eflags::POP, [log2, log2, log2])?;
     Ok(Flow::Sync)
 }
 
 /// ENTER: the common case without display here, the other in [`ENTER`].
-fn enter<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn enter<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     let (size, level) = (i.imm() as u64 & 0xFFFF, i.disp() as u64 & 31);
     if level != 0 {
         let what = e.lit::<W64>(size | level << 16 | (W::TY.bytes()) << 24);
@@ -204,7 +214,8 @@ fn enter_nested(core: &mut Core<X64>, what: u64, _: u64, _: u64) -> Result<u64, 
     Ok(0)
 }
 
-fn leave<E: X86, W: Int>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn leave<E: X86, W: Int>(e: &mut E, _: &Insn) -> Exec<E> {
     let bp = e.get(state::gpr(RBP));
     let sp = e.trunc(bp, mode::stack(e.mode()));
     let v = e.load_at::<W>(seg::SS, sp)?;
@@ -215,7 +226,8 @@ fn leave<E: X86, W: Int>(e: &mut E, _: Insn) -> Exec<E> {
 }
 
 /// BOUND: both bounds are signed.
-fn bound<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn bound<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     let size = W::TY.bytes();
     let ea = e.ea(i);
     let low = e.load_at::<W>(i.seg(), ea)?;

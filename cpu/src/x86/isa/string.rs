@@ -33,13 +33,13 @@ const RDI: u8 = 7;
 
 /// Whether [`REPEAT`] does the instruction: it is repeated, or keeps what it did when it faults.
 #[inline(always)]
-fn by_helper<E: X86>(e: &E, i: Insn) -> bool {
+fn by_helper<E: X86>(e: &E, i: &Insn) -> bool {
     i.rep() != Rep::None || keeps_moves(e.cx().features)
 }
 
 /// The repeated form, which comes back to itself until it is done.
 #[inline(always)]
-fn repeat<E: X86, W: Int>(e: &mut E, i: Insn, op: Op) -> Exec<E> {
+fn repeat<E: X86, W: Int>(e: &mut E, i: &Insn, op: Op) -> Exec<E> {
     let size = W::TY.bytes().trailing_zeros();
     let (repeated, differ) = (i.rep() != Rep::None, i.rep() == Rep::Repne);
     let what = What { op, size, asize: i.asize(), seg: i.seg(), differ, repeated };
@@ -50,14 +50,14 @@ fn repeat<E: X86, W: Int>(e: &mut E, i: Insn, op: Op) -> Exec<E> {
 }
 
 #[inline(always)]
-fn index<E: X86>(e: &mut E, i: Insn, n: u8) -> E::Val<W64> {
+fn index<E: X86>(e: &mut E, i: &Insn, n: u8) -> E::Val<W64> {
     let v = e.get(state::gpr(n));
     e.trunc(v, i.asize())
 }
 
 /// Moves an index register by one element.
 #[inline(always)]
-fn advance<E: X86, W: Int>(e: &mut E, i: Insn, n: u8) {
+fn advance<E: X86, W: Int>(e: &mut E, i: &Insn, n: u8) {
     let v = e.get(state::gpr(n));
     let bytes = W::TY.bytes();
     let v = e.add_lit(v, if e.mode() & mode::DF != 0 { bytes.wrapping_neg() } else { bytes });
@@ -74,7 +74,8 @@ fn advance<E: X86, W: Int>(e: &mut E, i: Insn, n: u8) {
     }
 }
 
-fn movs<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn movs<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     if by_helper(e, i) {
         return repeat::<E, W>(e, i, Op::Movs);
     }
@@ -87,7 +88,8 @@ fn movs<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn stos<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn stos<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     if by_helper(e, i) {
         return repeat::<E, W>(e, i, Op::Stos);
     }
@@ -98,7 +100,8 @@ fn stos<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn lods<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn lods<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     if by_helper(e, i) {
         return repeat::<E, W>(e, i, Op::Lods);
     }
@@ -109,7 +112,8 @@ fn lods<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn cmps<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn cmps<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     if by_helper(e, i) {
         return repeat::<E, W>(e, i, Op::Cmps);
     }
@@ -123,7 +127,8 @@ fn cmps<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn scas<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn scas<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     if by_helper(e, i) {
         return repeat::<E, W>(e, i, Op::Scas);
     }
@@ -138,7 +143,7 @@ fn scas<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
 
 /// INS and OUTS: a helper does them, repeated or not, and says where to go on.
 #[inline(always)]
-fn ports<E: X86, W: Int>(e: &mut E, i: Insn, op: Op) -> Exec<E> {
+fn ports<E: X86, W: Int>(e: &mut E, i: &Insn, op: Op) -> Exec<E> {
     let size = W::TY.bytes().trailing_zeros();
     let repeated = i.rep() != Rep::None;
     let what = What { op, size, asize: i.asize(), seg: i.seg(), differ: false, repeated };
@@ -148,10 +153,12 @@ fn ports<E: X86, W: Int>(e: &mut E, i: Insn, op: Op) -> Exec<E> {
     Ok(Flow::Leave)
 }
 
-fn input<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn input<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     ports::<E, W>(e, i, Op::Ins)
 }
 
-fn output<E: X86, W: Int>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn output<E: X86, W: Int>(e: &mut E, i: &Insn) -> Exec<E> {
     ports::<E, W>(e, i, Op::Outs)
 }

@@ -88,7 +88,8 @@ pub(super) fn zero<E: X86>(e: &mut E) -> E::Val<W64> {
     e.lit::<W64>(0)
 }
 
-fn clts<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn clts<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     level_0(e)?;
     let none = zero(e);
     e.call(&control::CLTS, [none; 3])?;
@@ -96,12 +97,13 @@ fn clts<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
 }
 
 /// Caches are coherent.
-fn privileged_nothing<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn privileged_nothing<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     level_0(e)?;
     Ok(Flow::Next)
 }
 
-fn control_number<E: X86>(e: &mut E, i: Insn) -> E::Val<W64> {
+fn control_number<E: X86>(e: &mut E, i: &Insn) -> E::Val<W64> {
     e.lit::<W64>(i.reg() as u64)
 }
 
@@ -111,7 +113,8 @@ fn whole<E: X86>(e: &mut E, n: u8) -> E::Val<W64> {
     if mode::is_64(e.mode()) { x } else { e.trunc(x, 2) }
 }
 
-fn mov_from_cr<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn mov_from_cr<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     level_0(e)?;
     let (n, none) = (control_number(e, i), zero(e));
     let x = e.call(&control::READ, [n, none, none])?;
@@ -119,14 +122,16 @@ fn mov_from_cr<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn mov_to_cr<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn mov_to_cr<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     level_0(e)?;
     let (n, x, none) = (control_number(e, i), whole(e, i.rm()), zero(e));
     e.call(&control::WRITE, [n, x, none])?;
     Ok(Flow::Sync)
 }
 
-fn mov_from_dr<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn mov_from_dr<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     level_0(e)?;
     let (n, none) = (control_number(e, i), zero(e));
     let x = e.call(&debug::READ, [n, none, none])?;
@@ -134,7 +139,8 @@ fn mov_from_dr<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn mov_to_dr<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn mov_to_dr<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     level_0(e)?;
     let (n, x, none) = (control_number(e, i), whole(e, i.rm()), zero(e));
     e.call(&debug::WRITE, [n, x, none])?;
@@ -161,14 +167,16 @@ fn ecx<E: X86>(e: &mut E) -> E::Val<W64> {
     e.trunc(x, 2)
 }
 
-fn wrmsr<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn wrmsr<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     level_0(e)?;
     let (n, x, none) = (ecx(e), edx_eax(e), zero(e));
     e.call(&msr::WRITE, [n, x, none])?;
     Ok(Flow::Sync)
 }
 
-fn rdmsr<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn rdmsr<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     level_0(e)?;
     let (n, none) = (ecx(e), zero(e));
     let x = e.call(&msr::READ, [n, none, none])?;
@@ -185,13 +193,15 @@ fn counter<E: X86>(e: &mut E) -> Emit<E, W64> {
     Ok(e.add(now, ahead))
 }
 
-fn rdtsc<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn rdtsc<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     let x = counter(e)?;
     set_edx_eax(e, x);
     Ok(Flow::Next)
 }
 
-fn rdtscp<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn rdtscp<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     let x = counter(e)?;
     set_edx_eax(e, x);
     let aux = e.get(state::TSC_AUX);
@@ -199,14 +209,16 @@ fn rdtscp<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn rdpid<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn rdpid<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     let aux = e.get(state::TSC_AUX);
     e.put(state::gpr(i.rm()), aux);
     Ok(Flow::Next)
 }
 
 /// Counters that exist read as zero.
-fn rdpmc<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn rdpmc<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     if mode::cpl(e.mode()) > 0 {
         let closed = cr4_bit(e, cr4::PCE, false);
         e.raise_if(closed, fault::GP0)?;
@@ -219,7 +231,8 @@ fn rdpmc<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn do_cpuid<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn do_cpuid<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     let leaf = e.get(state::gpr(0));
     let leaf = e.trunc(leaf, 2);
     let (subleaf, none) = (ecx(e), zero(e));
@@ -227,13 +240,15 @@ fn do_cpuid<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn rsm<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn rsm<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     let none = zero(e);
     e.call(&smm::RSM, [none; 3])?;
     Ok(Flow::Leave)
 }
 
-fn swapgs<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn swapgs<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     level_0(e)?;
     let (base, other) = (e.get(state::base(seg::GS)), e.get(state::KERNEL_GS_BASE));
     e.put(state::base(seg::GS), other);
@@ -242,13 +257,14 @@ fn swapgs<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
 }
 
 /// RDFSBASE and its kin need CR4.FSGSBASE.
-fn base_of<E: X86>(e: &mut E, i: Insn) -> Result<Slot<W64>, E::Abort> {
+fn base_of<E: X86>(e: &mut E, i: &Insn) -> Result<Slot<W64>, E::Abort> {
     let closed = cr4_bit(e, cr4::FSGSBASE, false);
     e.raise_if(closed, fault::UD)?;
     Ok(state::base(seg::FS + (i.reg() & 1)))
 }
 
-fn rdbase<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn rdbase<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     let base = base_of(e, i)?;
     let x = e.get(base);
     let x = e.trunc(x, i.osize());
@@ -256,7 +272,8 @@ fn rdbase<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn wrbase<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn wrbase<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     let base = base_of(e, i)?;
     let x = e.get(state::gpr(i.rm()));
     let x = e.trunc(x, i.osize());
@@ -271,7 +288,8 @@ fn wrbase<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn invlpg<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn invlpg<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     level_0(e)?;
     let ea = e.ea(i);
     // No limit is checked.
@@ -287,7 +305,8 @@ fn invlpg<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Sync)
 }
 
-fn invpcid<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn invpcid<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     level_0(e)?;
     let ea = e.ea(i);
     let at = e.linear(i.seg(), ea, 16, Want::Read)?;
@@ -299,7 +318,8 @@ fn invpcid<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Sync)
 }
 
-fn xgetbv<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn xgetbv<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     let closed = cr4_bit(e, cr4::OSXSAVE, false);
     e.raise_if(closed, fault::UD)?;
     let (n, none) = (ecx(e), zero(e));
@@ -308,7 +328,8 @@ fn xgetbv<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn xsetbv<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn xsetbv<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     let closed = cr4_bit(e, cr4::OSXSAVE, false);
     e.raise_if(closed, fault::UD)?;
     level_0(e)?;
@@ -325,7 +346,8 @@ fn pkru_open<E: X86>(e: &mut E) -> Result<(), E::Abort> {
     e.raise_if(bad, fault::GP0)
 }
 
-fn rdpkru<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn rdpkru<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     pkru_open(e)?;
     let x = e.get(state::PKRU);
     let x = e.zext::<W32, W64>(x);
@@ -333,7 +355,8 @@ fn rdpkru<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn wrpkru<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn wrpkru<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     pkru_open(e)?;
     let (x, none) = (e.get(state::gpr(0)), zero(e));
     let high = e.r::<W32>(2);
@@ -362,11 +385,13 @@ fn set_ac(core: &mut Core<X64>, on: u64, _: u64, _: u64) -> Result<u64, Raised> 
     Ok(0)
 }
 
-fn clac<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn clac<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     change_ac(e, 0)
 }
 
-fn stac<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn stac<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     change_ac(e, 1)
 }
 
@@ -380,25 +405,29 @@ fn change_ac<E: X86>(e: &mut E, on: u64) -> Exec<E> {
 }
 
 /// INT n, INT3, INTO, ICEBP.
-fn interrupt<E: X86>(e: &mut E, i: Insn, vector: u64, which: u64) -> Exec<E> {
+fn interrupt<E: X86>(e: &mut E, i: &Insn, vector: u64, which: u64) -> Exec<E> {
     let (vector, next, which) = (e.lit::<W64>(vector), e.next_ip(i), e.lit::<W64>(which));
     e.call(&gate::SOFTWARE, [vector, next, which])?;
     Ok(Flow::Leave)
 }
 
-fn int3<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn int3<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     interrupt(e, i, 3, gate::software::INT3_INTO)
 }
 
-fn int_n<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn int_n<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     interrupt(e, i, i.imm8() as u64, gate::software::INT_N)
 }
 
-fn icebp<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn icebp<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     interrupt(e, i, 1, gate::software::ICEBP)
 }
 
-fn into<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn into<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     // The helper does nothing without OF.
     let (next, len) = (e.next_ip(i), e.lit::<W64>(i.len() as u64));
     let none = zero(e);
@@ -417,43 +446,50 @@ fn into_helper(core: &mut Core<X64>, next: u64, len: u64, _: u64) -> Result<u64,
     (gate::SOFTWARE.run)(core, 4, next, gate::software::INT3_INTO)
 }
 
-fn do_iret<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn do_iret<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     let (log2, none) = (e.lit::<W64>(i.osize() as u64), zero(e));
     e.call(&iret::IRET, [log2, none, none])?;
     Ok(Flow::Leave)
 }
 
-fn syscall<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn syscall<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     let (next, none) = (e.next_ip(i), zero(e));
     e.call(&fast::SYSCALL, [next, none, none])?;
     Ok(Flow::Leave)
 }
 
-fn sysret<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn sysret<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     let (log2, none) = (e.lit::<W64>(i.osize() as u64), zero(e));
     e.call(&fast::SYSRET, [log2, none, none])?;
     Ok(Flow::Leave)
 }
 
-fn sysenter<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn sysenter<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     let none = zero(e);
     e.call(&fast::SYSENTER, [none; 3])?;
     Ok(Flow::Leave)
 }
 
-fn sysexit<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn sysexit<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     let (log2, none) = (e.lit::<W64>(i.osize() as u64), zero(e));
     e.call(&fast::SYSEXIT, [log2, none, none])?;
     Ok(Flow::Leave)
 }
 
-fn cli<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn cli<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     let none = zero(e);
     e.call(&control::CLI, [none; 3])?;
     Ok(Flow::Next)
 }
 
-fn sti<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn sti<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     let (len, none) = (e.lit::<W64>(i.len() as u64), zero(e));
     e.call(&control::STI, [len, none, none])?;
     e.jump(i.len() as i64, Transfer::Poll)
@@ -469,7 +505,8 @@ fn halt(core: &mut Core<X64>, len: u64, _: u64, _: u64) -> Result<u64, Raised> {
     Ok(0)
 }
 
-fn hlt<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn hlt<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     level_0(e)?;
     let (len, none) = (e.lit::<W64>(i.len() as u64), zero(e));
     e.call(&HALT, [len, none, none])?;
@@ -477,7 +514,8 @@ fn hlt<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// What is monitored is not watched: MWAIT may always end early.
-fn monitor<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn monitor<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     if mode::cpl(e.mode()) > 0 {
         return e.undefined();
     }
@@ -491,7 +529,8 @@ fn monitor<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// MWAIT with nothing monitored would wake at once; so does this one, after others ran.
-fn mwait<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn mwait<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     if mode::cpl(e.mode()) > 0 {
         return e.undefined();
     }

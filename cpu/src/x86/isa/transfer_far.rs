@@ -27,19 +27,21 @@ impl Kind for Jump {
     const CALL: bool = false;
 }
 
-fn transfer<E: X86, K: Kind>(e: &mut E, i: Insn, selector: E::Val<W64>, offset: E::Val<W64>) -> Exec<E> {
+fn transfer<E: X86, K: Kind>(e: &mut E, i: &Insn, selector: E::Val<W64>, offset: E::Val<W64>) -> Exec<E> {
     let how = e.lit::<W64>(far::how(i.len(), i.osize(), K::CALL));
     e.call(&far::TRANSFER, [selector, offset, how])?;
     Ok(Flow::Leave)
 }
 
-fn immediate<E: X86, K: Kind>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn immediate<E: X86, K: Kind>(e: &mut E, i: &Insn) -> Exec<E> {
     let selector = e.lit::<W64>(i.disp() as u64 & 0xFFFF);
     let offset = e.lit::<W64>(i.imm() as u32 as u64);
     transfer::<E, K>(e, i, selector, offset)
 }
 
-fn indirect<E: X86, K: Kind>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn indirect<E: X86, K: Kind>(e: &mut E, i: &Insn) -> Exec<E> {
     match i.osize() {
         1 => pointer::<E, W16, K>(e, i),
         2 => pointer::<E, W32, K>(e, i),
@@ -47,7 +49,8 @@ fn indirect<E: X86, K: Kind>(e: &mut E, i: Insn) -> Exec<E> {
     }
 }
 
-fn pointer<E: X86, W: Int, K: Kind>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn pointer<E: X86, W: Int, K: Kind>(e: &mut E, i: &Insn) -> Exec<E> {
     let (ea, bytes) = (e.ea(i), W::TY.bytes());
     let at = e.linear(i.seg(), ea, bytes + 2, Want::Read)?;
     let offset = e.load::<W>(plain(i.seg()), at)?;
@@ -57,7 +60,8 @@ fn pointer<E: X86, W: Int, K: Kind>(e: &mut E, i: Insn) -> Exec<E> {
     transfer::<E, K>(e, i, selector, offset)
 }
 
-fn ret<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn ret<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     let log2 = e.lit::<W64>(i.osize() as u64);
     let extra = e.lit::<W64>(i.imm() as u64 & 0xFFFF);
     let none = e.lit::<W64>(0);

@@ -233,7 +233,8 @@ pub fn ready<E: X86>(e: &mut E) -> Result<(), E::Abort> {
     if e.mode() & mode::X87_TRAP != 0 { e.always(fault::NM) } else { Ok(()) }
 }
 
-fn x87<E: X86, G: Group>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn x87<E: X86, G: Group>(e: &mut E, i: &Insn) -> Exec<E> {
     ready(e)?;
     let reg = i.reg() & 7;
     let modrm = reg << 3 | i.rm() & 7 | if i.is_mem() { 0 } else { 0xC0 };
@@ -252,7 +253,8 @@ fn x87<E: X86, G: Group>(e: &mut E, i: Insn) -> Exec<E> {
 }
 
 /// FNENI, FNDISI, FNSETPM: nothing since the 80387.
-fn nothing<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn nothing<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     ready(e)?;
     Ok(Flow::Next)
 }
@@ -271,7 +273,8 @@ fn wait<E: X86>(e: &mut E) -> Result<(), E::Abort> {
 }
 
 /// FWAIT.
-fn fwait<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn fwait<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     if e.mode() & mode::WAIT_TRAP != 0 {
         return e.raise(fault::NM);
     }
@@ -314,12 +317,14 @@ fn control<E: X86>(e: &mut E, what: u64) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn fnclex<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn fnclex<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     ready(e)?;
     control(e, 0)
 }
 
-fn fninit<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn fninit<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     ready(e)?;
     control(e, 1)
 }
@@ -338,7 +343,8 @@ pub static FLDCW: Helper<X64> = Helper {
     },
 };
 
-fn fldcw<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn fldcw<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     ready(e)?;
     let offset = e.ea(i);
     let at = e.linear(i.seg(), offset, 2, Want::Read)?;
@@ -347,7 +353,8 @@ fn fldcw<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn fnstcw<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn fnstcw<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     ready(e)?;
     let offset = e.ea(i);
     let x = e.get(state::FCW);
@@ -355,7 +362,8 @@ fn fnstcw<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn fnstsw<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn fnstsw<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     ready(e)?;
     let offset = e.ea(i);
     let x = e.get(state::FSW);
@@ -363,7 +371,8 @@ fn fnstsw<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Next)
 }
 
-fn fnstsw_ax<E: X86>(e: &mut E, _: Insn) -> Exec<E> {
+#[inline(always)]
+fn fnstsw_ax<E: X86>(e: &mut E, _: &Insn) -> Exec<E> {
     ready(e)?;
     let x = e.get(state::FSW);
     e.set_r::<W16>(0, x);
@@ -386,7 +395,7 @@ static ENVIRONMENT: Helper<X64> = Helper {
     },
 };
 
-fn environment<E: X86>(e: &mut E, i: Insn, what: u64) -> Exec<E> {
+fn environment<E: X86>(e: &mut E, i: &Insn, what: u64) -> Exec<E> {
     ready(e)?;
     let form = Frame { wide: i.osize() > 1, protected: mode::is_protected(e.mode()) };
     let size = form.size() + if what >= 2 { 80 } else { 0 };
@@ -399,15 +408,19 @@ fn environment<E: X86>(e: &mut E, i: Insn, what: u64) -> Exec<E> {
     Ok(Flow::Sync)
 }
 
-fn fldenv<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn fldenv<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     environment(e, i, 0)
 }
-fn fnstenv<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn fnstenv<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     environment(e, i, 1)
 }
-fn frstor<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn frstor<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     environment(e, i, 2)
 }
-fn fnsave<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn fnsave<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     environment(e, i, 3)
 }

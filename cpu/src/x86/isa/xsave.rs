@@ -326,7 +326,7 @@ static XRSTOR: Helper<X64> = Helper {
 };
 
 /// The linear address of an area of `size` bytes, aligned.
-fn area<E: X86>(e: &mut E, i: Insn, size: u64, align: u64, want: Want) -> crate::emit::Emit<E, W64> {
+fn area<E: X86>(e: &mut E, i: &Insn, size: u64, align: u64, want: Want) -> crate::emit::Emit<E, W64> {
     let offset = e.ea(i);
     let at = e.linear(i.seg(), offset, size, want)?;
     let mask = e.lit::<W64>(align - 1);
@@ -337,11 +337,12 @@ fn area<E: X86>(e: &mut E, i: Insn, size: u64, align: u64, want: Want) -> crate:
     Ok(at)
 }
 
-fn wide<E: X86>(e: &E, i: Insn) -> u64 {
+fn wide<E: X86>(e: &E, i: &Insn) -> u64 {
     if i.w() && mode::is_64(e.mode()) { WIDE } else { 0 }
 }
 
-fn fxsave<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn fxsave<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     super::x87_ops::ready(e)?;
     let at = area(e, i, 512, 16, Want::Write)?;
     let how = wide(e, i);
@@ -351,7 +352,8 @@ fn fxsave<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Sync)
 }
 
-fn fxrstor<E: X86>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn fxrstor<E: X86>(e: &mut E, i: &Insn) -> Exec<E> {
     super::x87_ops::ready(e)?;
     let at = area(e, i, 512, 16, Want::Read)?;
     let how = wide(e, i);
@@ -389,7 +391,8 @@ fn requested<E: X86>(e: &mut E) -> E::Val<W64> {
     e.or(low, high)
 }
 
-fn xsave<E: X86, T: Kind>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn xsave<E: X86, T: Kind>(e: &mut E, i: &Insn) -> Exec<E> {
     if T::PRIVILEGED {
         e.check_cpl(0)?;
     }
@@ -403,7 +406,8 @@ fn xsave<E: X86, T: Kind>(e: &mut E, i: Insn) -> Exec<E> {
     Ok(Flow::Sync)
 }
 
-fn xrstor<E: X86, T: Kind>(e: &mut E, i: Insn) -> Exec<E> {
+#[inline(always)]
+fn xrstor<E: X86, T: Kind>(e: &mut E, i: &Insn) -> Exec<E> {
     if T::PRIVILEGED {
         e.check_cpl(0)?;
     }

@@ -6,7 +6,7 @@ use lyrebird_cpu::arm::emit::UNDEFINED;
 use lyrebird_cpu::arm::{Arm64, Platform, context, exclusive, model, state as slot, sysreg};
 use lyrebird_cpu::code::CodeMap;
 use lyrebird_cpu::core::{Arch, Core, Physical};
-use lyrebird_cpu::emit::{Cx, Flow};
+use lyrebird_cpu::emit::Cx;
 use lyrebird_cpu::op::nzcv;
 use lyrebird_ram::GuestRam;
 use std::sync::Arc;
@@ -123,12 +123,8 @@ impl Subject for Interp {
         let Some((run, word)) = Arm64::decode(&word.to_le_bytes(), cx) else {
             bail!("{word:08x} is no whole word")
         };
-        match run(&mut self.core, word) {
-            Ok(Flow::Next | Flow::Sync) => {
-                let next = self.core.pc().wrapping_add(4);
-                self.core.set_pc(next);
-            }
-            Ok(Flow::Jump | Flow::Leave) => {}
+        match self.core.execute(run, word) {
+            Ok(_) => {}
             Err(_) if self.core.raised == UNDEFINED => return Ok(false),
             Err(_) => bail!("{word:08x} raised {:#x} at {:#x}", self.core.raised.0, self.core.raised_va),
         }

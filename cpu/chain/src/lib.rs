@@ -1,0 +1,204 @@
+//! Values that lie behind each other and are walked by one pointer.
+//!
+//! The interpreter's handlers pass on where they are in decoded code. A slice takes two registers for that, its start and
+//! its length, and the second would have to be kept somewhere in each handler that calls a slow path. Here each value
+//! knows itself whether another one follows that belongs to it.
+
+#![allow(unsafe_code, reason = "what follows a value is reached by its address; see docs/unsafe.md")]
+
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+/// At most so many values are walked in one go.
+pub const SECTION: usize = 64;
+
+/// What stands beside a value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// Its number in the row.
+    pub index: u16,
+    /// What its owner notes about it.
+    pub note: u16,
+}
+
+/// A value with what stands beside it.
+#[derive(Clone, Copy, Debug)]
+struct Link<T> {
+    value: T,
+    mark: Mark,
+    /// The next one in memory, if there is one, is not its successor.
+    last: bool,
+}
+
+/// Values in a row. Each has a note of 16 bits beside it.
+#[derive(Clone, Debug)]
+pub struct Chain<T> {
+    // The last one has `last` set, always: only `push`, `pop` and `set` write it.
+    links: Vec<Link<T>>,
+}
+
+impl<T> Default for Chain<T> {
+    fn default() -> Self {
+        Chain { links: Vec::new() }
+    }
+}
+
+impl<T> Chain<T> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.links.is_empty()
+    }
+
+    /// Adds one at the end.
+    pub fn push(&mut self, value: T, note: u16) {
+        let at = self.links.len();
+        self.links.push(Link { value, mark: Mark { index: at as u16, note }, last: true });
+        if !at.is_multiple_of(SECTION) {
+            self.links[at - 1].last = false;
+        }
+    }
+
+    /// Removes the one at the end.
+    pub fn pop(&mut self) -> Option<T> {
+        let link = self.links.pop()?;
+        if let Some(end) = self.links.last_mut() {
+            end.last = true;
+        }
+        Some(link.value)
+    }
+
+    /// Puts another value in the place of one.
+    ///
+    /// # Panics
+    /// If there is no such place.
+    pub fn set(&mut self, at: usize, value: T, note: u16) {
+        let link = &mut self.links[at];
+        (link.value, link.mark.note) = (value, note);
+    }
+
+    /// A place in the row.
+    ///
+    /// # Panics
+    /// If there is no such place.
+    #[inline(always)]
+    pub fn at(&self, at: usize) -> At<'_, T> {
+        match self.links.get(at..) {
+            // The rest of the row, so that the pointer may go to what follows.
+            Some(rest @ [_, ..]) => At { link: NonNull::from_ref(rest).cast(), of: PhantomData },
+            _ => panic!("there is no place {at}"),
+        }
+    }
+}
+
+/// A single value, which nothing follows.
+#[derive(Clone, Copy, Debug)]
+pub struct Only<T>(Link<T>);
+
+impl<T> Only<T> {
+    /// A value with its note.
+    pub fn new(value: T, note: u16) -> Self {
+        Only(Link { value, mark: Mark { index: 0, note }, last: true })
+    }
+
+    /// Its place.
+    pub fn at(&self) -> At<'_, T> {
+        At { link: NonNull::from_ref(&self.0), of: PhantomData }
+    }
+}
+
+/// A place in a row, with what follows it.
+#[derive(Debug)]
+pub struct At<'a, T> {
+    // It points to a link that is borrowed for 'a, and may reach those behind it up to one whose `last` is set.
+    link: NonNull<Link<T>>,
+    of: PhantomData<&'a Link<T>>,
+}
+
+impl<T> Clone for At<'_, T> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for At<'_, T> {}
+
+impl<'a, T> At<'a, T> {
+    #[inline(always)]
+    fn link(self) -> &'a Link<T> {
+        // SAFETY: the link is borrowed for 'a, by the invariant of `link`.
+        unsafe { self.link.as_ref() }
+    }
+
+    /// The value.
+    #[inline(always)]
+    pub fn value(self) -> &'a T {
+        &self.link().value
+    }
+
+    /// What stands beside it.
+    #[inline(always)]
+    pub fn mark(self) -> Mark {
+        self.link().mark
+    }
+
+    /// Whether it is the last of its section.
+    #[inline(always)]
+    pub fn is_last(self) -> bool {
+        self.link().last
+    }
+
+    /// What follows, unless this is the last of its section.
+    #[inline(always)]
+    pub fn next(self) -> Option<Self> {
+        if self.is_last() {
+            return None;
+        }
+        // SAFETY: behind a link whose `last` is not set lies another one of the same vector, which is borrowed for 'a.
+        Some(At { link: unsafe { self.link.add(1) }, ..self })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walk(chain: &Chain<usize>, from: usize) -> Vec<usize> {
+        std::iter::successors(Some(chain.at(from)), |at| at.next()).map(|at| *at.value()).collect()
+    }
+
+    #[test]
+    fn a_walk_ends_with_the_section_and_with_the_row() {
+        let mut chain = Chain::default();
+        for n in 0..SECTION + 6 {
+            chain.push(n, n as u16);
+            assert_eq!(walk(&chain, 0).len(), (n + 1).min(SECTION));
+        }
+        assert_eq!(walk(&chain, SECTION - 2), [SECTION - 2, SECTION - 1]);
+        assert_eq!(walk(&chain, SECTION), (SECTION..SECTION + 6).collect::<Vec<_>>());
+        assert_eq!(chain.at(SECTION + 2).mark().index as usize, SECTION + 2);
+        for _ in 0..6 {
+            chain.pop();
+        }
+        chain.set(SECTION - 1, 7, 8);
+        assert_eq!((walk(&chain, SECTION - 1), chain.at(SECTION - 1).mark().note), (vec![7], 8));
+        chain.push(9, 9);
+        assert_eq!((walk(&chain, SECTION - 1), walk(&chain, SECTION)), (vec![7], vec![9]));
+    }
+
+    #[test]
+    #[should_panic]
+    fn a_place_behind_the_row_is_refused() {
+        Chain::<u8>::default().at(0);
+    }
+
+    #[test]
+    fn a_single_value_has_no_successor() {
+        let only = Only::new('x', 3);
+        assert_eq!((*only.at().value(), only.at().mark().note, only.at().next().is_none()), ('x', 3, true));
+    }
+}
