@@ -317,7 +317,6 @@ impl<A: Arch> Emitter for Core<A> {
     type Val<W: Width> = W::Prim;
     type Abort = Raised;
     type At<'a> = At<'a, Op<A>>;
-    type Done = Exec<Self>;
 
     #[inline(always)]
     fn step(

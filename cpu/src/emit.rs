@@ -181,7 +181,7 @@ pub type Exec<E> = Result<Flow, <E as Emitter>::Abort>;
 pub type InsnOf<E> = <<E as Emitter>::Arch as Arch>::Insn;
 
 /// An instruction's semantics as an engine keeps them in its table; [`crate::step!`] makes one.
-pub type Step<E> = for<'a> fn(&mut E, <E as Emitter>::At<'a>) -> <E as Emitter>::Done;
+pub type Step<E> = for<'a> fn(&mut E, <E as Emitter>::At<'a>) -> Exec<E>;
 
 /// The [`Step`] of semantics: `step!(E, semantics)`.
 #[macro_export]
@@ -206,15 +206,13 @@ pub trait Emitter: Sized {
     type At<'a>
     where
         Self: 'a;
-    /// What a [`Step`] gives.
-    type Done;
 
     /// Takes the instruction through its semantics, and whatever else the engine does in a [`Step`].
     fn step(
         &mut self,
         at: Self::At<'_>,
         semantics: impl FnOnce(&mut Self, &InsnOf<Self>) -> Exec<Self>,
-    ) -> Self::Done;
+    ) -> Exec<Self>;
 
     /// Rare semantics that only give a value, called for an instruction and with a number.
     ///

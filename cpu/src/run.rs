@@ -33,7 +33,7 @@ type Ops<A> = Box<<A as Arch>::Places<Op<A>>>;
 /// The longest instruction, in bytes.
 pub const LONGEST: usize = 15;
 
-/// The last byte of a page where no instruction goes on in the next, doneever long it is.
+/// The last byte of a page where no instruction goes on in the next, however long it is.
 pub const fn last_whole<A: Arch>() -> u64 {
     if A::ALIGN == 1 { 0x1000 - LONGEST as u64 } else { 0xFFF }
 }

@@ -81,7 +81,6 @@ impl Emitter for Restart {
     type Val<W: Width> = Some<W>;
     type Abort = Infallible;
     type At<'a> = u32;
-    type Done = Exec<Self>;
 
     fn step(&mut self, word: u32, semantics: impl FnOnce(&mut Self, &u32) -> Exec<Self>) -> Exec<Self> {
         semantics(self, &word)

@@ -1,6 +1,7 @@
 //! The decoder: prefixes, opcode maps, ModRM, SIB, displacement, immediates (SDM vol. 2, chapter 2).
 //!
-//! It knows no instruction by itself: the rows of the table say which have a ModRM byte and which immediates.
+//! It knows no instruction by itself: the rows of the table say which have a ModRM byte and which immediates. Only what bytes
+//! mean that no row takes is named here.
 
 use super::emit::X86;
 use super::features as f;

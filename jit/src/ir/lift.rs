@@ -182,7 +182,6 @@ impl<A: Arch> Emitter for Lift<A> {
     type Val<W: Width> = Ref<W>;
     type Abort = Infallible;
     type At<'a> = A::Insn;
-    type Done = Exec<Self>;
 
     #[inline(always)]
     fn step(

@@ -80,10 +80,16 @@ pub fn run(args: &Args) -> Result<()> {
         }
     }
     println!("\nThe guests are in {}. Try one:", paths::guests().display());
-    let cloud = relative(&paths::arm64().join("cloud"));
-    let options = "-M virt -cpu max -m 512 -nographic -append console=ttyAMA0";
+    let try_one = match ARCHITECTURES.into_iter().find(wanted) {
+        Some("amd64") => ("x86_64 -M microvm", "console=ttyS0", "bzImage", "amd64/cloud"),
+        Some("i386") => ("i386 -M pc", "console=ttyS0", "bzImage", "i386/generic"),
+        _ => ("aarch64 -M virt -cpu max", "console=ttyAMA0", "Image", "arm64/cloud"),
+    };
+    let (program, console, image, folder) = try_one;
+    let folder = relative(&paths::guests().join(folder));
     println!(
-        "    cargo run --release -- qemu-system-aarch64 {options} -kernel {cloud}/Image -initrd {cloud}/initrd.gz"
+        "    cargo run --release -- qemu-system-{program} -m 512 -nographic -append {console} -kernel {folder}/{image} \
+         -initrd {folder}/initrd.gz"
     );
     Ok(())
 }
