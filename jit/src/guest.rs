@@ -45,6 +45,10 @@ pub trait Guest: Arch {
     fn plain_fp(mode: u32) -> bool;
     /// Whether floating point may flush denormal numbers.
     fn flushing_fp(mode: u32) -> bool;
+    /// Whether an inexact result changes no status in this mode.
+    fn inexact_fp(_mode: u32) -> bool {
+        false
+    }
     /// Whether the guest has an x87.
     const X87: bool = false;
     /// Whether the x87 is the host's where it can be, in a mode.
@@ -97,6 +101,10 @@ impl Guest for Arm64 {
 
     fn flushing_fp(mode: u32) -> bool {
         mode & mode::FP_ODD != 0
+    }
+
+    fn inexact_fp(mode: u32) -> bool {
+        mode & mode::FP_INEXACT != 0
     }
 
     fn shared(mode: u32) -> bool {

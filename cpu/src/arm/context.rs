@@ -4,6 +4,7 @@ use super::debug::mdscr;
 use super::regs::pstate;
 use super::{Arm64, features as feat, mode, state, sysreg as sr};
 use crate::core::{Attention, Core};
+use crate::softfloat::Flags;
 use crate::tlb::{BankKey, PAGE_MASK};
 use std::collections::{HashMap, HashSet};
 
@@ -190,6 +191,8 @@ fn mode_word(core: &Core<Arm64>, el: u32, s: u64) -> u32 {
     let fpcr = core.reg(state::FPCR);
     flag(fpcr & (1 << 26 | 1 << 24 | 1 << 19) != 0, mode::FP_ODD);
     flag(fpcr & 1 << 25 != 0, mode::FP_DN);
+    // The kernel's code is not to be compiled twice, and it computes little.
+    flag(el == 0 && core.reg(state::FPSR) & Flags::INEXACT.to_fpsr() != 0, mode::FP_INEXACT);
     flag(core.reg(sr::MDSCR_EL1) & mdscr::KDE != 0, mode::KDE);
     flag(super::debug::step_active(core, el), mode::STEP);
     flag(super::debug::watch_active(core, el), mode::WATCH);

@@ -36,6 +36,10 @@ pub const BTI: u32 = 1 << 23;
 /// Debug exceptions are taken at EL1, where PSTATE.D admits them (MDSCR_EL1.KDE).
 pub const KDE: u32 = 1 << 24;
 
+/// FPSR.IXC is set, at EL0: an inexact result changes no status. The mode learns of it when it is next computed, so the bit
+/// may be clear although IXC is set, never the other way around.
+pub const FP_INEXACT: u32 = 1 << 25;
+
 /// Whether the mode is privileged.
 #[inline(always)]
 pub const fn el(mode: u32) -> u32 {

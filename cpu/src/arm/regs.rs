@@ -184,8 +184,9 @@ helpers! {
         Ok(0)
     };
     READ_FPSR READ |core, v| Ok(core.reg(state::FPSR) as u64);
-    WRITE_FPSR STATE |core, v| {
+    WRITE_FPSR ENDS |core, v| {
         core.set(state::FPSR, v as u32 & 0x0800_009F);
+        context::refresh(core);
         Ok(0)
     };
     READ_CNTP_TVAL READ |core, v| timer_value(core, sr::CNTP_CVAL_EL0);

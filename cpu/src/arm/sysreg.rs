@@ -197,7 +197,7 @@ sysregs! {
     DIT              3 3 4 2 5 Both, Call(&regs::READ_DIT), Call(&regs::WRITE_DIT), if feat::DIT;
     SSBS             3 3 4 2 6 Both, Call(&regs::READ_SSBS), Call(&regs::WRITE_SSBS), if feat::SSBS;
     FPCR             3 3 4 4 0 Both, Call(&regs::READ_FPCR), Sync(&regs::WRITE_FPCR);
-    FPSR             3 3 4 4 1 Both, Call(&regs::READ_FPSR), Call(&regs::WRITE_FPSR);
+    FPSR             3 3 4 4 1 Both, Call(&regs::READ_FPSR), Sync(&regs::WRITE_FPSR);
     // ---- threads ----
     TPIDR_EL0        3 3 13 0 2 Both, Word, Word;
     TPIDRRO_EL0      3 3 13 0 3 Read, Word, Word;

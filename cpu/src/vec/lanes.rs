@@ -85,6 +85,11 @@ impl Lanes {
         (v >> (i * self.bits())) & self.mask()
     }
 
+    /// The number in every element.
+    pub fn splat(self, x: u128) -> u128 {
+        self.build(|_| x)
+    }
+
     /// Builds a vector from a function of the element number.
     #[inline(always)]
     pub fn build(self, mut f: impl FnMut(u32) -> u128) -> u128 {

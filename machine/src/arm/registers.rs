@@ -117,9 +117,8 @@ pub fn write(core: &mut Core<Arm64>, group: usize, index: usize, value: u128) ->
             context::refresh(core);
         }
         (1, 0..=31) => core.set(state::v(index as u32), value),
-        (1, 32) => core.set(state::FPSR, value as u32),
-        (1, 33) => {
-            core.set(state::FPCR, value as u32);
+        (1, 32 | 33) => {
+            core.set(if index == 32 { state::FPSR } else { state::FPCR }, value as u32);
             context::refresh(core);
         }
         (2, _) => {

@@ -398,6 +398,21 @@ impl Lower {
         }
     }
 
+    /// A register for `v`, which a single instruction makes from `operands`, so that it may take the place of one of
+    /// them: of the pin it is about to be put to, if nobody else needs what is there.
+    pub fn xdef_over(&mut self, v: Val, operands: &[Val]) -> u8 {
+        let hint = self.hint[v as usize];
+        if (16..32).contains(&hint) {
+            let here = |v: Val| operands.iter().filter(|&&o| self.root(o) == v).count();
+            if self.aliases[hint as usize].iter().all(|&v| self.uses[v as usize] as usize <= here(v)) {
+                self.loc[v as usize] = Loc::XPin(hint - 16);
+                self.aliases[hint as usize].push(v);
+                return hint - 16;
+            }
+        }
+        self.xdef(v, None)
+    }
+
     /// A new xmm register for `v`, or `prefer` if that is free now.
     pub fn xdef(&mut self, v: Val, prefer: Option<u8>) -> u8 {
         let hint = self.hint[v as usize];

@@ -46,6 +46,8 @@ pub struct Config {
     pub avx2: bool,
     /// The mode may flush denormal numbers.
     pub fp_flush: bool,
+    /// An inexact result changes no status in this mode.
+    pub fp_inexact: bool,
     /// The host has AVX2 and fuses multiplication and addition.
     pub fma: bool,
     /// The host has AVX-512 with the BW, DQ and VL extensions.
@@ -79,6 +81,7 @@ impl Config {
             mxcsr: A::MXCSR.map(|s| s.offset()),
             fp_plain: A::plain_fp(mode),
             fp_flush: A::flushing_fp(mode),
+            fp_inexact: A::inexact_fp(mode),
             ..Config::default()
         }
     }

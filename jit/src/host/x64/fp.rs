@@ -1,9 +1,10 @@
 //! Lowering of floating-point operations to the host's, where the result and the cumulative status are known to agree.
 //!
-//! Host arithmetic is used when the guest rounds to nearest and has FPSR.IXC set already: then an inexact result changes
-//! no status, and every other status shows in the result. Sums must be finite; products, quotients and the like must
-//! also have an exponent field of at least 2, since what is smaller may have underflowed. Where the guest may flush
-//! (FPCR.FZ), so must sums, and operands must not be denormal. All else goes out of line: see [`super::fp_cold`].
+//! Host arithmetic is used when the guest rounds to nearest and has FPSR.IXC set already, which the mode may know: then an
+//! inexact result changes no status, and every other status shows in the result. Sums must be finite; products, quotients
+//! and the like must also have an exponent field of at least 2, since what is smaller may have underflowed. Where the
+//! guest may flush (FPCR.FZ), so must sums, and operands must not be denormal. All else goes out of line: see
+//! [`super::fp_cold`].
 //!
 //! Left to the evaluator always: half precision, other roundings, estimates.
 
@@ -14,7 +15,7 @@ use super::{Cold, Lower};
 use crate::ir::{Inst, NONE, Val, VecForm};
 use crate::words;
 use lyrebird_cpu::slot::Slot;
-use lyrebird_cpu::vec::{Part, VecOp};
+use lyrebird_cpu::vec::{Lanes, Part, VecOp};
 use lyrebird_cpu::width::W128;
 
 /// FPSR.IXC.
@@ -157,6 +158,9 @@ impl Lower {
 
     /// Goes to `from` unless an inexact result changes no status.
     pub(super) fn fp_status(&mut self, from: Label) {
+        if self.config.fp_inexact {
+            return;
+        }
         self.asm.test_mem_imm(file(self.config.status), INEXACT);
         self.asm.jcc(Cc::E, from);
     }
@@ -181,10 +185,12 @@ impl Lower {
             return;
         }
         if self.config.avx512 {
-            let n = form.lanes.log2 as usize;
-            self.asm.vex(PADD[n], 1, x, x);
-            self.asm.vex_mem(PSUB[n], 1, 1, constant(double, 0));
-            self.asm.vabove(double, 1, constant(double, 1));
+            // Two more make exponents of 0, 1, 254 and 255 those from 0 to 3, whose upper bits are clear. What overflows
+            // goes to the sign. That 254 would be fine does not matter.
+            let (add, mask) = if double { (2 << 52, 0x1FF << 54) } else { (2 << 23, 0x3F << 25) };
+            let [add, mask] = [add, mask].map(|x| self.pooled(Lanes::full(form.lanes.log2 as u32).splat(x)));
+            self.asm.vex_label(PADD[form.lanes.log2 as usize], 1, x, add);
+            self.asm.vnone(double, 1, mask);
             if form.lanes.part == Part::Full {
                 self.asm.ktest();
             } else {

@@ -94,8 +94,7 @@ impl Lower {
 
     /// `x` in every element of the register; leaves flags alone.
     pub(super) fn splat(&mut self, log2: usize, to: u8, x: u64) {
-        let value = Lanes::full(log2 as u32).build(|_| x as u128);
-        self.wide_literal(to, value);
+        self.wide_literal(to, Lanes::full(log2 as u32).splat(x as u128));
     }
 
     /// Clears a register.
@@ -108,9 +107,16 @@ impl Lower {
         self.asm.vex(PCMPEQ[0], x, x, x);
     }
 
+    /// The register of the first operand, and one for the result, which may be the same.
+    pub(super) fn one_over(&mut self, s: Simd) -> (u8, u8) {
+        let a = self.xmm(s.a);
+        (self.xdef_over(s.i, &[s.a]), a)
+    }
+
     /// An instruction on two operands.
     pub(super) fn plain(&mut self, s: Simd, v: Vex) {
-        let (d, a, b) = self.two(s);
+        let (a, b) = (self.xmm(s.a), self.xmm(s.b));
+        let d = self.xdef_over(s.i, &[s.a, s.b]);
         self.asm.vex(v, d, a, b);
         self.trim(s.l, d);
     }
@@ -143,10 +149,11 @@ impl Lower {
                 self.trim(s.l, d);
             }
             VecOp::Select => {
-                let (d, a, b, c) = self.three(s);
-                self.asm.vex(PXOR, d, a, b);
-                self.asm.vex(PAND, d, d, c);
-                self.asm.vex(PXOR, d, d, b);
+                let [a, b, c] = [s.a, s.b, s.c].map(|v| self.xmm(v));
+                let d = self.xdef_over(s.i, &[s.a, s.b, s.c]);
+                self.asm.vex(PXOR, 0, a, b);
+                self.asm.vex(PAND, 0, 0, c);
+                self.asm.vex(PXOR, d, 0, b);
                 self.trim(s.l, d);
             }
             VecOp::Low => {
@@ -322,8 +329,8 @@ impl Lower {
                 let (d, a, b) = self.two(s);
                 self.asm.vex(PMINU[n], d, a, b);
                 self.asm.vex(PCMPEQ[n], d, d, a);
-                self.ones(0);
-                self.asm.vex(PXOR, d, d, 0);
+                let ones = self.pooled(u128::MAX);
+                self.asm.vex_label(PXOR, d, d, ones);
                 self.trim(s.l, d);
             }
             VecOp::GeS => {

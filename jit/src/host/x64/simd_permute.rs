@@ -141,7 +141,7 @@ impl Lower {
     }
 
     fn reverse(&mut self, s: Simd) {
-        let (d, a) = self.one(s);
+        let (d, a) = self.one_over(s);
         match (s.l.log2, s.imm) {
             (0, 1) => {
                 self.asm.vshift(VShift::Srl, 1, 0, a, 8);
@@ -159,8 +159,8 @@ impl Lower {
                 let numbers = u128::from_le_bytes(std::array::from_fn(|i| i as u8));
                 let l = Lanes::full(s.l.log2 as u32);
                 let control = VecOp::Reverse.eval(l, s.imm, numbers, 0, 0, &mut FpEnv::default());
-                self.wide_literal(1, control);
-                self.asm.vex(PSHUFB, d, a, 1);
+                let control = self.pooled(control);
+                self.asm.vex_label(PSHUFB, d, a, control);
             }
         }
         self.trim(s.l, d);

@@ -3,7 +3,7 @@
 use super::Lower;
 use super::simd::Simd;
 use super::vex::*;
-use lyrebird_cpu::vec::VecOp;
+use lyrebird_cpu::vec::{Lanes, VecOp};
 
 impl Lower {
     /// `d = s` shifted by the constant `n` in any element size; clobbers XMM0 and XMM1, which `s` may not be; `d` may
@@ -32,8 +32,8 @@ impl Lower {
             (_, _) => {
                 let mask = if op == VShift::Sll { 0xFF << n & 0xFF } else { 0xFF >> n };
                 self.asm.vshift(op, 1, d, s, n as u8);
-                self.splat(0, 1, mask);
-                self.asm.vex(PAND, d, d, 1);
+                let mask = self.pooled(Lanes::full(0).splat(mask as u128));
+                self.asm.vex_label(PAND, d, d, mask);
             }
         }
     }
@@ -60,7 +60,8 @@ impl Lower {
     }
 
     fn shift_const(&mut self, s: Simd, op: VShift) {
-        let (d, a) = self.one(s);
+        // No form looks at the operand again once it has written.
+        let (d, a) = self.one_over(s);
         self.shift_by(op, s.l.log2, d, a, s.imm);
         self.trim(s.l, d);
     }

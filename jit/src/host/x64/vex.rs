@@ -194,13 +194,11 @@ impl Asm {
         self.push(0xC8 | a & 7);
         self.push(classes);
     }
-    /// VPCMPUD or VPCMPUQ: K1 = which elements of `a` are above those at `m`, off RBP (AVX-512VL).
-    pub fn vabove(&mut self, double: bool, a: u8, m: Mem) {
-        self.evex_mask((3, 0x66, double), 0x1E, a, m.base);
-        // The long form: the short one counts in vectors.
-        self.push(0x80 | 1 << 3 | m.base & 7);
-        self.push_i32(m.disp);
-        self.push(6);
+    /// VPTESTNMD or VPTESTNMQ: K1 = which elements of `a` have no bit in common with those at `l` (AVX-512VL).
+    pub fn vnone(&mut self, double: bool, a: u8, l: Label) {
+        self.evex_mask((2, 0xF3, double), 0x27, a, 0);
+        self.push(1 << 3 | 5);
+        self.reference(l);
     }
     /// KORTESTB K1, K1: equal if no bit is set.
     pub fn ktest(&mut self) {
