@@ -75,8 +75,7 @@ pub(super) fn floating(config: &Config, form: VecForm) -> Option<Single> {
         VecOp::FSqrt => unary(coded(1, prefix, 0x51, false)),
         VecOp::FAddSub if full => binary(coded(1, if wide { 0x66 } else { 0xF2 }, 0xD0, false)),
         VecOp::FCmpX => single(coded(1, prefix, 0xC2, false), Shape::Binary, Some(imm as u8)),
-        // DPPS picks among several NaNs in an order of the maker's own, so that is left to the evaluator.
-        VecOp::FDot if full && wide => single(coded(3, 0x66, 0x41, false), Shape::Binary, Some(imm as u8)),
+        // DPPS and DPPD pick among several NaNs in an order of the maker's own, so they are left to the evaluator.
         VecOp::FRound => {
             let mode = round_control(imm & rounding::MASK)? | if imm & EXACT == 0 { 8 } else { 0 };
             let opcode = 0x08 | (scalar as u8) << 1 | wide as u8;
