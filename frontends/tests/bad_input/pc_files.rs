@@ -177,7 +177,9 @@ fn tries(at: &Path, name: &str, bytes: &[u8]) {
     let output = terminated(at, &arguments, Duration::from_millis(40));
     let said = String::from_utf8_lossy(&output.stderr);
     let code = output.status.code();
-    assert!(matches!(code, Some(0 | 3 | 5 | 143)), "{name}: {} and {said}", output.status);
+    // On a host with much else to do it may be told before it listens: the signal ends it then.
+    let early = std::os::unix::process::ExitStatusExt::signal(&output.status) == Some(15);
+    assert!(early || matches!(code, Some(0 | 3 | 5 | 143)), "{name}: {} and {said}", output.status);
     assert!(!said.contains("panicked"), "{name}: {said}");
     assert!(code != Some(3) || said.contains(name), "{name}: {said}");
 }
