@@ -168,10 +168,8 @@ impl<T: Target> Inner<T> {
     fn load(&self, plan: &BootPlan<T>) -> Result<(), BuildError> {
         let memory = self.board.space.memory();
         for Piece { at, content } in &plan.pieces {
-            let put =
-                |offset: u64, bytes: &[u8]| memory.load(at + offset, bytes).map_err(std::io::Error::other);
             content
-                .each(put)
+                .put(memory, *at)
                 .map_err(|e| BuildError::Host(format!("load {} bytes at {at:#x}: {e}", content.size())))?;
         }
         Ok(())

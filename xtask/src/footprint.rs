@@ -136,18 +136,15 @@ fn kilobytes(text: &str, name: &str) -> Option<u64> {
     rest.trim().strip_suffix(" kB")?.parse().ok()
 }
 
-/// Resident kilobytes of guest RAM's mappings in an `smaps` file.
+/// Resident kilobytes of guest RAM's mappings in an `smaps` file: those that are to have huge pages.
 fn guest(maps: &str) -> u64 {
-    let (mut inside, mut sum) = (false, 0);
+    let (mut resident, mut sum) = (0, 0);
     for line in maps.lines() {
-        match line.split_once(':') {
-            Some((name, _)) if !name.contains(['-', ' ']) => {
-                if inside && name == "Rss" {
-                    sum += kilobytes(line, "Rss:").unwrap_or(0);
-                }
-            }
-            // The head of a mapping: addresses, rights, file.
-            _ => inside = line.contains("memfd:lyrebird-ram"),
+        if let Some(rss) = kilobytes(line, "Rss:") {
+            resident = rss;
+        } else if line.strip_prefix("VmFlags:").is_some_and(|flags| flags.split(' ').any(|flag| flag == "hg"))
+        {
+            sum += resident;
         }
     }
     sum
@@ -159,9 +156,9 @@ mod tests {
 
     #[test]
     fn guest_ram_is_told_from_other_mappings() {
-        let maps = "7f00-7f80 rw-s 00000000 00:01 12 /memfd:lyrebird-ram (deleted)\nSize: 8 kB\nRss:    5 kB\n\
-                    7f90-7fa0 rw-s 00000000 00:01 13 /memfd:lyrebird-code (deleted)\nRss: 3 kB\n\
-                    7fb0-7fc0 rw-p 00000000 00:00 0\nRss: 4 kB\n";
+        let maps = "7f00-7f80 rw-p 00000000 00:00 0\nSize: 8 kB\nRss:    5 kB\nVmFlags: rd wr mr hg\n\
+                    7f90-7fa0 rw-s 00000000 00:01 13 /memfd:lyrebird-code (deleted)\nRss: 3 kB\nVmFlags: rd sh\n\
+                    7fb0-7fc0 rw-p 00000000 00:00 0\nRss: 4 kB\nVmFlags: rd wr mr nh\n";
         assert_eq!(guest(maps), 5);
         assert_eq!(kilobytes("VmRSS:\t  12 kB\nRssAnon:\t 7 kB", "RssAnon:"), Some(7));
     }

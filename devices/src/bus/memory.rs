@@ -5,6 +5,9 @@
 use super::span::{Span, SpanError};
 use lyrebird_ram::{GuestRam, Pod};
 use parking_lot::{RwLock, RwLockWriteGuard};
+use std::fs::File;
+use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// An access that is not to memory, at least not with all of its bytes, or a write to ROM.
@@ -13,6 +16,12 @@ use std::sync::Arc;
 pub struct NoMemory {
     /// First address that no memory answers.
     pub gpa: u64,
+}
+
+impl From<NoMemory> for io::Error {
+    fn from(e: NoMemory) -> Self {
+        io::Error::other(e)
+    }
 }
 
 /// Told of writes that do not come from a processor, so that it can drop translations of what was there.
@@ -220,13 +229,37 @@ impl Memory {
 
     /// Writes bytes to RAM and ROM alike, as a loader does before the machine starts.
     pub fn load(&self, gpa: u64, from: &[u8]) -> Result<(), NoMemory> {
+        self.load_parts(gpa, from.len(), |block, at, part| {
+            let piece = from.get(part).ok_or(NoMemory { gpa })?;
+            block.ram.write_bytes(at, piece).map_err(|_| NoMemory { gpa })
+        })
+    }
+
+    /// Writes the first `len` bytes of a file to RAM and ROM alike.
+    ///
+    /// # Errors
+    /// When there is no memory, or the file cannot be read or is shorter.
+    pub fn load_file(&self, gpa: u64, file: &File, len: u64) -> io::Result<()> {
+        let len = usize::try_from(len).map_err(io::Error::other)?;
+        self.load_parts(gpa, len, |block, at, part| {
+            block.ram.read_file(at, part.len() as u64, file, part.start as u64)
+        })
+    }
+
+    /// Has `put` write to each block that `len` bytes at `gpa` are in: the block, the offset in its RAM, and which of the
+    /// bytes they are.
+    fn load_parts<E: From<NoMemory>>(
+        &self,
+        gpa: u64,
+        len: usize,
+        put: impl Fn(&Block, u64, Range<usize>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let inner = self.0.read();
         let mut done = 0;
-        while done < from.len() {
-            let (block, at, len) = inner.run(gpa, done, from.len())?;
-            let piece = from.get(done..done + len).ok_or(NoMemory { gpa })?;
-            block.ram.load(at, piece).map_err(|_| NoMemory { gpa })?;
-            done += len;
+        while done < len {
+            let (block, at, here) = inner.run(gpa, done, len)?;
+            put(block, at, done..done + here)?;
+            done += here;
         }
         let hook = inner.hook.clone();
         drop(inner);

@@ -5,6 +5,7 @@ mod image;
 pub mod x86;
 
 use crate::config::{BuildError, FileRole};
+use lyrebird_devices::bus::memory::Memory;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
@@ -59,6 +60,17 @@ impl Content {
                 file.read_exact_at(&mut bytes, 0)?;
                 Ok(bytes)
             }
+        }
+    }
+
+    /// Puts the bytes into guest memory at `gpa`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or there is no memory.
+    pub fn put(&self, memory: &Memory, gpa: u64) -> std::io::Result<()> {
+        match self {
+            Content::Bytes(bytes) => memory.load(gpa, bytes).map_err(std::io::Error::other),
+            Content::File(file, len) => memory.load_file(gpa, file, *len),
         }
     }
 
