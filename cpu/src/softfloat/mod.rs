@@ -180,8 +180,8 @@ impl Flags {
 
     /// The flags as they stand in FPSR (bits 0 to 4 and 7).
     #[inline]
-    pub fn to_fpsr(self) -> u32 {
-        u32::from(self.0)
+    pub const fn to_fpsr(self) -> u32 {
+        self.0 as u32
     }
 
     /// The flags as they stand in MXCSR and the x87 status word (bits 0 to 5: IE DE ZE OE UE PE).

@@ -2,7 +2,7 @@
 
 use super::{interp_table, undefined};
 use crate::arm::emit::{FP_ACCESS, UNDEFINED};
-use crate::arm::{Arm64, Platform, features, mode, state};
+use crate::arm::{Arm64, Platform, context, features, mode, state, sysreg as sr};
 use crate::code::CodeMap;
 use crate::core::{Core, Physical, Raised};
 use crate::emit::Flow;
@@ -249,6 +249,23 @@ fn reserved_encodings_and_traps() {
     core.features &= !features::FP16;
     assert_eq!(step(&mut core, 0x1EE2_4020), Ok(Flow::Next));
     assert_eq!(core.reg(state::v(0)), s(1.0));
+}
+
+/// At EL0 the mode says that FPSR.IXC is set, at EL1 it does not.
+#[test]
+fn the_mode_follows_fpsr_at_el0() {
+    const MSR_FPSR_X0: u32 = 0xD51B_4420;
+    let mut core = core([0; 3]);
+    core.set(sr::CPACR_EL1, 3 << 20);
+    for (el, known) in [(0, mode::FP_INEXACT), (1, 0)] {
+        core.set(state::MODE, el << 2);
+        context::refresh(&mut core);
+        for (fpsr, mode) in [(IXC, known), (0, 0), (IXC | IOC, known), (IOC, 0)] {
+            core.set(state::x(0), fpsr.into());
+            assert!(step(&mut core, MSR_FPSR_X0).is_ok());
+            assert_eq!(core.mode & mode::FP_INEXACT, mode, "EL{el}, FPSR {fpsr:#x}");
+        }
+    }
 }
 
 #[test]

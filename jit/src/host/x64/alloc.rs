@@ -9,7 +9,7 @@ use super::condition::Again;
 use super::late::want;
 use super::{Lower, SPILLS};
 use crate::ir::flags::sets_all;
-use crate::ir::{NONE, Op, Ty, Val};
+use crate::ir::{Inst, NONE, Op, Ty, Val};
 
 /// Where a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,13 @@ impl Lower {
         *left = left.saturating_sub(1);
         if *left == 0 {
             self.drop_value(r);
+        }
+    }
+
+    /// Says that the operands of `inst` have been used.
+    pub fn release_operands(&mut self, inst: &Inst) {
+        for a in inst.args() {
+            self.release(a);
         }
     }
 
@@ -398,28 +405,28 @@ impl Lower {
         }
     }
 
-    /// A register for `v`, which a single instruction makes from `operands`, so that it may take the place of one of
-    /// them: of the pin it is about to be put to, if nobody else needs what is there.
-    pub fn xdef_over(&mut self, v: Val, operands: &[Val]) -> u8 {
+    /// The pin that `v` is about to be put to, if nobody needs what is there but `operands`, for the last time.
+    fn take_pin(&mut self, v: Val, operands: &[Val]) -> Option<u8> {
         let hint = self.hint[v as usize];
-        if (16..32).contains(&hint) {
-            let here = |v: Val| operands.iter().filter(|&&o| self.root(o) == v).count();
-            if self.aliases[hint as usize].iter().all(|&v| self.uses[v as usize] as usize <= here(v)) {
-                self.loc[v as usize] = Loc::XPin(hint - 16);
-                self.aliases[hint as usize].push(v);
-                return hint - 16;
-            }
+        let pin = hint.checked_sub(16).filter(|&x| x < 16)?;
+        let here = |v: Val| operands.iter().filter(|&&o| self.root(o) == v).count();
+        if !self.aliases[hint as usize].iter().all(|&v| self.uses[v as usize] as usize <= here(v)) {
+            return None;
         }
-        self.xdef(v, None)
+        self.loc[v as usize] = Loc::XPin(pin);
+        self.aliases[hint as usize].push(v);
+        Some(pin)
+    }
+
+    /// A register for `v`, which may take the place of one of `operands`: it is written only when all of them are read.
+    pub fn xdef_over(&mut self, v: Val, operands: &[Val]) -> u8 {
+        self.take_pin(v, operands).unwrap_or_else(|| self.xdef(v, None))
     }
 
     /// A new xmm register for `v`, or `prefer` if that is free now.
     pub fn xdef(&mut self, v: Val, prefer: Option<u8>) -> u8 {
-        let hint = self.hint[v as usize];
-        if (16..32).contains(&hint) && self.aliases[hint as usize].is_empty() {
-            self.loc[v as usize] = Loc::XPin(hint - 16);
-            self.aliases[hint as usize].push(v);
-            return hint - 16;
+        if let Some(pin) = self.take_pin(v, &[]) {
+            return pin;
         }
         let free = |x: u8| x >= 2 && self.xpinned >> x & 1 == 0 && self.xowner[x as usize] == NONE;
         let reusable = prefer.filter(|&x| free(x));

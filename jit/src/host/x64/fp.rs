@@ -15,11 +15,12 @@ use super::{Cold, Lower};
 use crate::ir::{Inst, NONE, Val, VecForm};
 use crate::words;
 use lyrebird_cpu::slot::Slot;
+use lyrebird_cpu::softfloat::Flags;
 use lyrebird_cpu::vec::{Lanes, Part, VecOp};
 use lyrebird_cpu::width::W128;
 
 /// FPSR.IXC.
-pub(super) const INEXACT: u8 = 1 << 4;
+pub(super) const INEXACT: u8 = Flags::INEXACT.to_fpsr() as u8;
 
 /// VFPCLASS: NaNs and infinities.
 const NOT_FINITE: u8 = 0x99;
@@ -40,10 +41,9 @@ pub const CONSTANTS: [u128; 6] = [
 /// The number in every element.
 pub(super) fn every(double: bool, x: f64) -> u128 {
     if double {
-        let x = x.to_bits() as u128;
-        x << 64 | x
+        Lanes::full(3).splat(x.to_bits().into())
     } else {
-        (0..4).fold(0, |v, _| v << 32 | (x as f32).to_bits() as u128)
+        Lanes::full(2).splat((x as f32).to_bits().into())
     }
 }
 
@@ -135,9 +135,7 @@ impl Lower {
     pub(super) fn fp_close(&mut self, inst: &Inst, from: Label, slow: Slow) {
         let back = self.asm.label();
         self.asm.bind(back);
-        for a in inst.args() {
-            self.release(a);
-        }
+        self.release_operands(inst);
         self.colds.push(Cold::Fp { from, back, slow });
     }
 

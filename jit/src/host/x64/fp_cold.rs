@@ -1,9 +1,10 @@
 //! The out-of-line paths of floating-point operations.
 //!
-//! Zeros that zeros explain come first. Operations that can be repeated are, with the host's status cleared before, unless it is clear after they were done
-//! in place: that tells whether the result is exact, or inexact and no more. Two things it does not tell: the host finds a result tiny after rounding, the guest before,
-//! so those next to the smallest normal number are not believed; and NaNs differ. What remains goes to the operation's
-//! evaluator. The host's status is read nowhere else, so helpers may use the host's arithmetic freely.
+//! Zeros that zeros explain come first. Operations that can be repeated are, with the host's status cleared before,
+//! unless it is clear after they were done in place: that tells whether the result is exact, or inexact and no more. Two
+//! things it does not tell: the host finds a result tiny after rounding, the guest before, so those next to the smallest
+//! normal number are not believed; and NaNs differ. What remains goes to the operation's evaluator. The host's status is
+//! read nowhere else, so helpers may use the host's arithmetic freely.
 
 use super::Lower;
 use super::asm::{Alu, Cc, Label, Shift, file, reg};
@@ -11,7 +12,7 @@ use super::fp::{INEXACT, every};
 use super::vex::*;
 use crate::ir::VecForm;
 use crate::words;
-use lyrebird_cpu::vec::{Part, VecOp};
+use lyrebird_cpu::vec::{Lanes, Part, VecOp};
 
 /// MXCSR with all exceptions masked and none seen.
 const CLEAN: u128 = 0x1F80;
@@ -153,13 +154,9 @@ impl Lower {
             VecOp::FCvt => slow.form.lanes.log2 == 2,
             _ => slow.form.lanes.log2 == 3,
         };
-        let (magnitude, limit) = if double {
-            (u64::MAX as u128 >> 1, 0x0020_0000_0000_0000)
-        } else {
-            (0x7FFF_FFFF_7FFF_FFFF, 0x0100_0000_0100_0000)
-        };
-        let twice = |x: u128| x << 64 | x;
-        let (magnitude, limit) = (self.pooled(twice(magnitude)), self.pooled(twice(limit)));
+        let (log2, magnitude, limit) =
+            if double { (3, i64::MAX as u128, 2 << 52) } else { (2, i32::MAX as u128, 2 << 23) };
+        let [magnitude, limit] = [magnitude, limit].map(|x| self.pooled(Lanes::full(log2).splat(x)));
         self.asm.vex_label(PAND, 1, slow.result, magnitude);
         self.asm.movups_label(0, limit);
         // CMPNLEPS, CMPNLEPD

@@ -119,9 +119,12 @@ impl Lower {
         let (mut slow, from) = self.fp_open(i, inst, form);
         slow.again = true;
         self.fp_compute_from_int(&slow);
-        if wide || !double {
-            self.fp_status(from);
+        let exact = double && !wide;
+        if exact || self.config.fp_inexact {
+            self.release_operands(inst);
+            return true;
         }
+        self.fp_status(from);
         self.fp_close(inst, from, slow);
         true
     }

@@ -284,9 +284,7 @@ impl Lower {
         self.deposit(inst.ty, lo, Mem { index: Some(reg::RAX), ..m });
         self.deposit(inst.ty, hi, Mem { index: Some(reg::RAX), disp: m.disp + size as i32, ..m });
         self.slow(inst, probe, Slow { address: m, values: [Some(lo), Some(hi)], store: true, live });
-        for a in inst.args() {
-            self.release(a);
-        }
+        self.release_operands(inst);
     }
 
     /// The slow path of an access, out of line.
@@ -354,9 +352,7 @@ impl Lower {
         let site = self.site(0, false, 0);
         let late = self.capture();
         self.colds.push(Cold::Interpret { from, site, late });
-        for a in inst.args() {
-            self.release(a);
-        }
+        self.release_operands(inst);
         if inst.ty == Ty::V128 {
             self.xdef(i, None);
         } else {
@@ -440,9 +436,7 @@ impl Lower {
         self.asm.mov(true, reg::RAX, expected);
         let cell = Mem { base: at, index: None, disp: 0 };
         self.asm.atomic(self.config.locked, bytes, &[0x0F, 0xB1], cell, new);
-        for a in inst.args() {
-            self.release(a);
-        }
+        self.release_operands(inst);
         let d = self.def(i, None);
         // A failed exchange leaves the old value, zero or not above; a successful one leaves what was expected.
         if bytes < 4 {

@@ -53,9 +53,7 @@ impl Lower {
             || self.simd_saturate(s)
             || self.simd_crypto(s);
         if done {
-            for a in inst.args() {
-                self.release(a);
-            }
+            self.release_operands(inst);
         }
         done
     }
@@ -102,9 +100,10 @@ impl Lower {
         self.asm.vex(PXOR, x, x, x);
     }
 
-    /// Sets all bits of a register.
-    pub(super) fn ones(&mut self, x: u8) {
-        self.asm.vex(PCMPEQ[0], x, x, x);
+    /// `d` = the complement of `x`.
+    pub(super) fn invert(&mut self, d: u8, x: u8) {
+        let ones = self.pooled(u128::MAX);
+        self.asm.vex_label(PXOR, d, x, ones);
     }
 
     /// The register of the first operand, and one for the result, which may be the same.
@@ -143,8 +142,7 @@ impl Lower {
             }
             VecOp::OrNot => {
                 let (d, a, b) = self.two(s);
-                self.ones(0);
-                self.asm.vex(PXOR, d, b, 0);
+                self.invert(d, b);
                 self.asm.vex(POR, d, d, a);
                 self.trim(s.l, d);
             }
@@ -329,15 +327,13 @@ impl Lower {
                 let (d, a, b) = self.two(s);
                 self.asm.vex(PMINU[n], d, a, b);
                 self.asm.vex(PCMPEQ[n], d, d, a);
-                let ones = self.pooled(u128::MAX);
-                self.asm.vex_label(PXOR, d, d, ones);
+                self.invert(d, d);
                 self.trim(s.l, d);
             }
             VecOp::GeS => {
                 let (d, a, b) = self.two(s);
                 self.asm.vex(PCMPGT[3], d, b, a);
-                self.ones(0);
-                self.asm.vex(PXOR, d, d, 0);
+                self.invert(d, d);
                 self.trim(s.l, d);
             }
             VecOp::GtU | VecOp::GeU => {
@@ -350,8 +346,7 @@ impl Lower {
                     self.asm.vex(PCMPGT[3], d, 0, 1);
                 } else {
                     self.asm.vex(PCMPGT[3], d, 1, 0);
-                    self.ones(0);
-                    self.asm.vex(PXOR, d, d, 0);
+                    self.invert(d, d);
                 }
                 self.trim(s.l, d);
             }
@@ -360,8 +355,7 @@ impl Lower {
                 self.asm.vex(PAND, d, a, b);
                 self.zero(0);
                 self.asm.vex(PCMPEQ[n], d, d, 0);
-                self.ones(0);
-                self.asm.vex(PXOR, d, d, 0);
+                self.invert(d, d);
                 self.trim(s.l, d);
             }
             _ => return false,

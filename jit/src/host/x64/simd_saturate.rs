@@ -39,8 +39,7 @@ impl Lower {
                 // What can be added without wrapping is at most the complement.
                 self.before_status();
                 let (d, a, b) = self.two(s);
-                self.ones(0);
-                self.asm.vex(PXOR, 0, 0, a);
+                self.invert(0, a);
                 self.asm.vex(PMINU[2], d, 0, b);
                 self.asm.vex(PXOR, 0, d, b);
                 self.asm.vex(PADD[2], d, d, a);

@@ -83,8 +83,7 @@ impl Lower {
             let back = if by.signed { Direction::Signed } else { Direction::Right };
             self.variable(by.log2, back, u, d, t);
             self.asm.vex(PCMPEQ[n], t, u, a);
-            self.ones(0);
-            self.asm.vex(PXOR, t, t, 0);
+            self.invert(t, t);
             if by.signed {
                 // The limit on the side of the element: its sign, but for the highest bit, flipped.
                 self.sign(by.log2, u, a);
@@ -97,8 +96,7 @@ impl Lower {
         }
         // To the right, by the opposite, less one if the last step rounds.
         if by.round {
-            self.ones(0);
-            self.asm.vex(PXOR, 0, 0, b);
+            self.invert(0, b);
         } else {
             self.zero(0);
             self.asm.vex(PSUB[n], 0, 0, b);

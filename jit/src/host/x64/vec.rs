@@ -27,9 +27,7 @@ impl Lower {
             }
             self.unlock();
         }
-        for a in inst.args() {
-            self.release(a);
-        }
+        self.release_operands(inst);
         self.xflush();
         self.save_xpins();
         self.asm.mov_imm(reg::RAX, inst.imm);

@@ -2,6 +2,8 @@
 //!
 //! Floating point runs under the guest's MXCSR (see [`super::x86_mxcsr`]), so that results, NaNs and exception flags are
 //! what the processor makes them.
+//!
+//! Left to the evaluator: DPPS and DPPD, whose result among several NaNs is the processor's maker's own.
 
 use super::vex::*;
 use super::{Config, Lower};
@@ -75,7 +77,6 @@ pub(super) fn floating(config: &Config, form: VecForm) -> Option<Single> {
         VecOp::FSqrt => unary(coded(1, prefix, 0x51, false)),
         VecOp::FAddSub if full => binary(coded(1, if wide { 0x66 } else { 0xF2 }, 0xD0, false)),
         VecOp::FCmpX => single(coded(1, prefix, 0xC2, false), Shape::Binary, Some(imm as u8)),
-        // DPPS and DPPD pick among several NaNs in an order of the maker's own, so they are left to the evaluator.
         VecOp::FRound => {
             let mode = round_control(imm & rounding::MASK)? | if imm & EXACT == 0 { 8 } else { 0 };
             let opcode = 0x08 | (scalar as u8) << 1 | wide as u8;
