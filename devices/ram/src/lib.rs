@@ -14,7 +14,7 @@ mod atomic;
 
 pub use atomic::AtomicOp;
 
-use memmap2::{Advice, MmapOptions, MmapRaw, UncheckedAdvice};
+use memmap2::{Advice, MmapOptions, MmapRaw};
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -50,6 +50,7 @@ pub struct GuestRam {
     len: u64,
     /// One less than the power of two that `len` does not exceed; this much and [`BEYOND`] are mapped.
     mask: u64,
+    #[expect(dead_code, reason = "held, so that the memory stays where `base` says")]
     map: Arc<MmapRaw>,
 }
 
@@ -267,17 +268,6 @@ impl GuestRam {
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), at.add(words).cast(), rest) };
         Ok(())
     }
-
-    /// Gives all pages back to the host; RAM reads as zero afterwards.
-    pub fn clear(&self) {
-        // SAFETY: the range is RAM's, to which nobody has references, and anonymous memory reads as zero afterwards.
-        let given =
-            unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, 0, self.len as usize) };
-        if given.is_err() {
-            // That only costs memory: locked pages stay, for one.
-            let _ = self.fill(0, self.len, 0);
-        }
-    }
 }
 
 impl std::fmt::Debug for GuestRam {
@@ -313,14 +303,6 @@ mod tests {
         assert_eq!(ram.read::<u64>(108), Ok(0x0807_0605_0403_0201));
         assert_eq!(ram.read::<u32>(116), Ok(0x0003_0201));
         assert!(ram.fill_words(4090, 7, 1).is_err());
-    }
-
-    #[test]
-    fn clear_zeroes() {
-        let ram = GuestRam::new(8192).unwrap();
-        ram.fill(0, 8192, 0xAA).unwrap();
-        ram.clear();
-        assert_eq!(ram.read::<u64>(4096), Ok(0));
     }
 
     #[test]
