@@ -150,11 +150,22 @@ fn configuration(pc: &Pc, rng: &mut Rng) {
     if rng.below(3) == 0 { _ = pc.inp(port, size) } else { pc.out(port, size, value) }
 }
 
-/// Memory that this process has of its own, without guests' RAM, bytes.
+/// Memory that this process has of its own, without guests' RAM, bytes: guests' is what may have huge pages.
 fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-    line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok()).unwrap_or(0) << 10
+    let maps = std::fs::read_to_string("/proc/self/smaps").unwrap_or_default();
+    let (mut mapping, mut sum) = (0, 0);
+    for line in maps.lines() {
+        if let Some(rest) = line.strip_prefix("Anonymous:") {
+            mapping = rest.trim().strip_suffix(" kB").and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
+        } else if line
+            .strip_prefix("VmFlags:")
+            .is_some_and(|flags| !flags.split(' ').any(|flag| flag == "hg"))
+        {
+            sum += mapping;
+        }
+    }
+    assert!(sum != 0, "the host does not tell what is resident");
+    sum << 10
 }
 
 fn number(name: &str, or: u64) -> u64 {
