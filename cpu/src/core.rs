@@ -76,8 +76,10 @@ pub trait Arch: Sized + Send + 'static {
     const FP_CONTROL: Slot<W32>;
     /// Floating-point status, as [`FpEnv::status`].
     const FP_STATUS: Slot<W32>;
-    /// Condition flags that the interpreter computes only when they are asked for; see [`Core::settle_flags`].
-    const LAZY_FLAGS: Option<Slot<W32>> = None;
+    /// The condition flags, which the interpreter computes only when they are asked for; see [`Core::settle_flags`].
+    const FLAGS: Slot<W32>;
+    /// Which bits of what LAHF and SETO leave on the host are flags of the guest.
+    const FLAG_BITS: u32;
 
     /// Translates the page of `va`, or leaves a fault in `raised`.
     ///
@@ -341,18 +343,12 @@ impl<A: Arch> Emitter for Core<A> {
     }
     #[inline(always)]
     fn get<W: Width>(&mut self, s: Slot<W>) -> W::Prim {
-        debug_assert!(
-            A::LAZY_FLAGS.is_none_or(|f| f.offset() != s.offset()),
-            "flags are read by their own method"
-        );
+        debug_assert!(A::FLAGS.offset() != s.offset(), "flags are read by their own method");
         self.reg(s)
     }
     #[inline(always)]
     fn put<W: Width>(&mut self, s: Slot<W>, v: W::Prim) {
-        debug_assert!(
-            A::LAZY_FLAGS.is_none_or(|f| f.offset() != s.offset()),
-            "flags are set by their own methods"
-        );
+        debug_assert!(A::FLAGS.offset() != s.offset(), "flags are set by their own methods");
         self.set(s, v);
     }
     #[inline(always)]
@@ -406,7 +402,7 @@ impl<A: Arch> Emitter for Core<A> {
     }
     #[inline(always)]
     fn read_flags(&mut self, s: Slot<W32>) -> u32 {
-        if self.lazy.pending { self.lazy.stored() } else { self.reg(s) }
+        if self.lazy.pending { self.lazy.stored() & A::FLAG_BITS } else { self.reg(s) }
     }
     #[inline(always)]
     fn write_flags(&mut self, s: Slot<W32>, f: u32) {

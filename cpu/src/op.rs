@@ -163,6 +163,8 @@ pub mod nzcv {
     pub const C: u32 = 1 << 8;
     /// V in the stored form.
     pub const V: u32 = 1 << 0;
+    /// All of them.
+    pub const ALL: u32 = N | Z | C | V;
 
     /// From PSTATE's bits 31 to 28 to the stored form.
     #[inline(always)]

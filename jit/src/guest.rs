@@ -1,10 +1,9 @@
 //! What the translator must know of a guest architecture.
 
 use crate::ir::lift::Lift;
-use lyrebird_cpu::arm::{Arm64, a64, mode, state};
+use lyrebird_cpu::arm::{Arm64, a64, mode};
 use lyrebird_cpu::core::{Arch, Core};
 use lyrebird_cpu::emit::{Access, Cx, Exec, Helper};
-use lyrebird_cpu::op::nzcv;
 use lyrebird_cpu::slot::Slot;
 use lyrebird_cpu::table::Table;
 use lyrebird_cpu::width::W32;
@@ -29,10 +28,6 @@ pub enum X87 {
 
 /// A guest architecture that can be translated.
 pub trait Guest: Arch {
-    /// Condition flags in the form of [`lyrebird_cpu::op::FlagOp`].
-    const FLAGS: Slot<W32>;
-    /// Which bits of what LAHF and SETO leave on the host are flags of the guest.
-    const FLAG_BITS: u32;
     /// Whether flags may be computed late: they are in x86's form.
     const LATE_FLAGS: bool;
     /// What records the instruction that `bytes` begin with; `None` if they are too few to tell.
@@ -76,9 +71,7 @@ pub trait Guest: Arch {
 }
 
 impl Guest for Arm64 {
-    const FLAGS: Slot<W32> = state::NZCV;
     const LATE_FLAGS: bool = false;
-    const FLAG_BITS: u32 = nzcv::N | nzcv::Z | nzcv::C | nzcv::V;
     const MXCSR: Option<Slot<W32>> = None;
 
     fn recorder(bytes: &[u8], cx: Cx) -> Option<(Recorder<Self>, u32)> {
@@ -113,9 +106,7 @@ impl Guest for Arm64 {
 }
 
 impl Guest for X64 {
-    const FLAGS: Slot<W32> = x86::state::FLAGS;
     const LATE_FLAGS: bool = true;
-    const FLAG_BITS: u32 = x86::flags::ALL;
     const MXCSR: Option<Slot<W32>> = Some(x86::state::MXCSR);
 
     fn recorder(bytes: &[u8], cx: Cx) -> Option<(Recorder<Self>, Insn)> {

@@ -66,8 +66,7 @@ pub trait Arm: Emitter<Arch = Arm64> {
     /// `ConditionHolds(cond)`.
     #[inline(always)]
     fn cond(&mut self, c: u32) -> Self::Val<W1> {
-        let f = self.get(state::NZCV);
-        self.holds(Cond::of(c), f)
+        self.flags_hold(state::NZCV, Cond::of(c))
     }
 
     /// `CheckFPAdvSIMDEnabled64()`: every instruction that touches V registers starts with it.

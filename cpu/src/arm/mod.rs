@@ -25,6 +25,7 @@ pub mod walk;
 
 use crate::core::{Arch, Core, Handler, Mapping, Raised, Want};
 use crate::emit::{Access, Cx};
+use crate::op::nzcv;
 use crate::places::Even;
 use crate::slot::Slot;
 use crate::width::{W32, W64};
@@ -144,6 +145,8 @@ impl Arch for Arm64 {
     const POLL_MASK: Slot<W32> = state::POLL_MASK;
     const FP_CONTROL: Slot<W32> = state::FPCR;
     const FP_STATUS: Slot<W32> = state::FPSR;
+    const FLAGS: Slot<W32> = state::NZCV;
+    const FLAG_BITS: u32 = nzcv::ALL;
 
     fn translate(core: &mut Core<Self>, va: u64, want: Want, k: Access) -> Result<Mapping, Raised> {
         walk::translate(core, va, want, k.unprivileged)

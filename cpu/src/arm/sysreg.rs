@@ -397,7 +397,7 @@ pub fn mrs<E: Arm>(e: &mut E, code: u32, t: u32) -> Exec<E> {
     if matches!(r.code, RNDR_CODE | RNDRRS_CODE) {
         // Success is NZCV 0000.
         let clear = e.lit::<W32>(0);
-        e.put(state::NZCV, clear);
+        e.write_flags(state::NZCV, clear);
     }
     e.set_x::<W64>(t, v);
     Ok(Flow::Next)

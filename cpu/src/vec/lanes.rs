@@ -1,5 +1,17 @@
 //! Arrangements: which part of a vector register an operation works on, and with which elements.
 
+/// A one in every element of 64 bits, by log2 of the element's size.
+const EVERY: [u64; 4] = [0x0101_0101_0101_0101, 0x0001_0001_0001_0001, 0x0000_0001_0000_0001, 1];
+
+/// The 64-bit halves of the result of `$op` on those of `$a` and `$b`.
+macro_rules! by_halves {
+    ($op:path, $a:expr, $b:expr) => {{
+        let (a, b) = ($a, $b);
+        let (low, high) = ($op(a as u64, b as u64), $op((a >> 64) as u64, (b >> 64) as u64));
+        low as u128 | (high as u128) << 64
+    }};
+}
+
 /// Which part of a vector register an operation works on, and with which elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lanes {
@@ -85,9 +97,54 @@ impl Lanes {
         (v >> (i * self.bits())) & self.mask()
     }
 
-    /// The number in every element.
-    pub fn splat(self, x: u128) -> u128 {
-        self.build(|_| x)
+    /// The number in every element of all 128 bits.
+    #[inline(always)]
+    pub const fn splat(self, x: u128) -> u128 {
+        if self.log2 >= 4 {
+            return x;
+        }
+        let half = (x & self.mask()) as u64 * EVERY[self.log2 as usize & 3];
+        half as u128 | (half as u128) << 64
+    }
+
+    /// The uppermost bit of every element of up to 64 bits.
+    #[inline(always)]
+    const fn tops(self) -> u128 {
+        self.splat(1 << (self.bits() - 1))
+    }
+
+    /// Sums of elements of up to 64 bits, all at once: what would be carried into the next one is added without a carry.
+    #[inline(always)]
+    pub const fn sums(self, a: u128, b: u128) -> u128 {
+        let tops = self.tops();
+        by_halves!(u64::wrapping_add, a & !tops, b & !tops) ^ (a ^ b) & tops
+    }
+
+    /// Differences of elements, likewise.
+    #[inline(always)]
+    pub const fn differences(self, a: u128, b: u128) -> u128 {
+        let tops = self.tops();
+        by_halves!(u64::wrapping_sub, a | tops, b & !tops) ^ (a ^ !b) & tops
+    }
+
+    /// All ones in the elements of up to 64 bits that are not zero, zeros in the others.
+    #[inline(always)]
+    pub const fn nonzero(self, x: u128) -> u128 {
+        let tops = self.tops();
+        let top = (by_halves!(u64::wrapping_add, x & !tops, !tops) | x) & tops;
+        top | (top - (top >> (self.bits() - 1)))
+    }
+
+    /// Elements of up to 64 bits shifted left.
+    #[inline(always)]
+    pub const fn shifted_left(self, x: u128, n: u32) -> u128 {
+        if n >= self.bits() { 0 } else { (x & self.splat(self.mask() >> n)) << n }
+    }
+
+    /// Elements of up to 64 bits shifted right, zeros coming in.
+    #[inline(always)]
+    pub const fn shifted_right(self, x: u128, n: u32) -> u128 {
+        if n >= self.bits() { 0 } else { x >> n & self.splat(self.mask() >> n) }
     }
 
     /// Builds a vector from a function of the element number.
@@ -116,7 +173,18 @@ impl Lanes {
 
     /// `f` of every pair of elements, zero extended; only its low bits count. Elements have up to 64 bits.
     #[inline(always)]
-    pub fn map2(self, a: u128, b: u128, mut f: impl FnMut(u64, u64) -> u64) -> u128 {
+    pub fn map2(self, a: u128, b: u128, f: impl FnMut(u64, u64) -> u64) -> u128 {
+        // With each size by itself the loops come out straight.
+        match self.log2 {
+            0 => Lanes { log2: 0, ..self }.map2_of(a, b, f),
+            1 => Lanes { log2: 1, ..self }.map2_of(a, b, f),
+            2 => Lanes { log2: 2, ..self }.map2_of(a, b, f),
+            _ => Lanes { log2: 3, ..self }.map2_of(a, b, f),
+        }
+    }
+
+    #[inline(always)]
+    fn map2_of(self, a: u128, b: u128, mut f: impl FnMut(u64, u64) -> u64) -> u128 {
         let mask = self.mask() as u64;
         let mut half = |a: u64, b: u64| {
             let (mut r, mut at) = (0, 0);

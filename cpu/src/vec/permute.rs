@@ -82,9 +82,13 @@ super::functions! {
     };
     table = |l, _, a, b, _, _| look_up(l, a, b, 0);
     table_or = |l, _, a, b, c, _| look_up(l, a, b, c);
-    dup_lane = |l, n, a, _, _, _| arrange(l, a, a, |_| n as usize);
+    dup_lane = |l, n, a, _, _, _| l.splat(l.get(a, n & (15 >> l.log2))) & l.used();
     reverse = |l, log2, a, _, _, _| {
-        let last = (1 << log2.saturating_sub(l.log2 as u32)) - 1;
-        arrange(l, a, a, |i| i ^ last)
+        // Neighbours change places, then pairs of them, and so on.
+        let swapped = (l.log2 as u32..log2).fold(a, |x, log2| {
+            let (n, low) = (8 << log2, Lanes::full(log2 + 1).splat((1 << (8 << log2)) - 1));
+            (x & low) << n | x >> n & low
+        });
+        swapped & l.used()
     };
 }

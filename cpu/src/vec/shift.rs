@@ -34,8 +34,8 @@ fn left(x: u64, n: u32) -> u64 {
 }
 
 super::functions! {
-    shl = |l, n, a, _, _, _| l.map(a, |x| left(x, n));
-    shr_u = |l, n, a, _, _, _| l.map(a, |x| x.checked_shr(n).unwrap_or(0));
+    shl = |l, n, a, _, _, _| l.shifted_left(a, n) & l.used();
+    shr_u = |l, n, a, _, _, _| l.shifted_right(a, n) & l.used();
     shr_s = |l, n, a, _, _, _| l.smap(a, |x| x >> n.min(63));
     round_shr_u = |l, n, a, _, _, _| l.map(a, |x| round_u(x, n.max(1)));
     round_shr_s = |l, n, a, _, _, _| l.smap(a, |x| round_s(x, n.max(1)));

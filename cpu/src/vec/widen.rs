@@ -11,7 +11,17 @@ fn count(l: Lanes) -> u32 {
 
 /// Builds wide elements from pairs of narrow ones, zero extended.
 #[inline(always)]
-pub(super) fn widen(l: Lanes, half: u32, a: u128, b: u128, mut f: impl FnMut(u64, u64) -> u64) -> u128 {
+pub(super) fn widen(l: Lanes, half: u32, a: u128, b: u128, f: impl FnMut(u64, u64) -> u64) -> u128 {
+    // With each size by itself the loops come out straight.
+    match l.log2 {
+        0 => widen_of(Lanes { log2: 0, ..l }, half, a, b, f),
+        1 => widen_of(Lanes { log2: 1, ..l }, half, a, b, f),
+        _ => widen_of(Lanes { log2: 2, ..l }, half, a, b, f),
+    }
+}
+
+#[inline(always)]
+fn widen_of(l: Lanes, half: u32, a: u128, b: u128, mut f: impl FnMut(u64, u64) -> u64) -> u128 {
     let (a, b) = (a >> (64 * (half & 1)), b >> (64 * (half & 1)));
     let (wide, mut r) = (l.wider(), 0);
     for i in 0..count(l) {

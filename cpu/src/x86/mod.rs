@@ -159,7 +159,8 @@ impl Arch for X64 {
     const POLL_MASK: Slot<W32> = state::POLL_MASK;
     const FP_CONTROL: Slot<W32> = state::FP_CONTROL;
     const FP_STATUS: Slot<W32> = state::FP_STATUS;
-    const LAZY_FLAGS: Option<Slot<W32>> = Some(state::FLAGS);
+    const FLAGS: Slot<W32> = state::FLAGS;
+    const FLAG_BITS: u32 = flags::ALL;
 
     fn translate(core: &mut Core<Self>, va: u64, want: Want, k: Access) -> Result<Mapping, Raised> {
         walk::translate(core, va, want, k)

@@ -69,7 +69,7 @@ impl Content {
     /// When the file cannot be read, or there is no memory.
     pub fn put(&self, memory: &Memory, gpa: u64) -> std::io::Result<()> {
         match self {
-            Content::Bytes(bytes) => memory.load(gpa, bytes).map_err(std::io::Error::other),
+            Content::Bytes(bytes) => Ok(memory.load(gpa, bytes)?),
             Content::File(file, len) => memory.load_file(gpa, file, *len),
         }
     }

@@ -42,11 +42,17 @@ crate::rows! { Arm;
     "ADR"  "0 ll 10000 iiiiiiiiiiiiiiiiiii ddddd" (l, i, d) => adr;
     "ADRP" "1 ll 10000 iiiiiiiiiiiiiiiiiii ddddd" (l, i, d) => adrp;
     "CCMN (immediate)" "z 0 1 11010010 iiiii cccc 1 0 nnnnn 0 ffff" (z, i, c, n, f) => ccmn_imm {z=1} {z=0};
-    "CCMP (immediate)" "z 1 1 11010010 iiiii cccc 1 0 nnnnn 0 ffff" (z, i, c, n, f) => ccmp_imm {z=1} {z=0};
+    "CCMP (immediate)" "z 1 1 11010010 iiiii cccc 1 0 nnnnn 0 ffff" (z, i, c, n, f) => ccmp_imm {z=1 c=0} {z=1 c=1} {z=0 c=0} {z=0 c=1} {z=1} {z=0};
     "CCMN (register)"  "z 0 1 11010010 mmmmm cccc 0 0 nnnnn 0 ffff" (z, m, c, n, f) => ccmn_reg {z=1} {z=0};
-    "CCMP (register)"  "z 1 1 11010010 mmmmm cccc 0 0 nnnnn 0 ffff" (z, m, c, n, f) => ccmp_reg {z=1} {z=0};
-    "CSEL"  "z 0 0 11010100 mmmmm cccc 00 nnnnn ddddd" (z, m, c, n, d) => csel {z=1} {z=0};
-    "CSINC" "z 0 0 11010100 mmmmm cccc 01 nnnnn ddddd" (z, m, c, n, d) => csinc {z=1} {z=0};
+    "CCMP (register)"  "z 1 1 11010010 mmmmm cccc 0 0 nnnnn 0 ffff" (z, m, c, n, f) => ccmp_reg {z=1 c=0} {z=1 c=1} {z=0 c=0} {z=0 c=1} {z=1} {z=0};
+    "CSEL"  "z 0 0 11010100 mmmmm cccc 00 nnnnn ddddd" (z, m, c, n, d) => csel
+        {z=1 c=0} {z=1 c=1} {z=1 c=2} {z=1 c=3} {z=1 c=8} {z=1 c=9} {z=1 c=10} {z=1 c=11} {z=1 c=12} {z=1 c=13}
+        {z=0 c=0} {z=0 c=1} {z=0 c=2} {z=0 c=3} {z=0 c=8} {z=0 c=9} {z=0 c=10} {z=0 c=11} {z=0 c=12} {z=0 c=13}
+        {z=1} {z=0};
+    "CSINC" "z 0 0 11010100 mmmmm cccc 01 nnnnn ddddd" (z, m, c, n, d) => csinc
+        {z=1 c=0} {z=1 c=1} {z=1 c=2} {z=1 c=3} {z=1 c=8} {z=1 c=9} {z=1 c=10} {z=1 c=11} {z=1 c=12} {z=1 c=13}
+        {z=0 c=0} {z=0 c=1} {z=0 c=2} {z=0 c=3} {z=0 c=8} {z=0 c=9} {z=0 c=10} {z=0 c=11} {z=0 c=12} {z=0 c=13}
+        {z=1} {z=0};
     "CSINV" "z 1 0 11010100 mmmmm cccc 00 nnnnn ddddd" (z, m, c, n, d) => csinv {z=1} {z=0};
     "CSNEG" "z 1 0 11010100 mmmmm cccc 01 nnnnn ddddd" (z, m, c, n, d) => csneg {z=1} {z=0};
 }
@@ -58,8 +64,7 @@ fn arith<E: Arm, W: Int>(e: &mut E, op: FlagOp, a: E::Val<W>, b: E::Val<W>, flag
     let r = e.bin(bin, a, b);
     if flags {
         let carry = e.lit::<W1>(op == FlagOp::Sub);
-        let f = e.flags(op, a, b, carry);
-        e.put(state::NZCV, f);
+        e.set_flags_of::<W>(state::NZCV, op, a, b, carry);
     }
     r
 }
@@ -192,8 +197,7 @@ macro_rules! arith_carry { ($($(#[$doc:meta])* $name:ident $op:ident $s:literal;
                 e.add(t, k)
             };
             if $s {
-                let f = e.flags::<W>(FlagOp::$op, a, b, c);
-                e.put(state::NZCV, f);
+                e.set_flags_of::<W>(state::NZCV, FlagOp::$op, a, b, c);
             }
             e.set_x::<W>(d, r);
         });
@@ -215,6 +219,14 @@ arith_carry! {
 pub(crate) fn bit_mask(sf: u32, n: u32, r: u32, s: u32) -> Option<u64> {
     if sf == 0 && n != 0 {
         return None;
+    }
+    // Most masks have elements of 64 or 32 bits.
+    if n != 0 {
+        return (s < 63).then(|| (u64::MAX >> (63 - s)).rotate_right(r));
+    }
+    if s < 31 {
+        let element = (u32::MAX >> (31 - s)).rotate_right(r) as u64;
+        return Some(element | element << 32);
     }
     let log2 = 31 - (n << 6 | !s & 0x3F).leading_zeros().min(31);
     if n << 6 | !s & 0x3F == 0 || log2 < 1 {
@@ -244,8 +256,7 @@ pub(crate) fn bit_mask(sf: u32, n: u32, r: u32, s: u32) -> Option<u64> {
 #[inline(always)]
 fn set_nz<E: Arm, W: Int>(e: &mut E, r: E::Val<W>) {
     let no = e.lit::<W1>(false);
-    let f = e.flags::<W>(FlagOp::Logic, r, r, no);
-    e.put(state::NZCV, f);
+    e.set_flags_of::<W>(state::NZCV, FlagOp::Logic, r, r, no);
 }
 
 macro_rules! logic_imm { ($($(#[$doc:meta])* $name:ident $op:ident $s:literal;)*) => { $(
@@ -393,7 +404,7 @@ fn conditional_compare<E: Arm, W: Int>(e: &mut E, op: FlagOp, a: E::Val<W>, b: E
     let compared = e.flags::<W>(op, a, b, carry);
     let constant = e.lit::<W32>(crate::op::nzcv::from_psr(f << 28));
     let r = e.select(holds, compared, constant);
-    e.put(state::NZCV, r);
+    e.write_flags(state::NZCV, r);
 }
 
 macro_rules! conditional { ($($(#[$doc:meta])* $imm:ident $reg:ident $op:ident;)*) => { $(

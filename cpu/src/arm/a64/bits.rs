@@ -369,9 +369,9 @@ fn two_high<E: Arm>(e: &mut E, op: Bin, m: u32, n: u32, d: u32) -> Exec<E> {
 
 /// CFINV: inverts C. [C6.2.66]
 fn cfinv<E: Arm>(e: &mut E) -> Exec<E> {
-    let (f, c) = (e.get(state::NZCV), e.lit::<W32>(nzcv::C));
+    let (f, c) = (e.read_flags(state::NZCV), e.lit::<W32>(nzcv::C));
     let r = e.xor(f, c);
-    e.put(state::NZCV, r);
+    e.write_flags(state::NZCV, r);
     Ok(Flow::Next)
 }
 
@@ -389,12 +389,12 @@ fn put_flags<E: Arm>(e: &mut E, n: E::Val<W32>, z: E::Val<W32>, c: E::Val<W32>, 
     let c = e.shift(Bin::Shl, c, nzcv::C.trailing_zeros());
     let (nz, cv) = (e.or(n, z), e.or(c, v));
     let r = e.or(nz, cv);
-    e.put(state::NZCV, r);
+    e.write_flags(state::NZCV, r);
 }
 
 /// AXFLAG: from Arm's to the external format of a comparison. [C6.2.23]
 fn axflag<E: Arm>(e: &mut E) -> Exec<E> {
-    let f = e.get(state::NZCV);
+    let f = e.read_flags(state::NZCV);
     let (z, c, v) = (flag(e, f, nzcv::Z), flag(e, f, nzcv::C), flag(e, f, nzcv::V));
     let zero = e.lit::<W32>(0);
     let new_z = e.or(z, v);
@@ -405,7 +405,7 @@ fn axflag<E: Arm>(e: &mut E) -> Exec<E> {
 
 /// XAFLAG: from the external to Arm's format of a comparison. [C6.2.453]
 fn xaflag<E: Arm>(e: &mut E) -> Exec<E> {
-    let f = e.get(state::NZCV);
+    let f = e.read_flags(state::NZCV);
     let (z, c) = (flag(e, f, nzcv::Z), flag(e, f, nzcv::C));
     let one = e.lit::<W32>(1);
     let (nc, nz) = (e.xor(c, one), e.xor(z, one));
@@ -422,7 +422,7 @@ fn rmif<E: Arm>(e: &mut E, i: u32, n: u32, mask: u32) -> Exec<E> {
     let v = e.x::<W64>(n);
     let v = e.shift(Bin::Ror, v, i);
     let v = e.zext::<W64, W32>(v);
-    let f = e.get(state::NZCV);
+    let f = e.read_flags(state::NZCV);
     let mut bits = [f; 4];
     for (k, (from, to)) in [(8, nzcv::N), (4, nzcv::Z), (2, nzcv::C), (1, nzcv::V)].into_iter().enumerate() {
         bits[k] = if mask & from != 0 { flag(e, v, from) } else { flag(e, f, to) };
@@ -434,7 +434,7 @@ fn rmif<E: Arm>(e: &mut E, i: u32, n: u32, mask: u32) -> Exec<E> {
 /// SETF8 and SETF16: N, Z and V of a narrow result; C stays.
 fn setf<E: Arm>(e: &mut E, n: u32, bits: u32) -> Exec<E> {
     let v = e.x::<W32>(n);
-    let f = e.get(state::NZCV);
+    let f = e.read_flags(state::NZCV);
     let c = flag(e, f, nzcv::C);
     let sign = flag(e, v, 1 << (bits - 1));
     let above = flag(e, v, 1 << bits);

@@ -11,7 +11,7 @@ use crate::width::W64;
 crate::rows! { Arm;
     "B"  "0 00101 iiiiiiiiiiiiiiiiiiiiiiiiii" (i) => b;
     "BL" "1 00101 iiiiiiiiiiiiiiiiiiiiiiiiii" (i) => bl;
-    "B.cond" "0101010 0 iiiiiiiiiiiiiiiiiii 0 cccc" (i, c) => b_cond;
+    "B.cond" "0101010 0 iiiiiiiiiiiiiiiiiii 0 cccc" (i, c) => b_cond {c=0} {c=1} {c=2} {c=3} {c=4} {c=5} {c=6} {c=7} {c=8} {c=9} {c=10} {c=11} {c=12} {c=13};
     "CBZ"  "z 011010 0 iiiiiiiiiiiiiiiiiii ttttt" (z, i, t) => cbz {z=1} {z=0};
     "CBNZ" "z 011010 1 iiiiiiiiiiiiiiiiiii ttttt" (z, i, t) => cbnz {z=1} {z=0};
     "TBZ"  "h 011011 0 bbbbb iiiiiiiiiiiiii ttttt" (h, b, i, t) => tbz;
@@ -49,6 +49,7 @@ fn bl<E: Arm>(e: &mut E, i: u32) -> Exec<E> {
 }
 
 /// B.cond. [C6.2.25]
+#[inline(always)]
 fn b_cond<E: Arm>(e: &mut E, i: u32, c: u32) -> Exec<E> {
     if c >= 14 {
         return e.jump(offset(i, 19), Transfer::Jump);

@@ -21,7 +21,7 @@ crate::rows! { Arm;
 fn compare<E: Arm>(e: &mut E, l: Lanes, a: E::Val<W128>, b: E::Val<W128>, signal: bool) {
     let r = e.vec(VecOp::FCmp, l, signal.into(), a, b, b);
     let flags = e.lane::<W32>(r, 0);
-    e.put(state::NZCV, flags);
+    e.write_flags(state::NZCV, flags);
 }
 
 /// FCMP, FCMPE.
@@ -48,7 +48,7 @@ fn fccmp<E: Arm, const SIGNAL: bool>(e: &mut E, p: u32, m: u32, c: u32, n: u32, 
     e.check_fp()?;
     let holds = e.cond(c);
     let constant = e.lit::<W32>(nzcv::from_psr(f << 28));
-    e.put(state::NZCV, constant);
+    e.write_flags(state::NZCV, constant);
     // The comparison raises exceptions, so it must not run otherwise.
     e.when(holds, |e| {
         let (a, b) = (e.v(n), e.v(m));

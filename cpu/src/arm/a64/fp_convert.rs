@@ -197,6 +197,6 @@ fn fjcvtzs<E: Arm>(e: &mut E, n: u32, d: u32) -> Exec<E> {
     let r = e.v1(VecOp::FToIntJs, Lanes::new(3, Part::Scalar), a);
     let (x, flags) = (e.lane::<W32>(r, 0), e.lane::<W32>(r, 1));
     e.set_x::<W32>(d, x);
-    e.put(state::NZCV, flags);
+    e.write_flags(state::NZCV, flags);
     Ok(Flow::Next)
 }
