@@ -4,7 +4,7 @@
 pub use crate::attention::Attention;
 use crate::code::CodeMap;
 use crate::emit::{Access, Cx, Emit, Emitter, Exception, Exec, Fence, Flow, Helper, Transfer};
-use crate::handler::Aside;
+use crate::handler::{Aside, Jumps};
 pub use crate::handler::{Handler, Insn, Op, Stop};
 use crate::journal::Journal;
 use crate::lazy::Lazy;
@@ -187,6 +187,8 @@ pub struct Core<A: Arch> {
     pub stop: Stop,
     /// Where handlers came to an end.
     pub(crate) last: Mark,
+    /// The jumps that handlers follow by themselves.
+    pub(crate) jumps: Jumps,
     /// The page that the interpreter is in, as an address of the PC.
     pub(crate) page: u64,
     /// What a slow path gives to a handler.
@@ -229,6 +231,7 @@ impl<A: Arch> Core<A> {
             halted: false,
             stop: Stop::default(),
             last: Mark::default(),
+            jumps: Jumps::default(),
             page: 0,
             loaded: 0,
             lazy: Lazy::default(),

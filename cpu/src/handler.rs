@@ -3,8 +3,8 @@
 //! A handler does its instruction and then goes on with the one that follows, by a call in tail position. Where the
 //! compiler makes a jump of that call, which optimised builds do nearly always, the host predicts each guest
 //! instruction's successor by itself and nothing is saved between them; where it does not, handlers pile up on the host's
-//! stack, at most [`SECTION`](lyrebird_chain::SECTION) of them. Only what ends the straight line comes back to the loop
-//! in [`crate::run`].
+//! stack, at most [`MOST`] of them. A jump in the page goes on likewise where the last one from there went, if that is
+//! where it goes; all else that ends the straight line comes back to the loop in [`crate::run`].
 //!
 //! Two things keep the jump possible and handlers short: nothing that a handler calls is passed in memory of its own, and
 //! slow paths have a calling convention that keeps the registers in which a handler has the core and its place.
@@ -70,6 +70,18 @@ impl Stop {
     }
 }
 
+/// Handlers do at most about so many instructions before they come back.
+pub(crate) const MOST: u64 = 1024;
+
+/// What handlers account for that follow jumps.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Jumps {
+    /// How many more instructions may be done before the one jumped to; those since `from` are not yet taken off.
+    pub(crate) left: i32,
+    /// The number of the instruction that was last jumped to.
+    pub(crate) from: u16,
+}
+
 impl<A: Arch> Core<A> {
     /// What handlers do: the instruction, and what follows. `last` tells where they came to an end.
     #[inline(always)]
@@ -79,6 +91,11 @@ impl<A: Arch> Core<A> {
         semantics: impl FnOnce(&mut Self, &A::Insn) -> Exec<Self>,
     ) -> Exec<Self> {
         let done = semantics(self, &at.value().insn);
+        if done == Ok(Flow::Jump)
+            && let Some(to) = self.follow(at)
+        {
+            return (to.value().run)(self, to);
+        }
         if done != Ok(Flow::Next) {
             self.last = at.mark();
             return done;
@@ -92,6 +109,20 @@ impl<A: Arch> Core<A> {
                 done
             }
         }
+    }
+
+    /// What a jump leads to, if handlers may go on there: what the last one from there led to, if it is that again.
+    #[inline(always)]
+    fn follow<'a>(&mut self, at: At<'a, Op<A>>) -> Option<At<'a, Op<A>>> {
+        let to = at.target()?;
+        let start = (to.mark().note as u64).wrapping_sub(to.value().insn.len() as u64);
+        let left = self.jumps.left - (at.mark().index - self.jumps.from) as i32 - 1;
+        // Code that was hit is a request, too.
+        if self.pc() != self.page.wrapping_add(start) || left < 0 || self.requests() != 0 {
+            return None;
+        }
+        self.jumps = Jumps { left, from: to.mark().index };
+        Some(to)
     }
 
     /// [`Core::load_slow`] for handlers: false if the access faults, else the value is in `loaded`. `k` is

@@ -13,6 +13,8 @@ pub trait Places<T: Copy>: Send {
     fn has(&self, at: u32) -> bool;
     /// Puts `x`, which is `len` bytes long, at byte `at`, where nothing is.
     fn put(&mut self, at: u32, len: u32, x: T);
+    /// What has this number in its row may be asked for what is at byte `at`, if something is.
+    fn connect(&mut self, number: u16, at: u32);
 }
 
 /// Instructions of one length, of which a page holds `N`: a place for each.
@@ -34,5 +36,8 @@ impl<T: Copy + Send, const N: usize> Places<T> for Even<T, N> {
     }
     fn put(&mut self, at: u32, len: u32, x: T) {
         self.0.set(at as usize * N / 0x1000 % N, x, (at + len) as u16);
+    }
+    fn connect(&mut self, number: u16, at: u32) {
+        self.0.connect(number as usize, at as usize * N / 0x1000 % N);
     }
 }

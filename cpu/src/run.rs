@@ -9,6 +9,7 @@
 use crate::code::granules;
 use crate::core::{Arch, Attention, Core, Handler, Insn, Op, Places, Raised, Want};
 use crate::emit::{Access, Cx, Exec, Flow};
+use crate::handler::{Jumps, MOST};
 use crate::tlb::PAGE_MASK;
 use crate::trace::DebugItems;
 use lyrebird_chain::{At, Only, SECTION};
@@ -393,8 +394,10 @@ impl<A: Arch> Core<A> {
                 self.stop.set_stepping(true);
             }
             let first = ops.from(byte_of(pc));
+            let most = if BRANCH { 0 } else { left.saturating_sub(SECTION as u64).min(MOST) as i32 };
+            self.jumps = Jumps { left: most, from: first.mark().index };
             let mut done = (first.value().run)(self, first);
-            left -= (self.last.index - first.mark().index) as u64;
+            left -= (most - self.jumps.left) as u64 + (self.last.index - self.jumps.from) as u64;
             let mut end = self.last.note as u32;
             pc = self.pc();
             if done == Ok(Flow::Jump) {
@@ -403,6 +406,7 @@ impl<A: Arch> Core<A> {
                 if BRANCH || outside(pc) || self.requests() != 0 {
                     return left;
                 }
+                ops.connect(self.last.index, byte_of(pc));
                 continue;
             }
             if done == Ok(Flow::Next) {

@@ -2,7 +2,7 @@
 //!
 //! The interpreter's handlers pass on where they are in decoded code. A slice takes two registers for that, its start and
 //! its length, and the second would have to be kept somewhere in each handler that calls a slow path. Here each value
-//! knows itself whether another one follows that belongs to it.
+//! knows itself whether another one follows that belongs to it, and to which other one its owner has connected it.
 
 #![allow(unsafe_code, reason = "what follows a value is reached by its address; see docs/unsafe.md")]
 
@@ -28,18 +28,22 @@ struct Link<T> {
     mark: Mark,
     /// The next one in memory, if there is one, is not its successor.
     last: bool,
+    /// How far away the one is that it is connected to, in links; 0 if it is to none.
+    to: i16,
 }
 
 /// Values in a row. Each has a note of 16 bits beside it.
 #[derive(Clone, Debug)]
 pub struct Chain<T> {
-    // The last one has `last` set, always: only `push`, `pop` and `set` write it.
+    // The last one has `last` set, always, and `to` leads to one of them: only `push`, `pop`, `set` and `connect` write them.
     links: Vec<Link<T>>,
+    /// None behind this one is connected to.
+    farthest: usize,
 }
 
 impl<T> Default for Chain<T> {
     fn default() -> Self {
-        Chain { links: Vec::new() }
+        Chain { links: Vec::new(), farthest: 0 }
     }
 }
 
@@ -57,7 +61,7 @@ impl<T> Chain<T> {
     /// Adds one at the end.
     pub fn push(&mut self, value: T, note: u16) {
         let at = self.links.len();
-        self.links.push(Link { value, mark: Mark { index: at as u16, note }, last: true });
+        self.links.push(Link { value, mark: Mark { index: at as u16, note }, last: true, to: 0 });
         if !at.is_multiple_of(SECTION) {
             self.links[at - 1].last = false;
         }
@@ -69,6 +73,10 @@ impl<T> Chain<T> {
         if let Some(end) = self.links.last_mut() {
             end.last = true;
         }
+        if self.farthest >= self.links.len() {
+            self.links.iter_mut().for_each(|link| link.to = 0);
+            self.farthest = 0;
+        }
         Some(link.value)
     }
 
@@ -78,7 +86,17 @@ impl<T> Chain<T> {
     /// If there is no such place.
     pub fn set(&mut self, at: usize, value: T, note: u16) {
         let link = &mut self.links[at];
-        (link.value, link.mark.note) = (value, note);
+        (link.value, link.mark.note, link.to) = (value, note, 0);
+    }
+
+    /// Lets [`At::target`] of one lead to another, or to none if that is the same or too far away.
+    ///
+    /// # Panics
+    /// If there is no such place.
+    pub fn connect(&mut self, from: usize, to: usize) {
+        assert!(to < self.links.len(), "there is no place {to}");
+        self.links[from].to = i16::try_from(to as isize - from as isize).unwrap_or(0);
+        self.farthest = self.farthest.max(to);
     }
 
     /// A place in the row.
@@ -87,11 +105,11 @@ impl<T> Chain<T> {
     /// If there is no such place.
     #[inline(always)]
     pub fn at(&self, at: usize) -> At<'_, T> {
-        match self.links.get(at..) {
-            // The rest of the row, so that the pointer may go to what follows.
-            Some(rest @ [_, ..]) => At { link: NonNull::from_ref(rest).cast(), of: PhantomData },
-            _ => panic!("there is no place {at}"),
-        }
+        assert!(at < self.links.len(), "there is no place {at}");
+        // The pointer comes from the whole row, so that it may go to the others.
+        let first: NonNull<Link<T>> = NonNull::from_ref(self.links.as_slice()).cast();
+        // SAFETY: there are more than `at` links.
+        At { link: unsafe { first.add(at) }, of: PhantomData }
     }
 }
 
@@ -102,7 +120,7 @@ pub struct Only<T>(Link<T>);
 impl<T> Only<T> {
     /// A value with its note.
     pub fn new(value: T, note: u16) -> Self {
-        Only(Link { value, mark: Mark { index: 0, note }, last: true })
+        Only(Link { value, mark: Mark { index: 0, note }, last: true, to: 0 })
     }
 
     /// Its place.
@@ -114,7 +132,8 @@ impl<T> Only<T> {
 /// A place in a row, with what follows it.
 #[derive(Debug)]
 pub struct At<'a, T> {
-    // It points to a link that is borrowed for 'a, and may reach those behind it up to one whose `last` is set.
+    // It points to a link that is borrowed for 'a, and may reach those behind it up to one whose `last` is set, and those
+    // that `to` leads to.
     link: NonNull<Link<T>>,
     of: PhantomData<&'a Link<T>>,
 }
@@ -161,6 +180,17 @@ impl<'a, T> At<'a, T> {
         // SAFETY: behind a link whose `last` is not set lies another one of the same vector, which is borrowed for 'a.
         Some(At { link: unsafe { self.link.add(1) }, ..self })
     }
+
+    /// What it is connected to.
+    #[inline(always)]
+    pub fn target(self) -> Option<Self> {
+        let to = self.link().to;
+        if to == 0 {
+            return None;
+        }
+        // SAFETY: `to` leads to another link of the same vector, which is borrowed for 'a.
+        Some(At { link: unsafe { self.link.offset(to as isize) }, ..self })
+    }
 }
 
 #[cfg(test)]
@@ -188,6 +218,34 @@ mod tests {
         assert_eq!((walk(&chain, SECTION - 1), chain.at(SECTION - 1).mark().note), (vec![7], 8));
         chain.push(9, 9);
         assert_eq!((walk(&chain, SECTION - 1), walk(&chain, SECTION)), (vec![7], vec![9]));
+    }
+
+    #[test]
+    fn a_connection_leads_to_another_one_of_the_row() {
+        let mut chain = Chain::default();
+        (0..100).for_each(|n| chain.push(n, 0));
+        let target = |chain: &Chain<i32>, at| chain.at(at).target().map(|to| *to.value());
+        assert_eq!(target(&chain, 3), None);
+        chain.connect(3, 98);
+        chain.connect(98, 3);
+        chain.connect(5, 5);
+        assert_eq!((target(&chain, 3), target(&chain, 98), target(&chain, 5)), (Some(98), Some(3), None));
+        // Another value is not connected to what the old one was.
+        chain.set(98, 7, 0);
+        assert_eq!((target(&chain, 3), target(&chain, 98)), (Some(7), None));
+        // And none is to one that is gone.
+        chain.pop();
+        assert_eq!(target(&chain, 3), Some(7));
+        chain.pop();
+        assert_eq!(target(&chain, 3), None);
+    }
+
+    #[test]
+    #[should_panic]
+    fn a_place_that_is_not_there_is_connected_to_nothing() {
+        let mut chain = Chain::default();
+        chain.push('x', 0);
+        chain.connect(0, 1);
     }
 
     #[test]

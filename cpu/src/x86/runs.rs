@@ -42,6 +42,13 @@ impl<T: Copy + Send> Places<T> for Runs<T> {
         self.list.push(nothing, 0);
         self.next = at + len;
     }
+
+    fn connect(&mut self, number: u16, at: u32) {
+        let to = self.index[at as usize & 0xFFF];
+        if to != 0 {
+            self.list.connect(number as usize, to as usize);
+        }
+    }
 }
 
 #[cfg(test)]
