@@ -92,7 +92,7 @@ impl<A: Arch> Core<A> {
     ) -> Exec<Self> {
         let done = semantics(self, &at.value().insn);
         if done == Ok(Flow::Jump)
-            && let Some(to) = self.follow(at)
+            && let Some(to) = self.follow(at, 1)
         {
             return (to.value().run)(self, to);
         }
@@ -111,12 +111,13 @@ impl<A: Arch> Core<A> {
         }
     }
 
-    /// What a jump leads to, if handlers may go on there: what the last one from there led to, if it is that again.
+    /// What the PC leads to from `at`, if handlers may go on there: what it led to the last time, if it is that again.
+    /// `done` instructions were done at `at`.
     #[inline(always)]
-    fn follow<'a>(&mut self, at: At<'a, Op<A>>) -> Option<At<'a, Op<A>>> {
+    pub(crate) fn follow<'a>(&mut self, at: At<'a, Op<A>>, done: i32) -> Option<At<'a, Op<A>>> {
         let to = at.target()?;
         let start = (to.mark().note as u64).wrapping_sub(to.value().insn.len() as u64);
-        let left = self.jumps.left - (at.mark().index - self.jumps.from) as i32 - 1;
+        let left = self.jumps.left - (at.mark().index - self.jumps.from) as i32 - done;
         // Code that was hit is a request, too.
         if self.pc() != self.page.wrapping_add(start) || left < 0 || self.requests() != 0 {
             return None;

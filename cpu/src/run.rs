@@ -22,8 +22,12 @@ impl<A: Arch> Op<A> {
     }
 }
 
-/// The handler of what is not decoded yet: it notes that and stays where it is.
+/// The handler of what is not decoded yet, or not here: it goes where it was found the last time, or notes that it is
+/// missing and stays where it is.
 fn undecoded<A: Arch>(core: &mut Core<A>, at: At<'_, Op<A>>) -> Exec<Core<A>> {
+    if let Some(to) = core.follow(at, 0) {
+        return (to.value().run)(core, to);
+    }
     core.decoded.missed = true;
     core.last = at.mark();
     Ok(Flow::Leave)
@@ -422,6 +426,7 @@ impl<A: Arch> Core<A> {
                     return left;
                 }
                 if ops.has(byte_of(pc)) {
+                    ops.connect(self.last.index, byte_of(pc));
                     continue;
                 }
                 let op = match self.known_crossing(pc) {
