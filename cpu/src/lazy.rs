@@ -129,9 +129,10 @@ impl Lazy {
     #[inline(always)]
     pub(crate) fn stored(&self) -> u32 {
         let r = self.result as u64;
-        let signs = (r >> 63) as u32 * flags::SF | (r == 0) as u32 * flags::ZF | parity(r);
+        let flag = |set: bool, bit: u32| set as u32 * bit;
+        let signs = flag(r >> 63 != 0, flags::SF) | flag(r == 0, flags::ZF) | parity(r);
         let half = (self.half as u32 & 1 << 4) << 8;
-        signs | half | self.cf as u32 * flags::CF | self.of as u32 * flags::OF
+        signs | half | flag(self.cf, flags::CF) | flag(self.of, flags::OF)
     }
 }
 

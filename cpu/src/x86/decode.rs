@@ -5,7 +5,7 @@
 
 use super::emit::X86;
 use super::features as f;
-use super::insn::{Fields, HIGH_BYTE, Insn, NEAR, NO_REG, PLAIN, seg};
+use super::insn::{Fields, HIGH_BYTE, Insn, NEAR, NO_REG, PLAIN, PLAIN_32, seg};
 use super::isa;
 use super::mode;
 use super::table::{Imm, Pattern, Prefix, Row};
@@ -370,6 +370,9 @@ impl Decoder<'_> {
             i.bits |= NEAR;
         }
         debug_assert!(!(is_64 && i.seg < seg::FS && self.p.seg.is_some()));
+        if !is_64 && is_mem && asize == 2 && self.cx.mode & mode::FLAT != 0 && i.seg < seg::FS {
+            i.seg |= PLAIN_32;
+        }
         Ok(i.into())
     }
 

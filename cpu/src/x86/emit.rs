@@ -126,7 +126,8 @@ pub trait X86: Emitter<Arch = X64> {
         if i.is_near() { self.pc_plus(i.disp() as i64 + i.len() as i64) } else { self.odd_ea(i) }
     }
 
-    /// The linear address of the memory operand of an instruction that [`Insn::is_plain`].
+    /// The linear address of the memory operand of an instruction that [`Insn::is_plain`], or [`Insn::is_plain_32`] but
+    /// for the bits above.
     #[inline(always)]
     fn plain_ea(&mut self, i: &Insn) -> Self::Val<W64> {
         let at = self.sum(state::gpr(i.rm()), state::gpr(i.index()), i.scale());
@@ -141,6 +142,9 @@ pub trait X86: Emitter<Arch = X64> {
     fn address(&mut self, i: &Insn, size: u64, want: Want) -> Emit<Self, W64> {
         Ok(if i.is_plain() {
             self.plain_ea(i)
+        } else if i.is_plain_32() {
+            let at = self.plain_ea(i);
+            self.trunc(at, 2)
         } else if i.is_near() {
             self.pc_plus(i.disp() as i64 + i.len() as i64)
         } else {

@@ -22,6 +22,8 @@ pub const HIGH_BYTE: u8 = 0x20;
 pub const PLAIN: u8 = 1 << 6;
 /// In [`Insn::bits`]: see [`Insn::is_near`].
 pub const NEAR: u8 = 1 << 7;
+/// In [`Fields::seg`]: see [`Insn::is_plain_32`].
+pub const PLAIN_32: u8 = 1 << 7;
 
 /// Which repeat prefix an instruction has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +55,7 @@ pub struct Fields {
     /// bits 7:6 see [`Insn::is_plain`] and
     /// [`Insn::is_near`].
     pub bits: u8,
-    /// The segment of the memory operand: override or default.
+    /// Bits 2:0 the segment of the memory operand, override or default; bit 7 see [`Insn::is_plain_32`].
     pub seg: u8,
     /// VEX.vvvv, or the condition in the opcode of Jcc, SETcc and CMOVcc.
     pub vvvv: u8,
@@ -123,10 +125,10 @@ impl Insn {
     pub const fn form(self) -> u8 {
         self.0.form
     }
-    /// See [`Fields::seg`].
+    /// The segment of the memory operand.
     #[inline(always)]
     pub const fn seg(self) -> u8 {
-        self.0.seg
+        self.0.seg & 7
     }
     /// See [`Fields::vvvv`].
     #[inline(always)]
@@ -187,6 +189,11 @@ impl Insn {
     #[inline(always)]
     pub const fn is_plain(self) -> bool {
         self.bits() & PLAIN != 0
+    }
+    /// The same of 32 bits.
+    #[inline(always)]
+    pub const fn is_plain_32(self) -> bool {
+        self.0.seg & PLAIN_32 != 0
     }
     /// Whether the memory operand's address is the next instruction's plus the displacement, of 64 bits, and no segment's
     /// base or limit counts; without such an operand, whether the same is so for the target of a near jump.
