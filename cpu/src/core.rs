@@ -4,7 +4,7 @@
 pub use crate::attention::Attention;
 use crate::code::CodeMap;
 use crate::emit::{Access, Cx, Emit, Emitter, Exception, Exec, Fence, Flow, Helper, Transfer};
-use crate::handler::{Aside, Jumps};
+use crate::handler::Jumps;
 pub use crate::handler::{Handler, Insn, Op, Stop};
 use crate::journal::Journal;
 use crate::lazy::Lazy;
@@ -332,7 +332,12 @@ impl<A: Arch> Emitter for Core<A> {
         self.handle(at, semantics)
     }
     #[inline(always)]
-    fn aside(&mut self, i: &A::Insn, n: u32, semantics: Aside<A>) -> Emit<Self, W64> {
+    fn aside(
+        &mut self,
+        i: &A::Insn,
+        n: u32,
+        semantics: impl Fn(&mut Self, &A::Insn, u32) -> Emit<Self, W64>,
+    ) -> Emit<Self, W64> {
         if self.aside_for_handler(i, n, semantics) { Ok(self.loaded as u64) } else { Err(Raised) }
     }
 

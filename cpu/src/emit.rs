@@ -222,7 +222,7 @@ pub trait Emitter: Sized {
         &mut self,
         i: &InsnOf<Self>,
         n: u32,
-        semantics: fn(&mut Self, &InsnOf<Self>, u32) -> Emit<Self, W64>,
+        semantics: impl Fn(&mut Self, &InsnOf<Self>, u32) -> Emit<Self, W64>,
     ) -> Emit<Self, W64> {
         semantics(self, i, n)
     }

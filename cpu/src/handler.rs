@@ -30,9 +30,6 @@ impl Insn for u32 {
 /// An instruction's semantics, run by the interpreter: it goes on with what follows.
 pub type Handler<A> = Step<Core<A>>;
 
-/// What [`Emitter::aside`](crate::emit::Emitter::aside) calls.
-pub(crate) type Aside<A> = fn(&mut Core<A>, &<A as Arch>::Insn, u32) -> Result<u64, Raised>;
-
 /// A decoded instruction with its handler.
 pub struct Op<A: Arch> {
     pub(crate) run: Handler<A>,
@@ -155,15 +152,15 @@ impl<A: Arch> Core<A> {
         self.store_slow(at, (k >> 16) as u64, Access::of(k as u16), value).is_ok()
     }
 
-    /// What [`Emitter::aside`](crate::emit::Emitter::aside) calls, likewise.
+    /// What [`Emitter::aside`](crate::emit::Emitter::aside) calls, likewise: `f` is known to the compiler, which need not
+    /// keep what it does not touch.
     #[cold]
     #[inline(never)]
-    #[expect(improper_ctypes_definitions, reason = "nobody else's code is called")]
     pub(crate) extern "win64-unwind" fn aside_for_handler(
         &mut self,
         i: &A::Insn,
         n: u32,
-        f: Aside<A>,
+        f: impl Fn(&mut Self, &A::Insn, u32) -> Result<u64, Raised>,
     ) -> bool {
         f(self, i, n).map(|x| self.loaded = x as u128).is_ok()
     }

@@ -282,6 +282,7 @@ impl<A: Arch> Core<A> {
         let end = byte_of(pc) + insn.len();
         let only = Only::new(Op { run, insn }, end as u16);
         let done = run(self, only.at());
+        self.settle_flags();
         if done == Ok(Flow::Sync) {
             self.set_pc(self.page.wrapping_add(end as u64));
         }

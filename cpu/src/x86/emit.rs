@@ -47,6 +47,7 @@ pub enum Want {
 }
 
 /// The linear address of any memory operand of some bytes, which bits 15:0 of `k` number; bit 16 says that it is written.
+#[inline(always)]
 fn odd_linear<E: X86>(e: &mut E, i: &Insn, k: u32) -> Emit<E, W64> {
     let ea = e.odd_ea(i);
     let want = if k >> 16 != 0 { Want::Write } else { Want::Read };
