@@ -3,7 +3,7 @@
 //! A handler does its instruction and then goes on with the one that follows, by a call in tail position. Where the
 //! compiler makes a jump of that call, which optimised builds do nearly always, the host predicts each guest
 //! instruction's successor by itself and nothing is saved between them; where it does not, handlers pile up on the host's
-//! stack, at most [`MOST`] of them. A jump in the page goes on likewise where the last one from there went, if that is
+//! stack, about [`MOST`] of them at most. A jump in the page goes on likewise where the last one from there went, if that is
 //! where it goes; all else that ends the straight line comes back to the loop in [`crate::run`].
 //!
 //! Two things keep the jump possible and handlers short: nothing that a handler calls is passed in memory of its own, and

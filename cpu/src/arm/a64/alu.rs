@@ -228,8 +228,8 @@ pub(crate) fn bit_mask(sf: u32, n: u32, r: u32, s: u32) -> Option<u64> {
         let element = (u32::MAX >> (31 - s)).rotate_right(r) as u64;
         return Some(element | element << 32);
     }
-    let log2 = 31 - (n << 6 | !s & 0x3F).leading_zeros().min(31);
-    if n << 6 | !s & 0x3F == 0 || log2 < 1 {
+    let log2 = 31 - (!s & 0x3F).leading_zeros().min(31);
+    if log2 < 1 {
         return None;
     }
     let size = 1u32 << log2;

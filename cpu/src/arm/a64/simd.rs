@@ -67,7 +67,5 @@ pub(super) fn pairwise<E: Arm>(
 
 /// A constant with `x` in every element of `1 << log2` bytes (0 to 3), over all 128 bits.
 pub(super) fn splat<E: Arm>(e: &mut E, log2: u32, x: u64) -> E::Val<W128> {
-    let l = Lanes::full(log2);
-    let v = l.build(|_| x as u128);
-    e.lit::<W128>(v)
+    e.lit::<W128>(Lanes::full(log2).splat(x as u128))
 }
