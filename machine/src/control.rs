@@ -392,7 +392,8 @@ pub trait Control: Send + Sync {
     /// What it does now.
     fn status(&self) -> Status;
 
-    /// Stops the guest; [`Event::Stopped`] follows. Nothing happens when it stands still already.
+    /// Stops the guest; one [`Event::Stopped`] follows, with another reason if that came first. Nothing happens when it
+    /// stands still already.
     fn pause(&self);
 
     /// Lets all processors run; [`Event::Resumed`] follows. A breakpoint at a processor's PC, or a watchpoint of its

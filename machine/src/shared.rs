@@ -176,9 +176,15 @@ impl<T: Target> Shared<T> {
         self.changed.notify_all();
     }
 
-    /// Leaves a request for the supervisor.
+    /// Leaves a request for the supervisor. A guest that stands still is not stopped again: the request would wait
+    /// for its going on.
     pub fn request(&self, request: Request) {
-        self.state.lock().requests.push_back(request);
+        let mut state = self.state.lock();
+        if matches!(request, Request::Stop(..)) && !state.status.is_running() {
+            return;
+        }
+        state.requests.push_back(request);
+        drop(state);
         self.kick();
     }
 
@@ -191,10 +197,12 @@ impl<T: Target> Shared<T> {
                 // The status changes with the request's removal: between the two a processor would be admitted.
                 Some(Request::Stop(cpu, reason)) if state.status.is_running() => {
                     state.status = Status::Paused(reason.clone());
+                    // One stop is all that was asked for, for however many reasons.
+                    state.requests.retain(|r| !matches!(r, Request::Stop(..)));
                     *self.stepping.lock() = None;
                     return (Request::Stop(cpu, reason), self.held());
                 }
-                // A guest that stands still already is not stopped again.
+                // Its end has come first.
                 Some(Request::Stop(..)) => continue,
                 Some(request) => return (request, self.held()),
                 None => {}
@@ -380,6 +388,24 @@ mod tests {
         assert!(mail.len() <= MAIL);
         assert!(matches!(mail[0], Forget::All), "what did not fit is forgotten with everything else");
         assert!(gate.attention.bits() & Attention::MAIL != 0);
+    }
+
+    #[test]
+    fn a_guest_stops_once_for_all_reasons() {
+        let shared = Shared::<Arm64>::new(1, false);
+        let stop = |reason| Request::Stop(CpuId(0), reason);
+        shared.set_status(Status::Running);
+        shared.request(stop(StopReason::StepDone));
+        shared.request(stop(StopReason::Requested));
+        assert_eq!(shared.next_request().0, stop(StopReason::StepDone));
+        // It stands still.
+        shared.request(stop(StopReason::Requested));
+        shared.set_status(Status::Running);
+        shared.request(Request::Reset);
+        assert_eq!(shared.next_request().0, Request::Reset);
+        shared.request(stop(StopReason::Requested));
+        assert_eq!(shared.next_request().0, stop(StopReason::Requested));
+        assert_eq!(shared.status(), Status::Paused(StopReason::Requested));
     }
 
     #[test]

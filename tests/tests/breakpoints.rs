@@ -72,10 +72,10 @@ fn at_a_vector(engine: EngineKind, name: &str) -> Result<()> {
         control.resume()?;
     }
     ensure!(from.iter().all(|&pc| pc != vector), "{from:x?}");
+    // It stops once, whichever comes first.
     control.pause();
-    while stopped()? != StopReason::Requested {
-        control.resume()?;
-    }
+    let last = stopped()?;
+    ensure!(matches!(last, StopReason::Requested | StopReason::Breakpoint { .. }), "{last:?}");
     ensure!(control.remove_breakpoint(id));
     control.resume()?;
     guest.wait_for(PROMPT, LIMIT)?;
