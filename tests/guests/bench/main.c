@@ -1,7 +1,8 @@
 /* Runs the programs named on the command line, or all, and prints a line `NAME checksum seconds` for each.
  *
- *     bench [-s SCALE] [NAME...]     SCALE multiplies every count, default 1
- *     bench -l                       lists `NAME group`
+ *     bench [-s SCALE] [-r ROUNDS] [NAME...]   SCALE multiplies every count, ROUNDS repeats everything; default 1
+ *     bench [-s SCALE] -i                      runs what standard input names, a line each, up to an empty one
+ *     bench -l                                 lists `NAME group`
  */
 #include "bench.h"
 #include <stdio.h>
@@ -66,31 +67,57 @@ static int wanted(const char *name, char **names, int count)
 	return count == 0;
 }
 
+static void measure(int n, uint64_t scale)
+{
+	double start = now();
+	uint64_t checksum = table[n].run(scale);
+	double seconds = now() - start;
+	printf("%s %016llx %.6f\n", table[n].name, (unsigned long long)checksum, seconds);
+	fflush(stdout);
+}
+
+/* Whoever asks waits for the answer, so that nothing runs here in the meantime. */
+static int answer(uint64_t scale)
+{
+	char name[32];
+	while (fgets(name, sizeof name, stdin)) {
+		int n = 0;
+		name[strcspn(name, "\n")] = '\0';
+		if (!*name)
+			break;
+		while (n < PROGRAMS && strcmp(name, table[n].name))
+			n++;
+		if (n == PROGRAMS)
+			return 2;
+		measure(n, scale);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t scale = 1, rounds = 1;
-	int option;
+	int option, asked = 0;
 	if (argc > 1 && !strcmp(argv[1], "--nop")) /* what forkexec executes */
 		return 7;
-	while ((option = getopt(argc, argv, "lr:s:")) != -1) {
+	while ((option = getopt(argc, argv, "ilr:s:")) != -1) {
 		if (option == 'l') {
 			for (int i = 0; i < PROGRAMS; i++)
 				printf("%s %s\n", table[i].name, table[i].group);
 			return 0;
 		}
+		if (option == 'i') {
+			asked = 1;
+			continue;
+		}
 		uint64_t *number = option == 's' ? &scale : option == 'r' ? &rounds : NULL;
 		if (!number || !(*number = strtoull(optarg, NULL, 10)))
 			return 2;
 	}
-	for (uint64_t i = 0; i < PROGRAMS * rounds; i++) {
-		int n = i % PROGRAMS;
-		if (!wanted(table[n].name, argv + optind, argc - optind))
-			continue;
-		double start = now();
-		uint64_t checksum = table[n].run(scale);
-		double seconds = now() - start;
-		printf("%s %016llx %.6f\n", table[n].name, (unsigned long long)checksum, seconds);
-		fflush(stdout);
-	}
+	if (asked)
+		return answer(scale);
+	for (uint64_t i = 0; i < PROGRAMS * rounds; i++)
+		if (wanted(table[i % PROGRAMS].name, argv + optind, argc - optind))
+			measure(i % PROGRAMS, scale);
 	return 0;
 }

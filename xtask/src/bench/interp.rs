@@ -74,7 +74,8 @@ pub fn run(
     native: &BTreeMap<String, Outcome>,
 ) -> Result<usize> {
     let (socket, monitor) = Monitor::place();
-    let machine = super::run::machine(command, job, &job.names);
+    let words = format!("-r {} {}", job.rounds, job.names.join(" "));
+    let machine = super::run::machine(command, job, &words);
     let console = Console::start(machine.args(["-accel", "interp", "-monitor", &monitor]), job.patience)?;
     let mut subject = Emulator::booted(console, "vcpu0")?;
     subject.console.resume()?;

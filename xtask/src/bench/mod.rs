@@ -1,8 +1,10 @@
-//! `cargo xtask bench`: our C guest programs on Lyrebird and on another emulator, one after the other.
+//! `cargo xtask bench`: our C guest programs on Lyrebird and on another emulator, in turns.
 //!
-//! Both boot the cloud kernel with the same initrd and command line, in turns; the programs measure themselves by the
-//! guest's clock, the boot is measured by the host's. The medians of the runs are compared. Checksums must agree with
-//! a native run of the same sources. With `--interp` the interpreter alone is measured, in instructions a second, and
+//! In each run both boot the cloud kernel with the same initrd and command line, one after the other, and then do one
+//! program after the other, each while the other emulator waits to be asked for it: hosts change their speed within
+//! minutes, and both are to find theirs alike. The programs measure themselves by the guest's clock, the boot is
+//! measured by the host's. Ratios, like times, are the medians of the runs. Checksums must agree with a native run of
+//! the same sources. With `--interp` the interpreter alone is measured, in instructions a second, and
 //! compared with Debian's Bochs.
 
 mod bochs;
@@ -14,6 +16,7 @@ mod run;
 use crate::paths;
 use crate::shell::Tool;
 use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
 use programs::{Architecture, Programs};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,7 +45,7 @@ pub struct Args {
     /// More options for both emulators; a later -cpu or -smp wins over the default.
     #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true, default_value = "")]
     options: String,
-    /// Longest that one run of one emulator may take, seconds.
+    /// Longest that a boot, or a program, may take, seconds.
     #[arg(long, default_value_t = 600)]
     patience: u64,
     /// Also write the results as JSON to this file.
@@ -93,13 +96,24 @@ pub fn run(args: &Args) -> Result<()> {
     if against != "none" {
         sides.push(run::Side::new("against", against));
     }
+    let bar = ProgressBar::new(u64::from(args.runs) * (1 + job.names.len() as u64));
+    bar.set_style(ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg} {elapsed}")?);
+    bar.enable_steady_tick(Duration::from_millis(200));
     for number in 1..=args.runs {
+        bar.set_prefix(format!("run {number}/{}", args.runs));
         // Each run begins with the other emulator, so that neither always has the warmer host.
         sides.rotate_left(1);
-        for side in &mut sides {
-            side.run(&job, number, args.runs)?;
+        bar.set_message("boot");
+        sides.iter_mut().try_for_each(|side| side.boot(&job))?;
+        bar.inc(1);
+        for name in &job.names {
+            bar.set_message((*name).to_owned());
+            sides.iter_mut().try_for_each(|side| side.run(&job, name))?;
+            bar.inc(1);
         }
+        sides.iter_mut().try_for_each(|side| side.end(&job))?;
     }
+    bar.finish_and_clear();
     sides.sort_by_key(|side| side.role != "subject");
     let report = report::Report::new(&wanted, &native, &sides);
     print!("\n{report}");

@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// All results. Times are medians over the runs.
+/// All results. Times and ratios are medians over the runs.
 #[derive(Serialize)]
 pub struct Report {
     subject: String,
@@ -40,17 +40,8 @@ impl Report {
             groups.entry(row.group.clone()).or_default().extend(row.ratio);
         }
         let means = groups.into_iter().filter_map(|(group, ratios)| Some((group, mean(&ratios)?)));
-        let boot = |side: Option<&Side>| median(side?.boots.clone());
-        let (subject, against) = (boot(sides.first()), boot(sides.get(1)));
-        let boot = Row {
-            name: "boot".to_owned(),
-            group: "host's clock".to_owned(),
-            native_seconds: None,
-            subject_seconds: subject,
-            against_seconds: against,
-            ratio: ratio(subject, against),
-            faults: Vec::new(),
-        };
+        let boots = |side: Option<&Side>| side.map(|side| side.boots.clone()).unwrap_or_default();
+        let boot = Row::new("boot", "host's clock", boots(sides.first()), boots(sides.get(1)));
         let command = |side: &Side| side.command.clone();
         Report {
             subject: sides.first().map(command).unwrap_or_default(),
@@ -81,24 +72,31 @@ fn row(program: &Program, native: Option<&Outcome>, sides: &[Side]) -> Row {
         }
     }
     let seconds = |side: Option<&Side>| {
-        let outcomes = side?.outcomes.get(&program.name)?;
-        median(outcomes.iter().map(|outcome| outcome.seconds).collect())
+        let outcomes = side.and_then(|side| side.outcomes.get(&program.name)).into_iter().flatten();
+        outcomes.map(|outcome| outcome.seconds).collect()
     };
-    let (subject, against) = (seconds(sides.first()), seconds(sides.get(1)));
     Row {
-        name: program.name.clone(),
-        group: program.group.clone(),
         native_seconds: native.map(|outcome| outcome.seconds),
-        subject_seconds: subject,
-        against_seconds: against,
-        ratio: ratio(subject, against),
         faults,
+        ..Row::new(&program.name, &program.group, seconds(sides.first()), seconds(sides.get(1)))
     }
 }
 
-fn ratio(subject: Option<f64>, against: Option<f64>) -> Option<f64> {
-    let (subject, against) = (subject?, against?);
-    (subject > 0.0).then_some(against / subject)
+impl Row {
+    /// From the seconds of each run.
+    fn new(name: &str, group: &str, subject: Vec<f64>, against: Vec<f64>) -> Row {
+        // The two of one run found the host alike.
+        let ratios = subject.iter().zip(&against).filter(|(ours, _)| **ours > 0.0);
+        Row {
+            name: name.to_owned(),
+            group: group.to_owned(),
+            native_seconds: None,
+            ratio: median(ratios.map(|(ours, theirs)| theirs / ours).collect()),
+            subject_seconds: median(subject),
+            against_seconds: median(against),
+            faults: Vec::new(),
+        }
+    }
 }
 
 /// The middle value, of an even number the mean of the two in the middle.
@@ -151,6 +149,14 @@ mod tests {
         assert_eq!(median(Vec::new()), None);
         assert!((mean(&[2.0, 8.0]).unwrap() - 4.0).abs() < 1e-12);
         assert_eq!(mean(&[]), None);
+    }
+
+    #[test]
+    fn ratios_are_those_of_one_run() {
+        // The host is four times as slow in the second run.
+        let row = Row::new("fib", "integer", vec![1.0, 4.0, 1.1], vec![2.0, 8.0, 2.2]);
+        assert_eq!((row.ratio, row.subject_seconds, row.against_seconds), (Some(2.0), Some(1.1), Some(2.2)));
+        assert_eq!(Row::new("fib", "integer", vec![1.0], Vec::new()).ratio, None);
     }
 
     #[test]

@@ -1,11 +1,10 @@
-//! Booting an emulator with the programs and taking down what they print.
+//! Booting an emulator with the programs, asking for them one by one, and taking down what they print.
 
 use super::programs::{Architecture, Outcome, Programs};
 use crate::console::{Console, Machine};
 use crate::guests::initrd;
 use crate::paths;
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +24,7 @@ pub struct Job<'a> {
     pub rounds: u32,
     /// More words for the emulator's command line, separated by blanks.
     pub options: &'a str,
-    /// Longest that a boot with all its programs may take.
+    /// Longest that a boot, or a program, may take.
     pub patience: Duration,
 }
 
@@ -35,12 +34,14 @@ pub struct Side {
     pub role: &'static str,
     /// Its command line.
     pub command: String,
-    /// Seconds from the start of the process to the guest's first line, one a boot.
+    /// Seconds from the start of the process to the guest's first line, one a run.
     pub boots: Vec<f64>,
     /// What each program did, one outcome a run.
     pub outcomes: BTreeMap<String, Vec<Outcome>>,
     /// Why a program has no outcome.
     pub complaints: BTreeMap<String, String>,
+    /// The machine that waits for the next program's name.
+    machine: Option<Console>,
 }
 
 /// Writes the cloud kernel's initrd with the programs added, and returns its path.
@@ -60,9 +61,9 @@ pub fn kernel(architecture: Architecture) -> PathBuf {
     paths::guests_of(architecture.name()).join("cloud")
 }
 
-/// The machine that boots, runs the programs `names` and powers off.
-pub fn machine(command: &str, job: &Job<'_>, names: &[&str]) -> Machine {
-    let line = format!("lyre.off lyre.run=\"bench -s {} -r {} {}\"", job.scale, job.rounds, names.join(" "));
+/// The machine that boots, runs `bench` with these `words` and powers off.
+pub fn machine(command: &str, job: &Job<'_>, words: &str) -> Machine {
+    let line = format!("lyre.off lyre.run=\"bench -s {} {words}\"", job.scale);
     let kernel = kernel(job.architecture);
     let machine = match job.architecture {
         Architecture::Arm64 => Machine::virt(command).kernel(&kernel.join("Image")).append(&line),
@@ -77,61 +78,75 @@ impl Side {
     /// An emulator that has not run yet.
     pub fn new(role: &'static str, command: &str) -> Side {
         let (boots, outcomes, complaints) = Default::default();
-        Side { role, command: command.to_owned(), boots, outcomes, complaints }
+        Side { role, command: command.to_owned(), boots, outcomes, complaints, machine: None }
     }
 
-    /// Runs all programs once. If the machine fails in one, that one is noted and another boot does the rest.
-    pub fn run(&mut self, job: &Job, number: u32, of: u32) -> Result<()> {
-        let bar = ProgressBar::new(job.names.len() as u64);
-        bar.set_style(ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg} {elapsed}")?);
-        bar.set_prefix(format!("run {number}/{of} {:>7}", self.role));
-        bar.enable_steady_tick(Duration::from_millis(200));
-        // A program that failed before would only fail again.
-        let mut left: Vec<&str> = job.names.clone();
-        left.retain(|name| !self.complaints.contains_key(*name));
-        while !left.is_empty() {
-            let before = left.len();
-            let result = self.boot(job, &mut left, &bar);
-            match (result, left.first()) {
-                (Ok(()), None) => {}
-                (Ok(()), Some(_)) if left.len() < before => {}
-                (Ok(()), Some(name)) => bail!("The guest did not run {name}"),
-                (Err(error), Some(name)) if self.boots.is_empty() => {
-                    return Err(error.context(format!("`{}` does not boot as far as {name}", self.command)));
-                }
-                (Err(error), Some(name)) => {
-                    self.complaints.insert((*name).to_owned(), error.to_string());
-                    left.remove(0);
-                }
-                (Err(error), None) => return Err(error),
+    /// Boots for a run.
+    ///
+    /// # Errors
+    /// When it does not get as far as the programs.
+    pub fn boot(&mut self, job: &Job) -> Result<()> {
+        self.start(job).map(|seconds| self.boots.push(seconds))
+    }
+
+    /// Runs a program. One that the machine fails in is noted and not tried again; another boot does the rest.
+    ///
+    /// # Errors
+    /// When the machine does not boot again.
+    pub fn run(&mut self, job: &Job, name: &str) -> Result<()> {
+        if self.complaints.contains_key(name) {
+            return Ok(());
+        }
+        if self.machine.is_none() {
+            self.start(job)?;
+        }
+        match self.ask(job, name) {
+            Ok(outcome) => self.outcomes.entry(name.to_owned()).or_default().push(outcome),
+            Err(error) => {
+                self.complaints.insert(name.to_owned(), error.to_string());
+                self.machine = None;
             }
         }
-        bar.finish_and_clear();
         Ok(())
     }
 
-    /// Boots once and removes from `left` what has run.
-    fn boot(&mut self, job: &Job, left: &mut Vec<&str>, bar: &ProgressBar) -> Result<()> {
-        let mut console = Console::start(machine(&self.command, job, left), job.patience)?;
-        self.boots.push(console.wait_for("LYREBIRD-BOOTED")?.as_secs_f64());
+    /// Ends the run's machine.
+    ///
+    /// # Errors
+    /// When it does not power off.
+    pub fn end(&mut self, job: &Job) -> Result<()> {
+        let Some(mut machine) = self.machine.take() else { return Ok(()) };
+        // A microvm without ACPI cannot power off.
+        if job.architecture == Architecture::Arm64 {
+            machine.patience(job.patience);
+            machine.type_line("")?;
+            machine.wait_for_end()?;
+        }
+        Ok(())
+    }
+
+    /// Starts the machine; seconds until the guest's first line.
+    fn start(&mut self, job: &Job) -> Result<f64> {
+        let mut console = Console::start(machine(&self.command, job, "-i"), job.patience)?;
+        let booted = console.wait_for("LYREBIRD-BOOTED");
+        let booted = booted.with_context(|| format!("`{}` does not boot", self.command))?;
         console.line()?;
-        while let Some(name) = left.first() {
-            bar.set_message((*name).to_owned());
-            let Some(line) = console.line()? else {
-                bail!("The machine ended during {name}");
-            };
-            if let Some(outcome) = Outcome::parse(&line).filter(|outcome| outcome.name == *name) {
-                self.outcomes.entry(outcome.name.clone()).or_default().push(outcome);
-                left.remove(0);
-                bar.inc(1);
+        self.machine = Some(console);
+        Ok(booted.as_secs_f64())
+    }
+
+    /// Has the guest run a program.
+    fn ask(&mut self, job: &Job, name: &str) -> Result<Outcome> {
+        let machine = self.machine.as_mut().context("The machine is not there")?;
+        machine.patience(job.patience);
+        machine.type_line(name)?;
+        while let Some(line) = machine.line()? {
+            if let Some(outcome) = Outcome::parse(&line).filter(|outcome| outcome.name == name) {
+                return Ok(outcome);
             } else if line.starts_with("LYREBIRD-EXIT") {
                 bail!("The programs ended during {name}: {line}");
             }
         }
-        // A microvm without ACPI cannot power off.
-        if job.architecture == Architecture::Arm64 {
-            console.wait_for_end()?;
-        }
-        Ok(())
+        bail!("The machine ended during {name}")
     }
 }
