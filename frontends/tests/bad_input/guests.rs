@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const CASES: &[Case] = &[
     case("-accel interp -kernel nothing", 7, &["faults for ever", "0x200"]),
@@ -31,9 +31,22 @@ fn guests_that_cannot_go_on() {
     run_all(&at, CASES);
 }
 
+/// Whether a process has a handler for a signal, which a new one does not have yet, or has ended.
+fn catches(id: u32, signal: Signal) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    mask.is_none_or(|mask| {
+        u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask >> (signal.as_raw() - 1) & 1 != 0)
+    }) || status.contains("\nState:\tZ")
+}
+
 /// Runs a guest that does not end and ends it with SIGTERM.
 pub fn terminated(at: &Path, arguments: &str, after: Duration) -> Output {
     let child = command(at, arguments).spawn().expect("the program starts");
+    let end = Instant::now() + Duration::from_secs(10);
+    while !catches(child.id(), Signal::TERM) && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(2));
+    }
     std::thread::sleep(after);
     if let Some(id) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         // One that has ended by itself is not waited for yet, so the number is still its own.
