@@ -42,8 +42,8 @@ pub fn start(folder: &Path, job: &Job<'_>) -> Result<Option<Emulator>> {
 
 /// GRUB's menu. GRUB quotes arguments with blanks in a way of its own, so the guest's shell puts them in.
 fn menu(job: &Job<'_>) -> String {
-    let (scale, rounds) = (job.scale.to_string(), job.rounds.to_string());
-    let words = [&["bench", "-s", &scale, "-r", &rounds], &job.names[..]].concat();
+    let (scale, runs) = (job.scale.to_string(), job.runs.to_string());
+    let words = [&["bench", "-s", &scale, "-r", &runs], &job.names[..]].concat();
     let line = format!("console=ttyS0 quiet panic=-1 lyre.off 'lyre.run={}'", words.join("${IFS}"));
     format!("set timeout=0\nmenuentry Linux {{\n  linux /boot/bzImage {line}\n  initrd /boot/initrd.gz\n}}\n")
 }

@@ -74,7 +74,7 @@ pub fn run(
     native: &BTreeMap<String, Outcome>,
 ) -> Result<usize> {
     let (socket, monitor) = Monitor::place();
-    let words = format!("-r {} {}", job.rounds, job.names.join(" "));
+    let words = format!("-r {} {}", job.runs, job.names.join(" "));
     let machine = super::run::machine(command, job, &words);
     let console = Console::start(machine.args(["-accel", "interp", "-monitor", &monitor]), job.patience)?;
     let mut subject = Emulator::booted(console, "vcpu0")?;
@@ -94,7 +94,7 @@ pub fn run(
             failures += 1;
         }
     };
-    for _ in 0..job.rounds {
+    for _ in 0..job.runs {
         for (program, m) in programs.iter().zip(&mut measured) {
             let (outcome, seconds, count) = subject.run(job, program, || monitor.instructions())?;
             check("The subject", &outcome);

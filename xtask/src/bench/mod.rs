@@ -81,7 +81,7 @@ pub fn run(args: &Args) -> Result<()> {
         initrd: &initrd,
         names: wanted.iter().map(|program| program.name.as_str()).collect(),
         scale: args.scale,
-        rounds: if args.interp { args.runs } else { 1 },
+        runs: args.runs,
         options: &args.options,
         patience: Duration::from_secs(args.patience),
     };

@@ -20,8 +20,8 @@ pub struct Job<'a> {
     pub names: Vec<&'a str>,
     /// Multiplier of their work.
     pub scale: u32,
-    /// How often a boot runs them all.
-    pub rounds: u32,
+    /// How often each emulator runs them all.
+    pub runs: u32,
     /// More words for the emulator's command line, separated by blanks.
     pub options: &'a str,
     /// Longest that a boot, or a program, may take.
