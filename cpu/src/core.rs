@@ -4,7 +4,6 @@
 pub use crate::attention::Attention;
 use crate::code::CodeMap;
 use crate::emit::{Access, Cx, Emit, Emitter, Exception, Exec, Fence, Flow, Helper, Transfer};
-use crate::handler::Jumps;
 pub use crate::handler::{Handler, Insn, Op, Stop};
 use crate::journal::Journal;
 use crate::lazy::Lazy;
@@ -16,7 +15,7 @@ use crate::slot::{RegFile, Slot};
 use crate::tlb::{PAGE_MASK, Tlb};
 use crate::trace::Trace;
 use crate::vec::{FpEnv, Lanes, VecOp};
-use crate::width::{Int, W32, W64, Width};
+use crate::width::{Int, W32, W64, Width, by_size};
 use crate::x86::flags::Update;
 use lyrebird_chain::{At, Mark};
 use lyrebird_ram::{AtomicOp, GuestRam};
@@ -187,8 +186,9 @@ pub struct Core<A: Arch> {
     pub stop: Stop,
     /// Where handlers came to an end.
     pub(crate) last: Mark,
-    /// The jumps that handlers follow by themselves.
-    pub(crate) jumps: Jumps,
+    /// What keeps count where handlers follow jumps: how many more instructions may be done before they come back, plus
+    /// the number of the instruction that was last jumped to.
+    pub(crate) jumps: i32,
     /// The page that the interpreter is in, as an address of the PC.
     pub(crate) page: u64,
     /// What a slow path gives to a handler.
@@ -231,7 +231,7 @@ impl<A: Arch> Core<A> {
             halted: false,
             stop: Stop::default(),
             last: Mark::default(),
-            jumps: Jumps::default(),
+            jumps: 0,
             page: 0,
             loaded: 0,
             lazy: Lazy::default(),
@@ -286,34 +286,6 @@ impl<A: Arch> Core<A> {
         self.raised_va = va;
         Raised
     }
-}
-
-/// Calls `$body` with `$t` as the unsigned type of width `$W`.
-macro_rules! by_size {
-    ($W:ty, $t:ident => $body:expr) => {
-        match <$W>::TY.bytes() {
-            1 => {
-                type $t = u8;
-                $body
-            }
-            2 => {
-                type $t = u16;
-                $body
-            }
-            4 => {
-                type $t = u32;
-                $body
-            }
-            8 => {
-                type $t = u64;
-                $body
-            }
-            _ => {
-                type $t = u128;
-                $body
-            }
-        }
-    };
 }
 
 #[allow(clippy::unnecessary_cast, reason = "by_size! repeats its body for u128 as well")]
@@ -419,11 +391,21 @@ impl<A: Arch> Emitter for Core<A> {
     }
     #[inline(always)]
     fn flags_hold(&mut self, s: Slot<W32>, c: Cond) -> bool {
-        if self.lazy.pending { self.lazy.holds(c) } else { c.holds(self.reg(s)) }
+        if self.lazy.pending { self.lazy.holds(c) } else { c.means(self.reg(s)) }
     }
     #[inline(always)]
     fn set_flags_of<W: Int>(&mut self, _: Slot<W32>, op: FlagOp, a: W::Prim, b: W::Prim, carry: bool) {
         self.lazy.set(op, W::enc(a), W::enc(b), carry, W::TY.bits());
+    }
+    #[inline(always)]
+    fn set_flags_of_if<W: Int>(
+        &mut self,
+        s: Slot<W32>,
+        c: bool,
+        (op, a, b, carry): (FlagOp, W::Prim, W::Prim, bool),
+        otherwise: u32,
+    ) {
+        if c { self.set_flags_of::<W>(s, op, a, b, carry) } else { self.write_flags(s, otherwise) }
     }
     #[inline(always)]
     fn update_flags_of<W: Int>(&mut self, s: Slot<W32>, op: Update, a: W::Prim, b: W::Prim) {
@@ -439,7 +421,7 @@ impl<A: Arch> Emitter for Core<A> {
     #[inline(always)]
     fn load<W: Width>(&mut self, k: Access, at: u64) -> Emit<Self, W> {
         let size = W::TY.bytes();
-        let key = self.tag(k, at, size);
+        let key = self.tag(k, at, size, size);
         let e = self.tlb.entry(at, k.unprivileged);
         if e.read == key {
             let ram = at.wrapping_add(e.addend).wrapping_sub(self.ram.host_base());
@@ -450,7 +432,7 @@ impl<A: Arch> Emitter for Core<A> {
     #[inline(always)]
     fn store<W: Width>(&mut self, k: Access, at: u64, v: W::Prim) -> Result<(), Raised> {
         let size = W::TY.bytes();
-        let key = self.tag(k, at, size);
+        let key = self.tag(k, at, size, size);
         let e = self.tlb.entry(at, k.unprivileged);
         if e.write == key {
             let ram = at.wrapping_add(e.addend).wrapping_sub(self.ram.host_base());
@@ -466,8 +448,27 @@ impl<A: Arch> Emitter for Core<A> {
         if done { Ok(()) } else { Err(Raised) }
     }
     #[inline(always)]
+    fn load_pair<W: Width>(&mut self, k: Access, at: u64) -> Result<(W::Prim, W::Prim), Raised> {
+        let size = W::TY.bytes();
+        let e = self.tlb.entry(at, k.unprivileged);
+        // Once for both, if they are in one page.
+        if !k.aligned && e.read == self.tag(k, at, size, 2 * size) {
+            let ram = at.wrapping_add(e.addend).wrapping_sub(self.ram.host_base());
+            let get = |ram| W::narrow(by_size!(W, T => self.ram.read_within::<T>(ram) as u128));
+            return Ok((get(ram), get(ram.wrapping_add(size))));
+        }
+        Ok((self.load::<W>(k, at)?, self.load::<W>(k, at.wrapping_add(size))?))
+    }
+    #[inline(always)]
     fn store_pair<W: Width>(&mut self, k: Access, at: u64, v: (W::Prim, W::Prim)) -> Result<(), Raised> {
         let size = W::TY.bytes();
+        let e = self.tlb.entry(at, k.unprivileged);
+        if !k.aligned && e.write == self.tag(k, at, size, 2 * size) {
+            let ram = at.wrapping_add(e.addend).wrapping_sub(self.ram.host_base());
+            by_size!(W, T => self.ram.write_within(ram, W::wide(v.0) as T));
+            by_size!(W, T => self.ram.write_within(ram.wrapping_add(size), W::wide(v.1) as T));
+            return Ok(());
+        }
         if at & 0xFFF > 0x1000 - 2 * size {
             // Neither is stored if either faults, as in compiled code.
             self.store_hits_code(at, size, 2 * size, k)?;

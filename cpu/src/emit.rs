@@ -313,6 +313,20 @@ pub trait Emitter: Sized {
         let f = self.flags(op, a, b, carry);
         self.write_flags(s, f);
     }
+    /// The same if `c` holds, else sets them to a constant.
+    #[inline(always)]
+    fn set_flags_of_if<W: Int>(
+        &mut self,
+        s: Slot<W32>,
+        c: Self::Val<W1>,
+        (op, a, b, carry): (FlagOp, Self::Val<W>, Self::Val<W>, Self::Val<W1>),
+        otherwise: u32,
+    ) {
+        let flags = self.flags(op, a, b, carry);
+        let otherwise = self.lit::<W32>(otherwise);
+        let f = self.select(c, flags, otherwise);
+        self.write_flags(s, f);
+    }
     /// Changes the flags in slot `s` by [`Emitter::update_flags`].
     #[inline(always)]
     fn update_flags_of<W: Int>(&mut self, s: Slot<W32>, op: Update, a: Self::Val<W>, b: Self::Val<W>) {

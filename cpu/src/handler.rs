@@ -12,19 +12,13 @@
 use crate::core::{Arch, Core, Raised};
 use crate::emit::{Access, Exec, Flow, Step};
 use lyrebird_chain::At;
+use std::hint::cold_path;
 
 /// A decoded instruction: what semantics take besides the state.
 #[allow(clippy::len_without_is_empty, reason = "no instruction is empty")]
 pub trait Insn: Copy + Default + PartialEq + std::fmt::Debug + Send + 'static {
     /// Its length in bytes.
     fn len(self) -> u32;
-}
-
-impl Insn for u32 {
-    #[inline(always)]
-    fn len(self) -> u32 {
-        4
-    }
 }
 
 /// An instruction's semantics, run by the interpreter: it goes on with what follows.
@@ -70,15 +64,6 @@ impl Stop {
 /// Handlers do at most about so many instructions before they come back.
 pub(crate) const MOST: u64 = 1024;
 
-/// What handlers account for that follow jumps.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Jumps {
-    /// How many more instructions may be done before the one jumped to; those since `from` are not yet taken off.
-    pub(crate) left: i32,
-    /// The number of the instruction that was last jumped to.
-    pub(crate) from: u16,
-}
-
 impl<A: Arch> Core<A> {
     /// What handlers do: the instruction, and what follows. `last` tells where they came to an end.
     #[inline(always)]
@@ -94,14 +79,15 @@ impl<A: Arch> Core<A> {
             return (to.value().run)(self, to);
         }
         if done != Ok(Flow::Next) {
+            cold_path();
             self.last = at.mark();
             return done;
         }
-        self.set_pc(self.page.wrapping_add(at.mark().note as u64));
-        let stop = self.stop.0 | at.is_last() as u8 != 0;
-        match at.next() {
-            Some(next) if !stop => (next.value().run)(self, next),
-            _ => {
+        self.set_pc(self.pc().wrapping_add(at.value().insn.len() as u64));
+        match at.next_unless(self.stop.0) {
+            Some(next) => (next.value().run)(self, next),
+            None => {
+                cold_path();
                 self.last = at.mark();
                 done
             }
@@ -114,12 +100,12 @@ impl<A: Arch> Core<A> {
     pub(crate) fn follow<'a>(&mut self, at: At<'a, Op<A>>, done: i32) -> Option<At<'a, Op<A>>> {
         let to = at.target()?;
         let start = (to.mark().note as u64).wrapping_sub(to.value().insn.len() as u64);
-        let left = self.jumps.left - (at.mark().index - self.jumps.from) as i32 - done;
+        let left = self.jumps - at.mark().index as i32 - done;
         // Code that was hit is a request, too.
         if self.pc() != self.page.wrapping_add(start) || left < 0 || self.requests() != 0 {
             return None;
         }
-        self.jumps = Jumps { left, from: to.mark().index };
+        self.jumps = left + to.mark().index as i32;
         Some(to)
     }
 

@@ -5,6 +5,7 @@ use crate::emit::Access;
 use crate::journal;
 use crate::tlb::{Entry, MISS, NEVER, NONGLOBAL, PAGE_MASK, WRITABLE};
 use lyrebird_ram::GuestRam;
+use std::hint::cold_path;
 use std::sync::Arc;
 
 /// Marks the physical addresses of an x86 processor in system management mode, which may find memory there that others do
@@ -36,14 +37,17 @@ pub trait Physical: Send + Sync {
 pub struct NoAnswer;
 
 impl<A: Arch> Core<A> {
-    /// The TLB's tag that an access hits.
+    /// The TLB's tag that an access of `size` bytes hits, each `unit` of which is aligned where it must be.
     #[inline(always)]
-    pub(crate) fn tag(&self, k: Access, at: u64, size: u64) -> u64 {
+    pub(crate) fn tag(&self, k: Access, at: u64, unit: u64, size: u64) -> u64 {
         if k.aligned {
             return at & (PAGE_MASK | (size - 1));
         }
-        if size > 1 && !A::STRICT_MISSES && A::strict(self.mode) && at & (size - 1) != 0 {
-            return MISS;
+        if unit > 1 && !A::STRICT_MISSES && A::strict(self.mode) {
+            cold_path();
+            if at & (unit - 1) != 0 {
+                return MISS;
+            }
         }
         at.wrapping_add(size - 1) & PAGE_MASK
     }

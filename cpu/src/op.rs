@@ -299,7 +299,7 @@ impl Cond {
     }
 
     /// What the condition says of stored flags (DDI 0487 C1.2.4, SDM vol. 1 appendix B).
-    const fn means(self, f: u32) -> bool {
+    pub(crate) const fn means(self, f: u32) -> bool {
         let (n, z, c, v) = (f & nzcv::N != 0, f & nzcv::Z != 0, f & nzcv::C != 0, f & nzcv::V != 0);
         match self {
             Cond::EQ => z,

@@ -9,7 +9,7 @@
 use crate::code::granules;
 use crate::core::{Arch, Attention, Core, Handler, Insn, Op, Places, Raised, Want};
 use crate::emit::{Access, Cx, Exec, Flow};
-use crate::handler::{Jumps, MOST};
+use crate::handler::MOST;
 use crate::tlb::PAGE_MASK;
 use crate::trace::DebugItems;
 use lyrebird_chain::{At, Only, SECTION};
@@ -56,6 +56,8 @@ struct Recent {
     ram: u64,
     version: u32,
     page: u32,
+    /// The code map's epoch in which the page had that version.
+    epoch: u64,
 }
 
 struct Page<A: Arch> {
@@ -93,7 +95,7 @@ struct Crossing<A: Arch> {
     op: Op<A>,
 }
 
-const NOTHING: Recent = Recent { va: 1, space: 0, mode: 0, ram: 0, version: 0, page: 0 };
+const NOTHING: Recent = Recent { va: u64::MAX, space: 0, mode: 0, ram: 0, version: 0, page: 0, epoch: 0 };
 
 impl<A: Arch> Default for DecodeCache<A> {
     fn default() -> Self {
@@ -138,25 +140,40 @@ impl<A: Arch> Core<A> {
     }
 
     /// The decoded page that holds `pc`.
+    #[inline(always)]
     fn page(&mut self, pc: u64) -> Result<usize, Raised> {
-        if pc & (A::ALIGN - 1) != 0 {
-            return Err(A::misaligned(self, pc, Want::Exec));
+        let r = &self.decoded.recent[(pc >> 12) as usize % RECENT];
+        if r.va == pc & (PAGE_MASK | (A::ALIGN - 1))
+            && r.space == self.space(pc)
+            && r.mode == self.mode
+            && r.epoch == self.code.epoch()
+        {
+            return Ok(r.page as usize);
         }
+        self.find_page(pc)
+    }
+
+    /// The same if it is not among the recent ones, or if code was hit since.
+    #[inline(never)]
+    fn find_page(&mut self, pc: u64) -> Result<usize, Raised> {
         let va = pc & PAGE_MASK;
         let slot = (pc >> 12) as usize % RECENT;
+        // The epoch comes before the version, so that it is not newer.
+        let epoch = self.code.epoch();
         let r = self.decoded.recent[slot];
-        if r.va == va
-            && r.space == self.space(va)
+        if r.va == pc & (PAGE_MASK | (A::ALIGN - 1))
+            && r.space == self.space(pc)
             && r.mode == self.mode
             && r.version == self.code.version(r.ram)
         {
+            self.decoded.recent[slot].epoch = epoch;
             return Ok(r.page as usize);
         }
         let ram = self.fetch(pc)? & PAGE_MASK;
         let version = self.code.version(ram);
         let page = self.decode_page(ram, version);
         self.decoded.recent[slot] =
-            Recent { va, space: self.space(va), mode: self.mode, ram, version, page: page as u32 };
+            Recent { va, space: self.space(va), mode: self.mode, ram, version, page: page as u32, epoch };
         Ok(page)
     }
 
@@ -400,9 +417,9 @@ impl<A: Arch> Core<A> {
             }
             let first = ops.from(byte_of(pc));
             let most = if BRANCH { 0 } else { left.saturating_sub(SECTION as u64).min(MOST) as i32 };
-            self.jumps = Jumps { left: most, from: first.mark().index };
+            self.jumps = most + first.mark().index as i32;
             let mut done = (first.value().run)(self, first);
-            left -= (most - self.jumps.left) as u64 + (self.last.index - self.jumps.from) as u64;
+            left -= (most + self.last.index as i32 - self.jumps) as u64;
             let mut end = self.last.note as u32;
             pc = self.pc();
             if done == Ok(Flow::Jump) {

@@ -6,7 +6,42 @@
 //! exist only on models that have the feature. `{z=1 s=0}` behind the path is a *form*: the same semantics compiled for
 //! those operands as constants, which the interpreter prefers for words that have them.
 
+use crate::core::Insn;
 use crate::emit::{Emitter, Step};
+
+/// An instruction word, with the fields that most encodings have for registers taken apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Word {
+    bits: u32,
+    registers: [u8; REGISTERS.len()],
+}
+
+/// The lowest bits of those fields: Rd or Rt, Rn, Ra or Rt2, Rm. They have five bits.
+const REGISTERS: [u32; 4] = [0, 5, 10, 16];
+
+impl From<u32> for Word {
+    fn from(bits: u32) -> Self {
+        Word { bits, registers: REGISTERS.map(|low| (bits >> low & 31) as u8) }
+    }
+}
+
+impl Word {
+    /// The field of `LEN` bits from bit `LOW` on.
+    #[inline(always)]
+    pub fn field<const LOW: u32, const LEN: u32>(&self) -> u32 {
+        match REGISTERS.iter().position(|&low| (low, 5) == (LOW, LEN)) {
+            Some(register) => self.registers[register] as u32,
+            None => self.bits >> LOW & ((1u64 << LEN) - 1) as u32,
+        }
+    }
+}
+
+impl Insn for Word {
+    #[inline(always)]
+    fn len(self) -> u32 {
+        4
+    }
+}
 
 /// One row of a decode table.
 pub struct Row<E: Emitter> {
@@ -168,11 +203,11 @@ macro_rules! rows {
 #[macro_export]
 macro_rules! semantics {
     ($E:ident, $sem:path, $pat:literal, ($($f:ident),*), $form:tt) => {
-        $crate::step!($E, |e: &mut $E, _w: &u32| $sem(e $(, match const { $crate::table::given(stringify!($f), &$form) } {
+        $crate::step!($E, |e: &mut $E, _w: &$crate::table::Word| $sem(e $(, match const { $crate::table::given(stringify!($f), &$form) } {
             Some(x) => x,
             None => {
                 const F: (u32, u32) = $crate::table::field($pat, stringify!($f));
-                *_w >> F.0 & ((1u64 << F.1) - 1) as u32
+                _w.field::<{ F.0 }, { F.1 }>()
             }
         })*))
     };
@@ -246,5 +281,30 @@ impl<E: Emitter> Table<E> {
             }
         }
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_the_same_taken_apart_or_not() {
+        for bits in [0, 0x1F, 0x9ABC_DEF0, 0x5432_1FED, u32::MAX] {
+            let word = Word::from(bits);
+            let fields = [
+                (word.field::<0, 5>(), bits & 31),
+                (word.field::<5, 5>(), bits >> 5 & 31),
+                (word.field::<10, 5>(), bits >> 10 & 31),
+                (word.field::<16, 5>(), bits >> 16 & 31),
+                (word.field::<5, 4>(), bits >> 5 & 15),
+                (word.field::<12, 5>(), bits >> 12 & 31),
+                (word.field::<16, 16>(), bits >> 16),
+                (word.field::<0, 32>(), bits),
+            ];
+            for (n, (field, expected)) in fields.into_iter().enumerate() {
+                assert_eq!(field, expected, "field {n} of {bits:#x}");
+            }
+        }
     }
 }

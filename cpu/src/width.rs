@@ -181,3 +181,32 @@ impl Width for W128 {
         x
     }
 }
+
+/// Calls `$body` with `$t` as the unsigned type of width `$W`.
+macro_rules! by_size {
+    ($W:ty, $t:ident => $body:expr) => {
+        match <$W as $crate::width::Width>::TY.bytes() {
+            1 => {
+                type $t = u8;
+                $body
+            }
+            2 => {
+                type $t = u16;
+                $body
+            }
+            4 => {
+                type $t = u32;
+                $body
+            }
+            8 => {
+                type $t = u64;
+                $body
+            }
+            _ => {
+                type $t = u128;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use by_size;

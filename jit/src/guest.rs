@@ -5,7 +5,7 @@ use lyrebird_cpu::arm::{Arm64, a64, mode};
 use lyrebird_cpu::core::{Arch, Core};
 use lyrebird_cpu::emit::{Access, Cx, Exec, Helper};
 use lyrebird_cpu::slot::Slot;
-use lyrebird_cpu::table::Table;
+use lyrebird_cpu::table::{Table, Word};
 use lyrebird_cpu::width::W32;
 use lyrebird_cpu::x86::{self, X64, insn::Insn, isa};
 use std::sync::OnceLock;
@@ -74,13 +74,13 @@ impl Guest for Arm64 {
     const LATE_FLAGS: bool = false;
     const MXCSR: Option<Slot<W32>> = None;
 
-    fn recorder(bytes: &[u8], cx: Cx) -> Option<(Recorder<Self>, u32)> {
+    fn recorder(bytes: &[u8], cx: Cx) -> Option<(Recorder<Self>, Word)> {
         static TABLE: OnceLock<Table<Lift<Arm64>>> = OnceLock::new();
         let word = u32::from_le_bytes(*bytes.first_chunk()?);
         let row = TABLE.get_or_init(a64::table).find(word, cx.features);
         Some((
             row.map_or(lyrebird_cpu::step!(Lift<Arm64>, a64::undefined::<Lift<Arm64>>), |(_, row)| row.run),
-            word,
+            Word::from(word),
         ))
     }
 

@@ -8,6 +8,7 @@ use lyrebird_cpu::arm::{Arm64, state};
 use lyrebird_cpu::emit::{Access, Cx, Emit, Emitter, Exception, Exec, Fence, Flow, Helper, Transfer};
 use lyrebird_cpu::op::{Bin, Cmp, Cond, FlagOp, Un};
 use lyrebird_cpu::slot::Slot;
+use lyrebird_cpu::table::Word;
 use lyrebird_cpu::vec::{Lanes, VecOp};
 use lyrebird_cpu::width::{Int, W1, W32, W64, W128, Width};
 use lyrebird_cpu::x86::flags::Update;
@@ -82,8 +83,8 @@ impl Emitter for Restart {
     type Abort = Infallible;
     type At<'a> = u32;
 
-    fn step(&mut self, word: u32, semantics: impl FnOnce(&mut Self, &u32) -> Exec<Self>) -> Exec<Self> {
-        semantics(self, &word)
+    fn step(&mut self, word: u32, semantics: impl FnOnce(&mut Self, &Word) -> Exec<Self>) -> Exec<Self> {
+        semantics(self, &word.into())
     }
 
     fn cx(&self) -> Cx {

@@ -165,16 +165,10 @@ impl<'a, T> At<'a, T> {
         self.link().mark
     }
 
-    /// Whether it is the last of its section.
+    /// What follows, unless this is the last of its section or `stop` is not zero.
     #[inline(always)]
-    pub fn is_last(self) -> bool {
-        self.link().last
-    }
-
-    /// What follows, unless this is the last of its section.
-    #[inline(always)]
-    pub fn next(self) -> Option<Self> {
-        if self.is_last() {
+    pub fn next_unless(self, stop: u8) -> Option<Self> {
+        if self.link().last as u8 | stop != 0 {
             return None;
         }
         // SAFETY: behind a link whose `last` is not set lies another one of the same vector, which is borrowed for 'a.
@@ -198,7 +192,7 @@ mod tests {
     use super::*;
 
     fn walk(chain: &Chain<usize>, from: usize) -> Vec<usize> {
-        std::iter::successors(Some(chain.at(from)), |at| at.next()).map(|at| *at.value()).collect()
+        std::iter::successors(Some(chain.at(from)), |at| at.next_unless(0)).map(|at| *at.value()).collect()
     }
 
     #[test]
@@ -211,6 +205,7 @@ mod tests {
         assert_eq!(walk(&chain, SECTION - 2), [SECTION - 2, SECTION - 1]);
         assert_eq!(walk(&chain, SECTION), (SECTION..SECTION + 6).collect::<Vec<_>>());
         assert_eq!(chain.at(SECTION + 2).mark().index as usize, SECTION + 2);
+        assert!(chain.at(0).next_unless(1).is_none());
         for _ in 0..6 {
             chain.pop();
         }
@@ -257,6 +252,9 @@ mod tests {
     #[test]
     fn a_single_value_has_no_successor() {
         let only = Only::new('x', 3);
-        assert_eq!((*only.at().value(), only.at().mark().note, only.at().next().is_none()), ('x', 3, true));
+        assert_eq!(
+            (*only.at().value(), only.at().mark().note, only.at().next_unless(0).is_none()),
+            ('x', 3, true)
+        );
     }
 }

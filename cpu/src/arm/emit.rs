@@ -6,6 +6,8 @@ use super::state;
 use crate::emit::{Emitter, Exception};
 use crate::op::Cond;
 use crate::width::{Int, W1, W64, W128};
+use std::hint::cold_path;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 /// Calls `$body` with `$W` as the width that `sf` selects.
 #[macro_export]
@@ -80,6 +82,18 @@ pub trait Arm: Emitter<Arch = Arm64> {
             self.raise_if(always, FP_ACCESS)?;
         }
         Ok(())
+    }
+
+    /// Whether data is big-endian, which is rare.
+    #[inline(always)]
+    fn big_endian(&self) -> bool {
+        let big = self.cx().mode & mode::BIG_ENDIAN != 0;
+        if big {
+            cold_path();
+            // Nothing else keeps the compiler from reversing always and choosing afterwards.
+            compiler_fence(Ordering::SeqCst);
+        }
+        big
     }
 
     /// The undefined instruction exception.

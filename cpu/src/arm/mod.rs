@@ -28,6 +28,7 @@ use crate::emit::{Access, Cx};
 use crate::op::nzcv;
 use crate::places::Even;
 use crate::slot::Slot;
+use crate::table::Word;
 use crate::width::{W32, W64};
 use std::sync::Arc;
 
@@ -136,7 +137,7 @@ impl Arm64 {
 }
 
 impl Arch for Arm64 {
-    type Insn = u32;
+    type Insn = Word;
     type Places<T: Copy + Send> = Even<T, 1024>;
     const PC: Slot<W64> = state::PC;
     const GENERAL: u16 = 32;
@@ -199,12 +200,12 @@ impl Arch for Arm64 {
     fn clock(core: &Core<Self>) -> u64 {
         core.arch.platform.counter()
     }
-    fn decode(bytes: &[u8], cx: Cx) -> Option<(Handler<Self>, u32)> {
+    fn decode(bytes: &[u8], cx: Cx) -> Option<(Handler<Self>, Word)> {
         let word = u32::from_le_bytes(*bytes.first_chunk()?);
         let row = a64::interp_table().find(word, cx.features);
         Some((
             row.map_or(crate::step!(Core<Self>, a64::undefined::<Core<Self>>), |(_, row)| row.handler(word)),
-            word,
+            Word::from(word),
         ))
     }
 }

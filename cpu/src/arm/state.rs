@@ -9,7 +9,7 @@ use crate::width::{W32, W64, W128};
 /// X0 to X30; `n` is below 31.
 #[inline(always)]
 pub const fn x(n: u32) -> Slot<W64> {
-    Slot::word(n as u16 & 31)
+    Slot::word(n as u16)
 }
 
 macro_rules! words { ($($(#[$doc:meta])* $name:ident: $width:ident = $at:literal;)*) => {

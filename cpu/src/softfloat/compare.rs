@@ -32,11 +32,13 @@ impl Relation {
 /// Compares. A signalling NaN is invalid; with `signal` a quiet NaN is too (FCMPE, COMISD).
 #[inline]
 pub fn compare<F: Format>(a: u64, b: u64, signal: bool, env: &mut Env) -> Relation {
-    if is_normal::<F>(a) && is_normal::<F>(b) {
-        order(key::<F>(a), key::<F>(b))
-    } else {
-        compare_any::<F>(a, b, signal, env)
-    }
+    compare_normal::<F>(a, b).unwrap_or_else(|| compare_any::<F>(a, b, signal, env))
+}
+
+/// Compares normal numbers, for which the environment does not matter.
+#[inline]
+pub fn compare_normal<F: Format>(a: u64, b: u64) -> Option<Relation> {
+    (is_normal::<F>(a) && is_normal::<F>(b)).then(|| order(key::<F>(a), key::<F>(b)))
 }
 
 /// `a == b`. Only a signalling NaN is invalid.

@@ -66,7 +66,7 @@ pub mod x80;
 mod tests;
 
 pub use add::{add, sub};
-pub use compare::{Relation, compare, eq, ge, gt};
+pub use compare::{Relation, compare, compare_normal, eq, ge, gt};
 pub use convert::convert;
 pub use div::div;
 pub use estimate::{recip_estimate, recip_estimate_u32, recip_exponent, rsqrt_estimate, rsqrt_estimate_u32};

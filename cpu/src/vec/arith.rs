@@ -13,8 +13,11 @@ fn leading_zeros(l: Lanes, x: u64) -> u64 {
 }
 
 super::functions! {
+    #[inline(always)]
     add = |l, _, a, b, _, _| l.sums(a, b) & l.used();
+    #[inline(always)]
     sub = |l, _, a, b, _, _| l.differences(a, b) & l.used();
+    #[inline(always)]
     mul = |l, _, a, b, _, _| l.map2(a, b, u64::wrapping_mul);
     neg = |l, _, a, _, _, _| l.map(a, u64::wrapping_neg);
     abs = |l, _, a, _, _, _| l.smap(a, i64::wrapping_abs);

@@ -34,7 +34,9 @@ fn left(x: u64, n: u32) -> u64 {
 }
 
 super::functions! {
+    #[inline(always)]
     shl = |l, n, a, _, _, _| l.shifted_left(a, n) & l.used();
+    #[inline(always)]
     shr_u = |l, n, a, _, _, _| l.shifted_right(a, n) & l.used();
     shr_s = |l, n, a, _, _, _| l.smap(a, |x| x >> n.min(63));
     round_shr_u = |l, n, a, _, _, _| l.map(a, |x| round_u(x, n.max(1)));

@@ -42,7 +42,9 @@ pub(super) fn narrow(l: Lanes, a: u128, mut f: impl FnMut(u64) -> u64) -> u128 {
 }
 
 super::functions! {
+    #[inline(always)]
     extend_u = |l, half, a, _, _, _| widen(l, half, a, a, |x, _| x);
+    #[inline(always)]
     extend_s = |l, half, a, _, _, _| widen(l, half, a, a, |x, _| l.signed(x) as u64);
     mul_wide_u = |l, half, a, b, _, _| widen(l, half, a, b, u64::wrapping_mul);
     mul_wide_s = |l, half, a, b, _, _| widen(l, half, a, b, |x, y| l.signed(x).wrapping_mul(l.signed(y)) as u64);

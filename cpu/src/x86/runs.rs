@@ -59,7 +59,7 @@ mod tests {
     fn what_follows_without_a_gap_lies_together() {
         let mut runs = Runs::filled(0);
         let from = |runs: &Runs<u32>, at| {
-            std::iter::successors(Some(Places::from(runs, at)), |at| at.next())
+            std::iter::successors(Some(Places::from(runs, at)), |at| at.next_unless(0))
                 .map(|at| *at.value())
                 .collect::<Vec<_>>()
         };

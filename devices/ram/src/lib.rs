@@ -15,7 +15,9 @@ mod atomic;
 pub use atomic::AtomicOp;
 
 use memmap2::{Advice, MmapOptions, MmapRaw};
+use std::arch::x86_64::__m128i;
 use std::fs::File;
+use std::mem::transmute_copy;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
@@ -175,10 +177,23 @@ impl GuestRam {
     /// Writes one little-endian value at `offset`, with the same proviso.
     #[inline(always)]
     pub fn write_within<T: Pod>(&self, offset: u64, value: T) {
-        // SAFETY: as in `read_within`.
-        unsafe {
-            let at = self.base.add((offset & self.mask) as usize);
-            at.cast::<Anywhere<T>>().write_volatile(Anywhere(value));
+        let offset = offset & self.mask;
+        // A volatile write of a packed value would go over the host's stack.
+        macro_rules! mov {
+            ($U:ty, $class:ident, $instruction:literal) => {
+                // SAFETY: as in `read_within`; T has the size of U, and both are plain data.
+                unsafe {
+                    std::arch::asm!($instruction, base = in(reg) self.base, offset = in(reg) offset,
+                        value = in($class) transmute_copy::<T, $U>(&value), options(nostack, preserves_flags))
+                }
+            };
+        }
+        match T::SIZE {
+            1 => mov!(u8, reg_byte, "mov [{base} + {offset}], {value}"),
+            2 => mov!(u16, reg, "mov [{base} + {offset}], {value:x}"),
+            4 => mov!(u32, reg, "mov [{base} + {offset}], {value:e}"),
+            8 => mov!(u64, reg, "mov [{base} + {offset}], {value}"),
+            _ => mov!(__m128i, xmm_reg, "movups [{base} + {offset}], {value}"),
         }
     }
 

@@ -8,14 +8,18 @@ use crate::op::{Bin, Cond, FlagOp, Un};
 use crate::width::{Int, W1, W8, W16, W32, W64};
 
 crate::rows! { Arm;
-    "ADD (immediate)"  "z 0 0 100010 h iiiiiiiiiiii nnnnn ddddd" (z, h, i, n, d) => add_imm {z=1} {z=0};
-    "SUB (immediate)"  "z 1 0 100010 h iiiiiiiiiiii nnnnn ddddd" (z, h, i, n, d) => sub_imm {z=1} {z=0};
-    "ADDS (immediate)" "z 0 1 100010 h iiiiiiiiiiii nnnnn ddddd" (z, h, i, n, d) => adds_imm {z=1} {z=0};
-    "SUBS (immediate)" "z 1 1 100010 h iiiiiiiiiiii nnnnn ddddd" (z, h, i, n, d) => subs_imm {z=1} {z=0};
-    "ADD (shifted register)"  "z 0 0 01011 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => add_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
-    "SUB (shifted register)"  "z 1 0 01011 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => sub_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
-    "ADDS (shifted register)" "z 0 1 01011 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => adds_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
-    "SUBS (shifted register)" "z 1 1 01011 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => subs_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
+    "ADD (immediate)"  "z 0 0 100010 h iiiiiiiiiiii nnnnn ddddd" (z, h, i, n, d) => add_imm {z=1 h=0} {z=0 h=0} {z=1} {z=0};
+    "SUB (immediate)"  "z 1 0 100010 h iiiiiiiiiiii nnnnn ddddd" (z, h, i, n, d) => sub_imm {z=1 h=0} {z=0 h=0} {z=1} {z=0};
+    "ADDS (immediate)" "z 0 1 100010 h iiiiiiiiiiii nnnnn ddddd" (z, h, i, n, d) => adds_imm {z=1 h=0} {z=0 h=0} {z=1} {z=0};
+    "SUBS (immediate)" "z 1 1 100010 h iiiiiiiiiiii nnnnn ddddd" (z, h, i, n, d) => subs_imm {z=1 h=0} {z=0 h=0} {z=1} {z=0};
+    "ADD (shifted register)"  "z 0 0 01011 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => add_shifted
+        {z=1 t=0 i=0} {z=0 t=0 i=0} {z=1 t=0} {z=1 t=1} {z=1 t=2} {z=0 t=0} {z=0 t=1} {z=0 t=2} {z=1} {z=0};
+    "SUB (shifted register)"  "z 1 0 01011 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => sub_shifted
+        {z=1 t=0 i=0} {z=0 t=0 i=0} {z=1 t=0} {z=1 t=1} {z=1 t=2} {z=0 t=0} {z=0 t=1} {z=0 t=2} {z=1} {z=0};
+    "ADDS (shifted register)" "z 0 1 01011 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => adds_shifted
+        {z=1 t=0 i=0} {z=0 t=0 i=0} {z=1 t=0} {z=1 t=1} {z=1 t=2} {z=0 t=0} {z=0 t=1} {z=0 t=2} {z=1} {z=0};
+    "SUBS (shifted register)" "z 1 1 01011 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => subs_shifted
+        {z=1 t=0 i=0} {z=0 t=0 i=0} {z=1 t=0} {z=1 t=1} {z=1 t=2} {z=0 t=0} {z=0 t=1} {z=0 t=2} {z=1} {z=0};
     "ADD (extended register)"  "z 0 0 01011 00 1 mmmmm ooo iii nnnnn ddddd" (z, m, o, i, n, d) => add_extended {z=1 o=2} {z=1 o=6} {z=0 o=0} {z=0 o=1};
     "SUB (extended register)"  "z 1 0 01011 00 1 mmmmm ooo iii nnnnn ddddd" (z, m, o, i, n, d) => sub_extended {z=1 o=2} {z=1 o=6} {z=0 o=0} {z=0 o=1};
     "ADDS (extended register)" "z 0 1 01011 00 1 mmmmm ooo iii nnnnn ddddd" (z, m, o, i, n, d) => adds_extended {z=1 o=2} {z=1 o=6} {z=0 o=0} {z=0 o=1};
@@ -24,21 +28,29 @@ crate::rows! { Arm;
     "ADCS" "z 0 1 11010000 mmmmm 000000 nnnnn ddddd" (z, m, n, d) => adcs {z=1} {z=0};
     "SBC"  "z 1 0 11010000 mmmmm 000000 nnnnn ddddd" (z, m, n, d) => sbc {z=1} {z=0};
     "SBCS" "z 1 1 11010000 mmmmm 000000 nnnnn ddddd" (z, m, n, d) => sbcs {z=1} {z=0};
-    "AND (immediate)"  "z 00 100100 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => and_imm {z=1} {z=0};
-    "ORR (immediate)"  "z 01 100100 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => orr_imm {z=1} {z=0};
-    "EOR (immediate)"  "z 10 100100 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => eor_imm {z=1} {z=0};
-    "ANDS (immediate)" "z 11 100100 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => ands_imm {z=1} {z=0};
-    "AND (shifted register)"  "z 00 01010 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => and_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
-    "BIC (shifted register)"  "z 00 01010 tt 1 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => bic_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
-    "ORR (shifted register)"  "z 01 01010 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => orr_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
-    "ORN (shifted register)"  "z 01 01010 tt 1 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => orn_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
-    "EOR (shifted register)"  "z 10 01010 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => eor_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
-    "EON (shifted register)"  "z 10 01010 tt 1 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => eon_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
-    "ANDS (shifted register)" "z 11 01010 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => ands_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
-    "BICS (shifted register)" "z 11 01010 tt 1 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => bics_shifted {z=1 i=0} {z=0 i=0} {z=1} {z=0};
-    "MOVN" "z 00 100101 hh iiiiiiiiiiiiiiii ddddd" (z, h, i, d) => movn {z=1} {z=0};
-    "MOVZ" "z 10 100101 hh iiiiiiiiiiiiiiii ddddd" (z, h, i, d) => movz {z=1} {z=0};
-    "MOVK" "z 11 100101 hh iiiiiiiiiiiiiiii ddddd" (z, h, i, d) => movk {z=1} {z=0};
+    "AND (immediate)"  "z 00 100100 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => and_imm {z=1 N=1} {z=0 N=0} {z=1} {z=0};
+    "ORR (immediate)"  "z 01 100100 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => orr_imm {z=1 N=1} {z=0 N=0} {z=1} {z=0};
+    "EOR (immediate)"  "z 10 100100 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => eor_imm {z=1 N=1} {z=0 N=0} {z=1} {z=0};
+    "ANDS (immediate)" "z 11 100100 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => ands_imm {z=1 N=1} {z=0 N=0} {z=1} {z=0};
+    "AND (shifted register)"  "z 00 01010 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => and_shifted
+        {z=1 i=0} {z=0 i=0} {z=1 t=0} {z=1 t=1} {z=1 t=2} {z=1 t=3} {z=0 t=0} {z=0 t=1} {z=0 t=2} {z=0 t=3};
+    "BIC (shifted register)"  "z 00 01010 tt 1 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => bic_shifted
+        {z=1 i=0} {z=0 i=0} {z=1 t=0} {z=1 t=1} {z=1 t=2} {z=1 t=3} {z=0 t=0} {z=0 t=1} {z=0 t=2} {z=0 t=3};
+    "ORR (shifted register)"  "z 01 01010 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => orr_shifted
+        {z=1 i=0} {z=0 i=0} {z=1 t=0} {z=1 t=1} {z=1 t=2} {z=1 t=3} {z=0 t=0} {z=0 t=1} {z=0 t=2} {z=0 t=3};
+    "ORN (shifted register)"  "z 01 01010 tt 1 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => orn_shifted
+        {z=1 i=0} {z=0 i=0} {z=1 t=0} {z=1 t=1} {z=1 t=2} {z=1 t=3} {z=0 t=0} {z=0 t=1} {z=0 t=2} {z=0 t=3};
+    "EOR (shifted register)"  "z 10 01010 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => eor_shifted
+        {z=1 i=0} {z=0 i=0} {z=1 t=0} {z=1 t=1} {z=1 t=2} {z=1 t=3} {z=0 t=0} {z=0 t=1} {z=0 t=2} {z=0 t=3};
+    "EON (shifted register)"  "z 10 01010 tt 1 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => eon_shifted
+        {z=1 i=0} {z=0 i=0} {z=1 t=0} {z=1 t=1} {z=1 t=2} {z=1 t=3} {z=0 t=0} {z=0 t=1} {z=0 t=2} {z=0 t=3};
+    "ANDS (shifted register)" "z 11 01010 tt 0 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => ands_shifted
+        {z=1 i=0} {z=0 i=0} {z=1 t=0} {z=1 t=1} {z=1 t=2} {z=1 t=3} {z=0 t=0} {z=0 t=1} {z=0 t=2} {z=0 t=3};
+    "BICS (shifted register)" "z 11 01010 tt 1 mmmmm iiiiii nnnnn ddddd" (z, t, m, i, n, d) => bics_shifted
+        {z=1 i=0} {z=0 i=0} {z=1 t=0} {z=1 t=1} {z=1 t=2} {z=1 t=3} {z=0 t=0} {z=0 t=1} {z=0 t=2} {z=0 t=3};
+    "MOVN" "z 00 100101 hh iiiiiiiiiiiiiiii ddddd" (z, h, i, d) => movn {z=1 h=0} {z=1 h=1} {z=0 h=0} {z=0 h=1} {z=1} {z=0};
+    "MOVZ" "z 10 100101 hh iiiiiiiiiiiiiiii ddddd" (z, h, i, d) => movz {z=1 h=0} {z=1 h=1} {z=0 h=0} {z=0 h=1} {z=1} {z=0};
+    "MOVK" "z 11 100101 hh iiiiiiiiiiiiiiii ddddd" (z, h, i, d) => movk {z=1 h=0} {z=1 h=1} {z=0 h=0} {z=0 h=1} {z=1} {z=0};
     "ADR"  "0 ll 10000 iiiiiiiiiiiiiiiiiii ddddd" (l, i, d) => adr;
     "ADRP" "1 ll 10000 iiiiiiiiiiiiiiiiiii ddddd" (l, i, d) => adrp;
     "CCMN (immediate)" "z 0 1 11010010 iiiii cccc 1 0 nnnnn 0 ffff" (z, i, c, n, f) => ccmn_imm {z=1} {z=0};
@@ -401,10 +413,8 @@ fn adrp<E: Arm>(e: &mut E, l: u32, i: u32, d: u32) -> Exec<E> {
 fn conditional_compare<E: Arm, W: Int>(e: &mut E, op: FlagOp, a: E::Val<W>, b: E::Val<W>, c: u32, f: u32) {
     let carry = e.lit::<W1>(op == FlagOp::Sub);
     let holds = e.cond(c);
-    let compared = e.flags::<W>(op, a, b, carry);
-    let constant = e.lit::<W32>(crate::op::nzcv::from_psr(f << 28));
-    let r = e.select(holds, compared, constant);
-    e.write_flags(state::NZCV, r);
+    let otherwise = crate::op::nzcv::from_psr(f << 28);
+    e.set_flags_of_if::<W>(state::NZCV, holds, (op, a, b, carry), otherwise);
 }
 
 macro_rules! conditional { ($($(#[$doc:meta])* $imm:ident $reg:ident $op:ident;)*) => { $(

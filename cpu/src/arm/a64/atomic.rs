@@ -44,14 +44,14 @@ fn ldxr<E: Arm>(e: &mut E, s: u32, o: u32, n: u32, t: u32) -> Exec<E> {
     if e.cx().mode & mode::SMP != 0 {
         let (size, zero) = (e.lit::<W64>(s as u64), e.lit::<W64>(0));
         let v = e.call(&exclusive::LOAD, [at, size, zero])?;
-        let v = if e.cx().mode & mode::BIG_ENDIAN != 0 { super::load_store::swap(e, s, v) } else { v };
+        let v = if e.big_endian() { super::load_store::swap(e, s, v) } else { v };
         e.set_x::<W64>(t, v);
         return Ok(Flow::Next);
     }
     let v = e.load_zext(order(o, 0), s, at)?;
     e.put(state::EXCL_ADDR, at);
     e.put(state::EXCL_LOW, v);
-    let v = if e.cx().mode & mode::BIG_ENDIAN != 0 { super::load_store::swap(e, s, v) } else { v };
+    let v = if e.big_endian() { super::load_store::swap(e, s, v) } else { v };
     e.set_x::<W64>(t, v);
     Ok(Flow::Next)
 }
@@ -67,7 +67,7 @@ fn status<E: Arm>(e: &mut E, x: u32, failed: E::Val<W64>) {
 fn stxr<E: Arm>(e: &mut E, s: u32, x: u32, o: u32, n: u32, t: u32) -> Exec<E> {
     let at = base(e, n)?;
     let v = e.x::<W64>(t);
-    let v = if e.cx().mode & mode::BIG_ENDIAN != 0 { super::load_store::swap(e, s, v) } else { v };
+    let v = if e.big_endian() { super::load_store::swap(e, s, v) } else { v };
     if e.cx().mode & mode::SMP != 0 {
         let size = e.lit::<W64>(s as u64);
         let failed = e.call(&exclusive::STORE, [at, size, v])?;

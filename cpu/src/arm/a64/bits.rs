@@ -11,10 +11,10 @@ use crate::width::{Int, W32, W64};
 use crate::{arm::Arm64, core::Core};
 
 crate::rows! { Arm;
-    "SBFM" "z 00 100110 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => sbfm {z=1} {z=0};
-    "BFM"  "z 01 100110 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => bfm {z=1} {z=0};
-    "UBFM" "z 10 100110 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => ubfm {z=1} {z=0};
-    "EXTR" "z 00 100111 N 0 mmmmm ssssss nnnnn ddddd" (z, N, m, s, n, d) => extr {z=1} {z=0};
+    "SBFM" "z 00 100110 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => sbfm {z=1 N=1} {z=0 N=0} {z=1} {z=0};
+    "BFM"  "z 01 100110 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => bfm {z=1 N=1} {z=0 N=0} {z=1} {z=0};
+    "UBFM" "z 10 100110 N rrrrrr ssssss nnnnn ddddd" (z, N, r, s, n, d) => ubfm {z=1 N=1} {z=0 N=0} {z=1} {z=0};
+    "EXTR" "z 00 100111 N 0 mmmmm ssssss nnnnn ddddd" (z, N, m, s, n, d) => extr {z=1 N=1} {z=0 N=0} {z=1} {z=0};
     "RBIT"  "z 1 0 11010110 00000 000000 nnnnn ddddd" (z, n, d) => rbit;
     "REV16" "z 1 0 11010110 00000 000001 nnnnn ddddd" (z, n, d) => rev16;
     "REV (32-bit)" "0 1 0 11010110 00000 000010 nnnnn ddddd" (n, d) => rev_w;

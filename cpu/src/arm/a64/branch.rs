@@ -7,6 +7,7 @@ use crate::by_sf;
 use crate::emit::{Exec, Flow, Transfer};
 use crate::op::{Bin, Cmp};
 use crate::width::W64;
+use std::hint::cold_path;
 
 crate::rows! { Arm;
     "B"  "0 00101 iiiiiiiiiiiiiiiiiiiiiiiiii" (i) => b;
@@ -123,17 +124,18 @@ fn branch_to<E: Arm>(e: &mut E, to: E::Val<W64>, n: u32, kind: Transfer) -> Exec
 /// `BranchAddr`: where the top byte is ignored, it is replaced by copies of bit 55.
 #[inline(always)]
 fn branch_addr<E: Arm>(e: &mut E, to: E::Val<W64>) -> E::Val<W64> {
-    let (t0, t1) = (e.cx().mode & mode::TBI0 != 0, e.cx().mode & mode::TBI1 != 0);
-    if !t0 && !t1 {
+    let ignored = e.cx().mode & (mode::TBI0 | mode::TBI1);
+    if ignored == 0 {
         return to;
     }
     let up = e.shift(Bin::Shl, to, 8);
     let extended = e.shift(Bin::Sar, up, 8);
-    if t0 && t1 {
-        return extended;
-    }
     // With one half only: kernel addresses get their ones by OR, user addresses lose their tag by AND.
-    if t0 { e.and(to, extended) } else { e.or(to, extended) }
+    if ignored == mode::TBI0 {
+        return e.and(to, extended);
+    }
+    cold_path();
+    if ignored == mode::TBI1 { e.or(to, extended) } else { extended }
 }
 
 /// BR. [C6.2.42]

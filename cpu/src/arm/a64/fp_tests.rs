@@ -34,8 +34,8 @@ fn core(v: [u128; 3]) -> Core<Arm64> {
 
 fn step(core: &mut Core<Arm64>, word: u32) -> Result<Flow, Raised> {
     match interp_table().find(word, core.features) {
-        Some((_, row)) => core.execute(row.run, word),
-        None => undefined(core, &word),
+        Some((_, row)) => core.execute(row.run, word.into()),
+        None => undefined(core, &word.into()),
     }
 }
 

@@ -23,9 +23,11 @@ crate::rows! { Arm;
     "STR (pre-index)"  "ss 111 0 00 00 0 iiiiiiiii 11 nnnnn ttttt" (s, i, n, t) => str_pre {s=3} {s=2} {s=0} {s=1};
     "LDR (pre-index)"  "ss 111 0 00 01 0 iiiiiiiii 11 nnnnn ttttt" (s, i, n, t) => ldr_pre {s=3} {s=2} {s=0} {s=1};
     "LDRS (pre-index)" "ss 111 0 00 1w 0 iiiiiiiii 11 nnnnn ttttt" (s, w, i, n, t) => ldrs_pre;
-    "STR (register)"  "ss 111 0 00 00 1 mmmmm ooo h 10 nnnnn ttttt" (s, m, o, h, n, t) => str_reg {s=3 o=3} {s=2 o=3} {s=0 o=3} {s=3 o=2} {s=2 o=2} {s=0 o=2} {s=3} {s=2} {s=0} {s=1};
-    "LDR (register)"  "ss 111 0 00 01 1 mmmmm ooo h 10 nnnnn ttttt" (s, m, o, h, n, t) => ldr_reg {s=3 o=3} {s=2 o=3} {s=0 o=3} {s=3 o=2} {s=2 o=2} {s=0 o=2} {s=3} {s=2} {s=0} {s=1};
-    "LDRS (register)" "ss 111 0 00 1w 1 mmmmm ooo h 10 nnnnn ttttt" (s, w, m, o, h, n, t) => ldrs_reg {s=2 w=0} {s=0 w=1} {s=1 w=1};
+    "STR (register)"  "ss 111 0 00 00 1 mmmmm ooo h 10 nnnnn ttttt" (s, m, o, h, n, t) => str_reg
+        {s=3 o=3} {s=2 o=3} {s=0 o=3} {s=1 o=3} {s=3 o=2} {s=2 o=2} {s=0 o=2} {s=1 o=2} {s=3} {s=2} {s=0} {s=1};
+    "LDR (register)"  "ss 111 0 00 01 1 mmmmm ooo h 10 nnnnn ttttt" (s, m, o, h, n, t) => ldr_reg
+        {s=3 o=3} {s=2 o=3} {s=0 o=3} {s=1 o=3} {s=3 o=2} {s=2 o=2} {s=0 o=2} {s=1 o=2} {s=3} {s=2} {s=0} {s=1};
+    "LDRS (register)" "ss 111 0 00 1w 1 mmmmm ooo h 10 nnnnn ttttt" (s, w, m, o, h, n, t) => ldrs_reg {s=2 w=0 o=3} {s=2 w=0 o=2} {s=2 w=0} {s=0 w=1} {s=1 w=1};
     "LDR (literal, W)" "00 011 0 00 iiiiiiiiiiiiiiiiiii ttttt" (i, t) => ldr_lit_w;
     "LDR (literal, X)" "01 011 0 00 iiiiiiiiiiiiiiiiiii ttttt" (i, t) => ldr_lit_x;
     "LDRSW (literal)"  "10 011 0 00 iiiiiiiiiiiiiiiiiii ttttt" (i, t) => ldrsw_lit;
@@ -61,7 +63,7 @@ pub(crate) fn read<E: Arm>(
     at: E::Val<W64>,
 ) -> Result<E::Val<W64>, E::Abort> {
     let v = e.load_zext(k, log2, at)?;
-    Ok(if e.cx().mode & mode::BIG_ENDIAN != 0 { swap(e, log2, v) } else { v })
+    Ok(if e.big_endian() { swap(e, log2, v) } else { v })
 }
 
 /// Stores the low `1 << log2` bytes in the data endianness.
@@ -73,10 +75,12 @@ pub(crate) fn write<E: Arm>(
     at: E::Val<W64>,
     v: E::Val<W64>,
 ) -> Result<(), E::Abort> {
-    let v = if e.cx().mode & mode::BIG_ENDIAN != 0 { swap(e, log2, v) } else { v };
+    let v = if e.big_endian() { swap(e, log2, v) } else { v };
     e.store_low(k, log2, at, v)
 }
 
+/// Reverses the low `1 << log2` bytes, zero extended.
+#[inline(always)]
 pub(crate) fn swap<E: Arm>(e: &mut E, log2: u32, v: E::Val<W64>) -> E::Val<W64> {
     let v = e.un(Un::Bswap, v);
     e.shift(Bin::Shr, v, 64 - (8 << log2))
@@ -317,7 +321,7 @@ fn stp<E: Arm>(e: &mut E, sf: u32, m: u32, i: u32, t2: u32, n: u32, t: u32) -> E
     let log2 = 2 + sf;
     let ix = pair_index(m);
     let (at, new) = ix.address(e, n, imm7(i, log2))?;
-    if e.cx().mode & mode::BIG_ENDIAN != 0 {
+    if e.big_endian() {
         let (a, b) = (e.x::<W64>(t), e.x::<W64>(t2));
         write(e, Access::PLAIN, log2, at, a)?;
         let next = e.add_lit(at, 1 << log2);
@@ -336,7 +340,7 @@ fn stp<E: Arm>(e: &mut E, sf: u32, m: u32, i: u32, t2: u32, n: u32, t: u32) -> E
 /// Loads the two values of a pair, zero extended.
 #[inline(always)]
 fn load_two<E: Arm>(e: &mut E, log2: u32, at: E::Val<W64>) -> Result<(E::Val<W64>, E::Val<W64>), E::Abort> {
-    if e.cx().mode & mode::BIG_ENDIAN != 0 {
+    if e.big_endian() {
         let a = read(e, Access::PLAIN, log2, at)?;
         let next = e.add_lit(at, 1 << log2);
         Ok((a, read(e, Access::PLAIN, log2, next)?))

@@ -36,7 +36,7 @@ use super::Arm64;
 use super::emit::Arm;
 use crate::core::Core;
 use crate::emit::Exec;
-use crate::table::{Row, Table};
+use crate::table::{Row, Table, Word};
 use std::sync::OnceLock;
 
 /// The chapters of the instruction set: the name of the module and its rows.
@@ -85,7 +85,7 @@ pub fn interp_table() -> &'static Table<Core<Arm64>> {
 }
 
 /// What words do that no row matches.
-pub fn undefined<E: Arm>(e: &mut E, _: &u32) -> Exec<E> {
+pub fn undefined<E: Arm>(e: &mut E, _: &Word) -> Exec<E> {
     e.undefined()
 }
 

@@ -8,9 +8,9 @@ use crate::vec::{Lanes, VecOp};
 use crate::width::W128;
 
 crate::rows! { Arm;
-    "MLA (by element)"   "0 Q 1 01111 zz L M mmmm 0000 H 0 nnnnn ddddd" (Q, z, L, M, m, H, n, d) => mla;
-    "MLS (by element)"   "0 Q 1 01111 zz L M mmmm 0100 H 0 nnnnn ddddd" (Q, z, L, M, m, H, n, d) => mls;
-    "MUL (by element)"   "0 Q 0 01111 zz L M mmmm 1000 H 0 nnnnn ddddd" (Q, z, L, M, m, H, n, d) => mul;
+    "MLA (by element)"   "0 Q 1 01111 zz L M mmmm 0000 H 0 nnnnn ddddd" (Q, z, L, M, m, H, n, d) => mla {Q=1 z=2} {Q=1 z=1} {Q=0 z=2};
+    "MLS (by element)"   "0 Q 1 01111 zz L M mmmm 0100 H 0 nnnnn ddddd" (Q, z, L, M, m, H, n, d) => mls {Q=1 z=2} {Q=1 z=1} {Q=0 z=2};
+    "MUL (by element)"   "0 Q 0 01111 zz L M mmmm 1000 H 0 nnnnn ddddd" (Q, z, L, M, m, H, n, d) => mul {Q=1 z=2} {Q=1 z=1} {Q=0 z=2};
     "SMLAL (by element)" "0 Q 0 01111 zz L M mmmm 0010 H 0 nnnnn ddddd" (Q, z, L, M, m, H, n, d) => smlal;
     "UMLAL (by element)" "0 Q 1 01111 zz L M mmmm 0010 H 0 nnnnn ddddd" (Q, z, L, M, m, H, n, d) => umlal;
     "SMLSL (by element)" "0 Q 0 01111 zz L M mmmm 0110 H 0 nnnnn ddddd" (Q, z, L, M, m, H, n, d) => smlsl;
@@ -38,6 +38,7 @@ crate::rows! { Arm;
 }
 
 /// Register and index of the element that 16- and 32-bit forms name; `None` for other sizes, which are reserved.
+#[inline(always)]
 fn indexed(size: u32, l: u32, m: u32, rm: u32, h: u32) -> Option<(u32, u32)> {
     match size {
         1 => Some((rm, h << 2 | l << 1 | m)),
@@ -47,6 +48,7 @@ fn indexed(size: u32, l: u32, m: u32, rm: u32, h: u32) -> Option<(u32, u32)> {
 }
 
 /// The named element of `1 << log2` bytes in every element of a register.
+#[inline(always)]
 fn spread<E: Arm>(e: &mut E, log2: u32, (register, index): (u32, u32)) -> E::Val<W128> {
     let v = e.v(register);
     e.vi(VecOp::DupLane, Lanes::full(log2), index, v)
@@ -61,6 +63,7 @@ enum Plain {
     Op(VecOp, u32),
 }
 
+#[inline(always)]
 fn plain<E: Arm>(
     e: &mut E,
     k: Plain,
@@ -87,6 +90,7 @@ fn plain<E: Arm>(
 
 macro_rules! plains { ($($(#[$doc:meta])* $name:ident $k:expr $(, $scalar:ident)?;)*) => { $(
     $(#[$doc])*
+    #[inline(always)]
     fn $name<E: Arm>(e: &mut E, q: u32, z: u32, l: u32, mm: u32, m: u32, h: u32, n: u32, d: u32) -> Exec<E> {
         plain(e, $k, Lanes::q(z, q), z, indexed(z, l, mm, m, h), n, d)
     }

@@ -4,47 +4,46 @@
 use super::alu::extended;
 use super::load_store::{Index, base};
 use crate::arm::emit::Arm;
-use crate::arm::mode;
 use crate::emit::{Access, Emit, Exec, Flow};
 use crate::vec::{Lanes, VecOp};
 use crate::width::{W8, W16, W32, W64, W128};
 
 crate::rows! { Arm;
-    "STUR (SIMD&FP)"   "ss 111 1 00 00 0 iiiiiiiii 00 nnnnn ttttt" (s, i, n, t) => stur;
-    "LDUR (SIMD&FP)"   "ss 111 1 00 01 0 iiiiiiiii 00 nnnnn ttttt" (s, i, n, t) => ldur;
+    "STUR (SIMD&FP)"   "ss 111 1 00 00 0 iiiiiiiii 00 nnnnn ttttt" (s, i, n, t) => stur {s=3} {s=2} {s=1} {s=0};
+    "LDUR (SIMD&FP)"   "ss 111 1 00 01 0 iiiiiiiii 00 nnnnn ttttt" (s, i, n, t) => ldur {s=3} {s=2} {s=1} {s=0};
     "STUR (SIMD&FP, Q)" "00 111 1 00 10 0 iiiiiiiii 00 nnnnn ttttt" (i, n, t) => stur_q;
     "LDUR (SIMD&FP, Q)" "00 111 1 00 11 0 iiiiiiiii 00 nnnnn ttttt" (i, n, t) => ldur_q;
-    "STR (immediate, SIMD&FP, post-index)" "ss 111 1 00 00 0 iiiiiiiii 01 nnnnn ttttt" (s, i, n, t) => str_post;
-    "LDR (immediate, SIMD&FP, post-index)" "ss 111 1 00 01 0 iiiiiiiii 01 nnnnn ttttt" (s, i, n, t) => ldr_post;
+    "STR (immediate, SIMD&FP, post-index)" "ss 111 1 00 00 0 iiiiiiiii 01 nnnnn ttttt" (s, i, n, t) => str_post {s=3} {s=2} {s=1} {s=0};
+    "LDR (immediate, SIMD&FP, post-index)" "ss 111 1 00 01 0 iiiiiiiii 01 nnnnn ttttt" (s, i, n, t) => ldr_post {s=3} {s=2} {s=1} {s=0};
     "STR (immediate, SIMD&FP, Q, post-index)" "00 111 1 00 10 0 iiiiiiiii 01 nnnnn ttttt" (i, n, t) => str_post_q;
     "LDR (immediate, SIMD&FP, Q, post-index)" "00 111 1 00 11 0 iiiiiiiii 01 nnnnn ttttt" (i, n, t) => ldr_post_q;
-    "STR (immediate, SIMD&FP, pre-index)" "ss 111 1 00 00 0 iiiiiiiii 11 nnnnn ttttt" (s, i, n, t) => str_pre;
-    "LDR (immediate, SIMD&FP, pre-index)" "ss 111 1 00 01 0 iiiiiiiii 11 nnnnn ttttt" (s, i, n, t) => ldr_pre;
+    "STR (immediate, SIMD&FP, pre-index)" "ss 111 1 00 00 0 iiiiiiiii 11 nnnnn ttttt" (s, i, n, t) => str_pre {s=3} {s=2} {s=1} {s=0};
+    "LDR (immediate, SIMD&FP, pre-index)" "ss 111 1 00 01 0 iiiiiiiii 11 nnnnn ttttt" (s, i, n, t) => ldr_pre {s=3} {s=2} {s=1} {s=0};
     "STR (immediate, SIMD&FP, Q, pre-index)" "00 111 1 00 10 0 iiiiiiiii 11 nnnnn ttttt" (i, n, t) => str_pre_q;
     "LDR (immediate, SIMD&FP, Q, pre-index)" "00 111 1 00 11 0 iiiiiiiii 11 nnnnn ttttt" (i, n, t) => ldr_pre_q;
-    "STR (immediate, SIMD&FP)" "ss 111 1 01 00 iiiiiiiiiiii nnnnn ttttt" (s, i, n, t) => str_imm;
-    "LDR (immediate, SIMD&FP)" "ss 111 1 01 01 iiiiiiiiiiii nnnnn ttttt" (s, i, n, t) => ldr_imm;
+    "STR (immediate, SIMD&FP)" "ss 111 1 01 00 iiiiiiiiiiii nnnnn ttttt" (s, i, n, t) => str_imm {s=3} {s=2} {s=1} {s=0};
+    "LDR (immediate, SIMD&FP)" "ss 111 1 01 01 iiiiiiiiiiii nnnnn ttttt" (s, i, n, t) => ldr_imm {s=3} {s=2} {s=1} {s=0};
     "STR (immediate, SIMD&FP, Q)" "00 111 1 01 10 iiiiiiiiiiii nnnnn ttttt" (i, n, t) => str_imm_q;
     "LDR (immediate, SIMD&FP, Q)" "00 111 1 01 11 iiiiiiiiiiii nnnnn ttttt" (i, n, t) => ldr_imm_q;
-    "STR (register, SIMD&FP)" "ss 111 1 00 00 1 mmmmm ooo S 10 nnnnn ttttt" (s, m, o, S, n, t) => str_reg;
-    "LDR (register, SIMD&FP)" "ss 111 1 00 01 1 mmmmm ooo S 10 nnnnn ttttt" (s, m, o, S, n, t) => ldr_reg;
-    "STR (register, SIMD&FP, Q)" "00 111 1 00 10 1 mmmmm ooo S 10 nnnnn ttttt" (m, o, S, n, t) => str_reg_q;
-    "LDR (register, SIMD&FP, Q)" "00 111 1 00 11 1 mmmmm ooo S 10 nnnnn ttttt" (m, o, S, n, t) => ldr_reg_q;
+    "STR (register, SIMD&FP)" "ss 111 1 00 00 1 mmmmm ooo S 10 nnnnn ttttt" (s, m, o, S, n, t) => str_reg {s=3 o=3} {s=2 o=3} {s=3 o=2} {s=2 o=2};
+    "LDR (register, SIMD&FP)" "ss 111 1 00 01 1 mmmmm ooo S 10 nnnnn ttttt" (s, m, o, S, n, t) => ldr_reg {s=3 o=3} {s=2 o=3} {s=3 o=2} {s=2 o=2};
+    "STR (register, SIMD&FP, Q)" "00 111 1 00 10 1 mmmmm ooo S 10 nnnnn ttttt" (m, o, S, n, t) => str_reg_q {o=3};
+    "LDR (register, SIMD&FP, Q)" "00 111 1 00 11 1 mmmmm ooo S 10 nnnnn ttttt" (m, o, S, n, t) => ldr_reg_q {o=3};
     "LDR (literal, SIMD&FP)" "oo 011 1 00 iiiiiiiiiiiiiiiiiii ttttt" (o, i, t) => ldr_literal;
-    "STNP (SIMD&FP)" "oo 101 1 000 0 iiiiiii uuuuu nnnnn ttttt" (o, i, u, n, t) => stp_offset;
-    "LDNP (SIMD&FP)" "oo 101 1 000 1 iiiiiii uuuuu nnnnn ttttt" (o, i, u, n, t) => ldp_offset;
-    "STP (SIMD&FP, post-index)" "oo 101 1 001 0 iiiiiii uuuuu nnnnn ttttt" (o, i, u, n, t) => stp_post;
-    "LDP (SIMD&FP, post-index)" "oo 101 1 001 1 iiiiiii uuuuu nnnnn ttttt" (o, i, u, n, t) => ldp_post;
-    "STP (SIMD&FP)" "oo 101 1 010 0 iiiiiii uuuuu nnnnn ttttt" (o, i, u, n, t) => stp_offset;
-    "LDP (SIMD&FP)" "oo 101 1 010 1 iiiiiii uuuuu nnnnn ttttt" (o, i, u, n, t) => ldp_offset;
-    "STP (SIMD&FP, pre-index)" "oo 101 1 011 0 iiiiiii uuuuu nnnnn ttttt" (o, i, u, n, t) => stp_pre;
-    "LDP (SIMD&FP, pre-index)" "oo 101 1 011 1 iiiiiii uuuuu nnnnn ttttt" (o, i, u, n, t) => ldp_pre;
+    "STNP (SIMD&FP)" "oo 101 1 000 0 iiiiiii uuuuu nnnnn ttttt" (o, i, u, n, t) => stp_offset {o=2} {o=1};
+    "LDNP (SIMD&FP)" "oo 101 1 000 1 iiiiiii uuuuu nnnnn ttttt" (o, i, u, n, t) => ldp_offset {o=2} {o=1};
+    "STP (SIMD&FP, post-index)" "oo 101 1 001 0 iiiiiii uuuuu nnnnn ttttt" (o, i, u, n, t) => stp_post {o=2} {o=1};
+    "LDP (SIMD&FP, post-index)" "oo 101 1 001 1 iiiiiii uuuuu nnnnn ttttt" (o, i, u, n, t) => ldp_post {o=2} {o=1};
+    "STP (SIMD&FP)" "oo 101 1 010 0 iiiiiii uuuuu nnnnn ttttt" (o, i, u, n, t) => stp_offset {o=2} {o=1};
+    "LDP (SIMD&FP)" "oo 101 1 010 1 iiiiiii uuuuu nnnnn ttttt" (o, i, u, n, t) => ldp_offset {o=2} {o=1};
+    "STP (SIMD&FP, pre-index)" "oo 101 1 011 0 iiiiiii uuuuu nnnnn ttttt" (o, i, u, n, t) => stp_pre {o=2} {o=1};
+    "LDP (SIMD&FP, pre-index)" "oo 101 1 011 1 iiiiiii uuuuu nnnnn ttttt" (o, i, u, n, t) => ldp_pre {o=2} {o=1};
 }
 
 /// Reverses the bytes of every `1 << log2` bytes of `v` where data accesses are big-endian.
 #[inline(always)]
 pub(super) fn swap<E: Arm>(e: &mut E, log2: u32, v: E::Val<W128>) -> E::Val<W128> {
-    if e.cx().mode & mode::BIG_ENDIAN != 0 { e.vi(VecOp::Reverse, Lanes::full(0), log2, v) } else { v }
+    if e.big_endian() { e.vi(VecOp::Reverse, Lanes::full(0), log2, v) } else { v }
 }
 
 /// Loads `1 << log2` bytes (0 to 4) into lane 0, zeros above.
@@ -108,10 +107,12 @@ fn signed(field: u32, bits: u32, log2: u32) -> u64 {
 
 macro_rules! unscaled { ($($(#[$doc:meta])* $name:ident $q:ident $load:literal $k:ident;)*) => { $(
     $(#[$doc])*
+    #[inline(always)]
     fn $name<E: Arm>(e: &mut E, size: u32, i: u32, n: u32, t: u32) -> Exec<E> {
         access(e, $load, Index::$k, size, signed(i, 9, 0), n, t)
     }
     $(#[$doc])*
+    #[inline(always)]
     fn $q<E: Arm>(e: &mut E, i: u32, n: u32, t: u32) -> Exec<E> {
         access(e, $load, Index::$k, 4, signed(i, 9, 0), n, t)
     }
@@ -133,10 +134,12 @@ unscaled! {
 
 macro_rules! scaled { ($($(#[$doc:meta])* $name:ident $q:ident $load:literal;)*) => { $(
     $(#[$doc])*
+    #[inline(always)]
     fn $name<E: Arm>(e: &mut E, size: u32, i: u32, n: u32, t: u32) -> Exec<E> {
         access(e, $load, Index::Offset, size, (i as u64) << size, n, t)
     }
     $(#[$doc])*
+    #[inline(always)]
     fn $q<E: Arm>(e: &mut E, i: u32, n: u32, t: u32) -> Exec<E> {
         access(e, $load, Index::Offset, 4, (i as u64) << 4, n, t)
     }
@@ -177,10 +180,12 @@ fn by_register<E: Arm>(
 
 macro_rules! registers { ($($(#[$doc:meta])* $name:ident $q:ident $load:literal;)*) => { $(
     $(#[$doc])*
+    #[inline(always)]
     fn $name<E: Arm>(e: &mut E, size: u32, m: u32, o: u32, s: u32, n: u32, t: u32) -> Exec<E> {
         by_register(e, $load, size, (m, o, s), n, t)
     }
     $(#[$doc])*
+    #[inline(always)]
     fn $q<E: Arm>(e: &mut E, m: u32, o: u32, s: u32, n: u32, t: u32) -> Exec<E> {
         by_register(e, $load, 4, (m, o, s), n, t)
     }
@@ -244,6 +249,7 @@ fn store_two<E: Arm>(
 
 macro_rules! pairs { ($($(#[$doc:meta])* $name:ident $load:literal $k:ident;)*) => { $(
     $(#[$doc])*
+    #[inline(always)]
     fn $name<E: Arm>(e: &mut E, opc: u32, i: u32, u: u32, n: u32, t: u32) -> Exec<E> {
         if opc == 3 {
             return e.undefined();

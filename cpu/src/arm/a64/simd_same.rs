@@ -14,22 +14,22 @@ crate::rows! { Arm;
     "UQADD"  "0 Q 1 01110 zz 1 mmmmm 00001 1 nnnnn ddddd" (Q, z, m, n, d) => uqadd;
     "SRHADD" "0 Q 0 01110 zz 1 mmmmm 00010 1 nnnnn ddddd" (Q, z, m, n, d) => srhadd;
     "URHADD" "0 Q 1 01110 zz 1 mmmmm 00010 1 nnnnn ddddd" (Q, z, m, n, d) => urhadd;
-    "AND (vector)"           "0 Q 0 01110 00 1 mmmmm 00011 1 nnnnn ddddd" (Q, m, n, d) => and_v;
-    "BIC (vector, register)" "0 Q 0 01110 01 1 mmmmm 00011 1 nnnnn ddddd" (Q, m, n, d) => bic_v;
-    "ORR (vector, register)" "0 Q 0 01110 10 1 mmmmm 00011 1 nnnnn ddddd" (Q, m, n, d) => orr_v;
+    "AND (vector)"           "0 Q 0 01110 00 1 mmmmm 00011 1 nnnnn ddddd" (Q, m, n, d) => and_v {Q=1} {Q=0};
+    "BIC (vector, register)" "0 Q 0 01110 01 1 mmmmm 00011 1 nnnnn ddddd" (Q, m, n, d) => bic_v {Q=1} {Q=0};
+    "ORR (vector, register)" "0 Q 0 01110 10 1 mmmmm 00011 1 nnnnn ddddd" (Q, m, n, d) => orr_v {Q=1} {Q=0};
     "ORN (vector)"           "0 Q 0 01110 11 1 mmmmm 00011 1 nnnnn ddddd" (Q, m, n, d) => orn_v;
-    "EOR (vector)"           "0 Q 1 01110 00 1 mmmmm 00011 1 nnnnn ddddd" (Q, m, n, d) => eor_v;
-    "BSL"    "0 Q 1 01110 01 1 mmmmm 00011 1 nnnnn ddddd" (Q, m, n, d) => bsl;
-    "BIT"    "0 Q 1 01110 10 1 mmmmm 00011 1 nnnnn ddddd" (Q, m, n, d) => bit;
-    "BIF"    "0 Q 1 01110 11 1 mmmmm 00011 1 nnnnn ddddd" (Q, m, n, d) => bif;
+    "EOR (vector)"           "0 Q 1 01110 00 1 mmmmm 00011 1 nnnnn ddddd" (Q, m, n, d) => eor_v {Q=1} {Q=0};
+    "BSL"    "0 Q 1 01110 01 1 mmmmm 00011 1 nnnnn ddddd" (Q, m, n, d) => bsl {Q=1} {Q=0};
+    "BIT"    "0 Q 1 01110 10 1 mmmmm 00011 1 nnnnn ddddd" (Q, m, n, d) => bit {Q=1} {Q=0};
+    "BIF"    "0 Q 1 01110 11 1 mmmmm 00011 1 nnnnn ddddd" (Q, m, n, d) => bif {Q=1} {Q=0};
     "SHSUB"  "0 Q 0 01110 zz 1 mmmmm 00100 1 nnnnn ddddd" (Q, z, m, n, d) => shsub;
     "UHSUB"  "0 Q 1 01110 zz 1 mmmmm 00100 1 nnnnn ddddd" (Q, z, m, n, d) => uhsub;
     "SQSUB"  "0 Q 0 01110 zz 1 mmmmm 00101 1 nnnnn ddddd" (Q, z, m, n, d) => sqsub;
     "UQSUB"  "0 Q 1 01110 zz 1 mmmmm 00101 1 nnnnn ddddd" (Q, z, m, n, d) => uqsub;
-    "CMGT (register)" "0 Q 0 01110 zz 1 mmmmm 00110 1 nnnnn ddddd" (Q, z, m, n, d) => cmgt;
-    "CMHI (register)" "0 Q 1 01110 zz 1 mmmmm 00110 1 nnnnn ddddd" (Q, z, m, n, d) => cmhi;
-    "CMGE (register)" "0 Q 0 01110 zz 1 mmmmm 00111 1 nnnnn ddddd" (Q, z, m, n, d) => cmge;
-    "CMHS (register)" "0 Q 1 01110 zz 1 mmmmm 00111 1 nnnnn ddddd" (Q, z, m, n, d) => cmhs;
+    "CMGT (register)" "0 Q 0 01110 zz 1 mmmmm 00110 1 nnnnn ddddd" (Q, z, m, n, d) => cmgt {Q=1 z=0} {Q=1 z=1} {Q=1 z=2} {Q=1 z=3} {Q=0 z=2};
+    "CMHI (register)" "0 Q 1 01110 zz 1 mmmmm 00110 1 nnnnn ddddd" (Q, z, m, n, d) => cmhi {Q=1 z=0} {Q=1 z=1} {Q=1 z=2} {Q=1 z=3} {Q=0 z=2};
+    "CMGE (register)" "0 Q 0 01110 zz 1 mmmmm 00111 1 nnnnn ddddd" (Q, z, m, n, d) => cmge {Q=1 z=0} {Q=1 z=1} {Q=1 z=2} {Q=1 z=3} {Q=0 z=2};
+    "CMHS (register)" "0 Q 1 01110 zz 1 mmmmm 00111 1 nnnnn ddddd" (Q, z, m, n, d) => cmhs {Q=1 z=0} {Q=1 z=1} {Q=1 z=2} {Q=1 z=3} {Q=0 z=2};
     "SSHL"   "0 Q 0 01110 zz 1 mmmmm 01000 1 nnnnn ddddd" (Q, z, m, n, d) => sshl;
     "USHL"   "0 Q 1 01110 zz 1 mmmmm 01000 1 nnnnn ddddd" (Q, z, m, n, d) => ushl;
     "SQSHL (register)" "0 Q 0 01110 zz 1 mmmmm 01001 1 nnnnn ddddd" (Q, z, m, n, d) => sqshl;
@@ -38,29 +38,29 @@ crate::rows! { Arm;
     "URSHL"  "0 Q 1 01110 zz 1 mmmmm 01010 1 nnnnn ddddd" (Q, z, m, n, d) => urshl;
     "SQRSHL" "0 Q 0 01110 zz 1 mmmmm 01011 1 nnnnn ddddd" (Q, z, m, n, d) => sqrshl;
     "UQRSHL" "0 Q 1 01110 zz 1 mmmmm 01011 1 nnnnn ddddd" (Q, z, m, n, d) => uqrshl;
-    "SMAX"   "0 Q 0 01110 zz 1 mmmmm 01100 1 nnnnn ddddd" (Q, z, m, n, d) => smax;
-    "UMAX"   "0 Q 1 01110 zz 1 mmmmm 01100 1 nnnnn ddddd" (Q, z, m, n, d) => umax;
-    "SMIN"   "0 Q 0 01110 zz 1 mmmmm 01101 1 nnnnn ddddd" (Q, z, m, n, d) => smin;
-    "UMIN"   "0 Q 1 01110 zz 1 mmmmm 01101 1 nnnnn ddddd" (Q, z, m, n, d) => umin;
+    "SMAX"   "0 Q 0 01110 zz 1 mmmmm 01100 1 nnnnn ddddd" (Q, z, m, n, d) => smax {Q=1 z=0} {Q=1 z=1} {Q=1 z=2} {Q=1 z=3} {Q=0 z=2};
+    "UMAX"   "0 Q 1 01110 zz 1 mmmmm 01100 1 nnnnn ddddd" (Q, z, m, n, d) => umax {Q=1 z=0} {Q=1 z=1} {Q=1 z=2} {Q=1 z=3} {Q=0 z=2};
+    "SMIN"   "0 Q 0 01110 zz 1 mmmmm 01101 1 nnnnn ddddd" (Q, z, m, n, d) => smin {Q=1 z=0} {Q=1 z=1} {Q=1 z=2} {Q=1 z=3} {Q=0 z=2};
+    "UMIN"   "0 Q 1 01110 zz 1 mmmmm 01101 1 nnnnn ddddd" (Q, z, m, n, d) => umin {Q=1 z=0} {Q=1 z=1} {Q=1 z=2} {Q=1 z=3} {Q=0 z=2};
     "SABD"   "0 Q 0 01110 zz 1 mmmmm 01110 1 nnnnn ddddd" (Q, z, m, n, d) => sabd;
     "UABD"   "0 Q 1 01110 zz 1 mmmmm 01110 1 nnnnn ddddd" (Q, z, m, n, d) => uabd;
     "SABA"   "0 Q 0 01110 zz 1 mmmmm 01111 1 nnnnn ddddd" (Q, z, m, n, d) => saba;
     "UABA"   "0 Q 1 01110 zz 1 mmmmm 01111 1 nnnnn ddddd" (Q, z, m, n, d) => uaba;
-    "ADD (vector)" "0 Q 0 01110 zz 1 mmmmm 10000 1 nnnnn ddddd" (Q, z, m, n, d) => add;
-    "SUB (vector)" "0 Q 1 01110 zz 1 mmmmm 10000 1 nnnnn ddddd" (Q, z, m, n, d) => sub;
+    "ADD (vector)" "0 Q 0 01110 zz 1 mmmmm 10000 1 nnnnn ddddd" (Q, z, m, n, d) => add {Q=1 z=0} {Q=1 z=1} {Q=1 z=2} {Q=1 z=3} {Q=0 z=2};
+    "SUB (vector)" "0 Q 1 01110 zz 1 mmmmm 10000 1 nnnnn ddddd" (Q, z, m, n, d) => sub {Q=1 z=0} {Q=1 z=1} {Q=1 z=2} {Q=1 z=3} {Q=0 z=2};
     "CMTST"  "0 Q 0 01110 zz 1 mmmmm 10001 1 nnnnn ddddd" (Q, z, m, n, d) => cmtst;
-    "CMEQ (register)" "0 Q 1 01110 zz 1 mmmmm 10001 1 nnnnn ddddd" (Q, z, m, n, d) => cmeq;
-    "MLA (vector)" "0 Q 0 01110 zz 1 mmmmm 10010 1 nnnnn ddddd" (Q, z, m, n, d) => mla;
+    "CMEQ (register)" "0 Q 1 01110 zz 1 mmmmm 10001 1 nnnnn ddddd" (Q, z, m, n, d) => cmeq {Q=1 z=0} {Q=1 z=1} {Q=1 z=2} {Q=1 z=3} {Q=0 z=2};
+    "MLA (vector)" "0 Q 0 01110 zz 1 mmmmm 10010 1 nnnnn ddddd" (Q, z, m, n, d) => mla {Q=1 z=0} {Q=1 z=1} {Q=1 z=2} {Q=1 z=3} {Q=0 z=2};
     "MLS (vector)" "0 Q 1 01110 zz 1 mmmmm 10010 1 nnnnn ddddd" (Q, z, m, n, d) => mls;
-    "MUL (vector)" "0 Q 0 01110 zz 1 mmmmm 10011 1 nnnnn ddddd" (Q, z, m, n, d) => mul;
+    "MUL (vector)" "0 Q 0 01110 zz 1 mmmmm 10011 1 nnnnn ddddd" (Q, z, m, n, d) => mul {Q=1 z=0} {Q=1 z=1} {Q=1 z=2} {Q=1 z=3} {Q=0 z=2};
     "PMUL"   "0 Q 1 01110 zz 1 mmmmm 10011 1 nnnnn ddddd" (Q, z, m, n, d) => pmul;
     "SMAXP"  "0 Q 0 01110 zz 1 mmmmm 10100 1 nnnnn ddddd" (Q, z, m, n, d) => smaxp;
-    "UMAXP"  "0 Q 1 01110 zz 1 mmmmm 10100 1 nnnnn ddddd" (Q, z, m, n, d) => umaxp;
+    "UMAXP"  "0 Q 1 01110 zz 1 mmmmm 10100 1 nnnnn ddddd" (Q, z, m, n, d) => umaxp {Q=1 z=0} {Q=1 z=1} {Q=1 z=2} {Q=1 z=3} {Q=0 z=2};
     "SMINP"  "0 Q 0 01110 zz 1 mmmmm 10101 1 nnnnn ddddd" (Q, z, m, n, d) => sminp;
     "UMINP"  "0 Q 1 01110 zz 1 mmmmm 10101 1 nnnnn ddddd" (Q, z, m, n, d) => uminp;
     "SQDMULH (vector)"  "0 Q 0 01110 zz 1 mmmmm 10110 1 nnnnn ddddd" (Q, z, m, n, d) => sqdmulh;
     "SQRDMULH (vector)" "0 Q 1 01110 zz 1 mmmmm 10110 1 nnnnn ddddd" (Q, z, m, n, d) => sqrdmulh;
-    "ADDP (vector)" "0 Q 0 01110 zz 1 mmmmm 10111 1 nnnnn ddddd" (Q, z, m, n, d) => addp;
+    "ADDP (vector)" "0 Q 0 01110 zz 1 mmmmm 10111 1 nnnnn ddddd" (Q, z, m, n, d) => addp {Q=1 z=0} {Q=1 z=1} {Q=1 z=2} {Q=1 z=3} {Q=0 z=2};
     "SQRDMLAH (vector)" "0 Q 1 01110 zz 0 mmmmm 10000 1 nnnnn ddddd" (Q, z, m, n, d) if features::RDM => sqrdmlah;
     "SQRDMLSH (vector)" "0 Q 1 01110 zz 0 mmmmm 10001 1 nnnnn ddddd" (Q, z, m, n, d) if features::RDM => sqrdmlsh;
     "SDOT (vector)"  "0 Q 0 01110 10 0 mmmmm 10010 1 nnnnn ddddd" (Q, m, n, d) if features::DOTPROD => sdot;
@@ -97,6 +97,7 @@ crate::rows! { Arm;
 }
 
 /// `V[d] = op(V[n], V[m])` with a constant, and `V[d]` as the third operand.
+#[inline(always)]
 fn three<E: Arm>(e: &mut E, op: VecOp, imm: u32, l: Lanes, m: u32, n: u32, d: u32) -> Exec<E> {
     e.check_fp()?;
     let (a, b, c) = (e.v(n), e.v(m), e.v(d));
@@ -107,6 +108,7 @@ fn three<E: Arm>(e: &mut E, op: VecOp, imm: u32, l: Lanes, m: u32, n: u32, d: u3
 
 macro_rules! plain { ($($(#[$doc:meta])* $name:ident $sizes:ident $op:ident $imm:literal $(, $scalar:ident $only:ident)?;)*) => { $(
     $(#[$doc])*
+    #[inline(always)]
     fn $name<E: Arm>(e: &mut E, q: u32, size: u32, m: u32, n: u32, d: u32) -> Exec<E> {
         if !Sizes::$sizes.allow(q, size) {
             return e.undefined();
@@ -204,6 +206,7 @@ plain! {
 
 macro_rules! composed { ($($(#[$doc:meta])* $name:ident |$e:ident, $l:ident, $a:ident, $b:ident, $d:ident| $r:expr;)*) => { $(
     $(#[$doc])*
+    #[inline(always)]
     fn $name<E: Arm>($e: &mut E, q: u32, size: u32, m: u32, n: u32, d: u32) -> Exec<E> {
         if !Sizes::UpTo32.allow(q, size) {
             return $e.undefined();
@@ -235,6 +238,7 @@ composed! {
 }
 
 /// ADDP (vector): sums of pairs. [C7.2.5]
+#[inline(always)]
 fn addp<E: Arm>(e: &mut E, q: u32, size: u32, m: u32, n: u32, d: u32) -> Exec<E> {
     if !Sizes::Any.allow(q, size) {
         return e.undefined();
@@ -248,6 +252,7 @@ fn addp<E: Arm>(e: &mut E, q: u32, size: u32, m: u32, n: u32, d: u32) -> Exec<E>
 
 macro_rules! logic { ($($(#[$doc:meta])* $name:ident $log2:literal |$a:ident, $b:ident, $d:ident| $op:ident $x:ident $y:ident $z:ident;)*) => { $(
     $(#[$doc])*
+    #[inline(always)]
     fn $name<E: Arm>(e: &mut E, q: u32, m: u32, n: u32, d: u32) -> Exec<E> {
         e.check_fp()?;
         let ($a, $b, $d) = (e.v(n), e.v(m), e.v(d));

@@ -8,17 +8,23 @@ use crate::vec::{Lanes, VecOp};
 use crate::width::W128;
 
 crate::rows! { Arm;
-    "SSHR"   "0 Q 0 011110 !hhhh bbb 00000 1 nnnnn ddddd" (Q, h, b, n, d) => sshr;
-    "USHR"   "0 Q 1 011110 !hhhh bbb 00000 1 nnnnn ddddd" (Q, h, b, n, d) => ushr;
+    "SSHR"   "0 Q 0 011110 !hhhh bbb 00000 1 nnnnn ddddd" (Q, h, b, n, d) => sshr
+        {Q=1 h=4} {Q=1 h=5} {Q=1 h=6} {Q=1 h=7} {Q=0 h=4} {Q=0 h=5} {Q=0 h=6} {Q=0 h=7};
+    "USHR"   "0 Q 1 011110 !hhhh bbb 00000 1 nnnnn ddddd" (Q, h, b, n, d) => ushr
+        {Q=1 h=4} {Q=1 h=5} {Q=1 h=6} {Q=1 h=7} {Q=0 h=4} {Q=0 h=5} {Q=0 h=6} {Q=0 h=7};
     "SSRA"   "0 Q 0 011110 !hhhh bbb 00010 1 nnnnn ddddd" (Q, h, b, n, d) => ssra;
-    "USRA"   "0 Q 1 011110 !hhhh bbb 00010 1 nnnnn ddddd" (Q, h, b, n, d) => usra;
+    "USRA"   "0 Q 1 011110 !hhhh bbb 00010 1 nnnnn ddddd" (Q, h, b, n, d) => usra
+        {Q=1 h=4} {Q=1 h=5} {Q=1 h=6} {Q=1 h=7} {Q=0 h=4} {Q=0 h=5} {Q=0 h=6} {Q=0 h=7};
     "SRSHR"  "0 Q 0 011110 !hhhh bbb 00100 1 nnnnn ddddd" (Q, h, b, n, d) => srshr;
     "URSHR"  "0 Q 1 011110 !hhhh bbb 00100 1 nnnnn ddddd" (Q, h, b, n, d) => urshr;
     "SRSRA"  "0 Q 0 011110 !hhhh bbb 00110 1 nnnnn ddddd" (Q, h, b, n, d) => srsra;
     "URSRA"  "0 Q 1 011110 !hhhh bbb 00110 1 nnnnn ddddd" (Q, h, b, n, d) => ursra;
-    "SRI"    "0 Q 1 011110 !hhhh bbb 01000 1 nnnnn ddddd" (Q, h, b, n, d) => sri;
-    "SHL"    "0 Q 0 011110 !hhhh bbb 01010 1 nnnnn ddddd" (Q, h, b, n, d) => shl;
-    "SLI"    "0 Q 1 011110 !hhhh bbb 01010 1 nnnnn ddddd" (Q, h, b, n, d) => sli;
+    "SRI"    "0 Q 1 011110 !hhhh bbb 01000 1 nnnnn ddddd" (Q, h, b, n, d) => sri
+        {Q=1 h=4} {Q=1 h=5} {Q=1 h=6} {Q=1 h=7} {Q=0 h=4} {Q=0 h=5} {Q=0 h=6} {Q=0 h=7};
+    "SHL"    "0 Q 0 011110 !hhhh bbb 01010 1 nnnnn ddddd" (Q, h, b, n, d) => shl
+        {Q=1 h=4} {Q=1 h=5} {Q=1 h=6} {Q=1 h=7} {Q=0 h=4} {Q=0 h=5} {Q=0 h=6} {Q=0 h=7};
+    "SLI"    "0 Q 1 011110 !hhhh bbb 01010 1 nnnnn ddddd" (Q, h, b, n, d) => sli
+        {Q=1 h=4} {Q=1 h=5} {Q=1 h=6} {Q=1 h=7} {Q=0 h=4} {Q=0 h=5} {Q=0 h=6} {Q=0 h=7};
     "SQSHLU" "0 Q 1 011110 !hhhh bbb 01100 1 nnnnn ddddd" (Q, h, b, n, d) => sqshlu;
     "SQSHL (immediate)" "0 Q 0 011110 !hhhh bbb 01110 1 nnnnn ddddd" (Q, h, b, n, d) => sqshl;
     "UQSHL (immediate)" "0 Q 1 011110 !hhhh bbb 01110 1 nnnnn ddddd" (Q, h, b, n, d) => uqshl;
@@ -30,8 +36,8 @@ crate::rows! { Arm;
     "UQSHRN"   "0 Q 1 011110 !hhhh bbb 10010 1 nnnnn ddddd" (Q, h, b, n, d) => uqshrn;
     "SQRSHRN"  "0 Q 0 011110 !hhhh bbb 10011 1 nnnnn ddddd" (Q, h, b, n, d) => sqrshrn;
     "UQRSHRN"  "0 Q 1 011110 !hhhh bbb 10011 1 nnnnn ddddd" (Q, h, b, n, d) => uqrshrn;
-    "SSHLL"    "0 Q 0 011110 !hhhh bbb 10100 1 nnnnn ddddd" (Q, h, b, n, d) => sshll;
-    "USHLL"    "0 Q 1 011110 !hhhh bbb 10100 1 nnnnn ddddd" (Q, h, b, n, d) => ushll;
+    "SSHLL"    "0 Q 0 011110 !hhhh bbb 10100 1 nnnnn ddddd" (Q, h, b, n, d) => sshll {Q=0 h=1} {Q=1 h=1} {Q=0 h=2} {Q=1 h=2} {Q=0 h=4} {Q=1 h=4};
+    "USHLL"    "0 Q 1 011110 !hhhh bbb 10100 1 nnnnn ddddd" (Q, h, b, n, d) => ushll {Q=0 h=1} {Q=1 h=1} {Q=0 h=2} {Q=1 h=2} {Q=0 h=4} {Q=1 h=4};
     "SSHR (scalar)"   "01 0 111110 !hhhh bbb 00000 1 nnnnn ddddd" (h, b, n, d) => sshr_s;
     "USHR (scalar)"   "01 1 111110 !hhhh bbb 00000 1 nnnnn ddddd" (h, b, n, d) => ushr_s;
     "SSRA (scalar)"   "01 0 111110 !hhhh bbb 00010 1 nnnnn ddddd" (h, b, n, d) => ssra_s;
@@ -55,16 +61,19 @@ crate::rows! { Arm;
 }
 
 /// log2 of the element size in bytes that `immh`, which is not zero, selects.
+#[inline(always)]
 fn log2(immh: u32) -> u32 {
     31 - (immh & 15 | 1).leading_zeros()
 }
 
 /// The count of a right shift.
+#[inline(always)]
 fn right(immh: u32, immb: u32) -> u32 {
     (16 << log2(immh)) - (immh << 3 | immb)
 }
 
 /// The count of a left shift.
+#[inline(always)]
 fn left(immh: u32, immb: u32) -> u32 {
     (immh << 3 | immb) - (8 << log2(immh))
 }
@@ -72,6 +81,7 @@ fn left(immh: u32, immb: u32) -> u32 {
 macro_rules! shifts { ($($(#[$doc:meta])* $name:ident $scalar:ident $count:ident $only:literal:
         |$e:ident, $l:ident, $k:ident, $a:ident, $d:ident| $r:expr;)*) => { $(
     $(#[$doc])*
+    #[inline(always)]
     fn $name<E: Arm>($e: &mut E, q: u32, h: u32, b: u32, n: u32, d: u32) -> Exec<E> {
         if h & 8 != 0 && q == 0 {
             return $e.undefined();
@@ -96,6 +106,7 @@ macro_rules! shifts { ($($(#[$doc:meta])* $name:ident $scalar:ident $count:ident
 )* } }
 
 /// Shifts by `op` and adds to the destination.
+#[inline(always)]
 fn accumulate<E: Arm>(
     e: &mut E,
     op: VecOp,
@@ -156,6 +167,7 @@ shifts! {
 
 macro_rules! narrows { ($($(#[$doc:meta])* $name:ident $shift:ident $narrow:ident $(, $scalar:ident)?;)*) => { $(
     $(#[$doc])*
+    #[inline(always)]
     fn $name<E: Arm>(e: &mut E, q: u32, h: u32, b: u32, n: u32, d: u32) -> Exec<E> {
         if h & 8 != 0 {
             return e.undefined();
@@ -203,6 +215,7 @@ narrows! {
 
 macro_rules! longs { ($($(#[$doc:meta])* $name:ident $extend:ident;)*) => { $(
     $(#[$doc])*
+    #[inline(always)]
     fn $name<E: Arm>(e: &mut E, q: u32, h: u32, b: u32, n: u32, d: u32) -> Exec<E> {
         if h & 8 != 0 {
             return e.undefined();

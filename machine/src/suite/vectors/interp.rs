@@ -120,10 +120,10 @@ impl Subject for Interp {
     fn run(&mut self, word: u32, state: &mut State) -> Result<bool> {
         self.set(state)?;
         let cx = Cx { mode: self.core.mode, features: self.core.features };
-        let Some((run, word)) = Arm64::decode(&word.to_le_bytes(), cx) else {
+        let Some((run, insn)) = Arm64::decode(&word.to_le_bytes(), cx) else {
             bail!("{word:08x} is no whole word")
         };
-        match self.core.execute(run, word) {
+        match self.core.execute(run, insn) {
             Ok(_) => {}
             Err(_) if self.core.raised == UNDEFINED => return Ok(false),
             Err(_) => bail!("{word:08x} raised {:#x} at {:#x}", self.core.raised.0, self.core.raised_va),
