@@ -146,6 +146,14 @@ pub fn execute(session: &mut Session, line: &str) -> String {
     text
 }
 
+/// Lets the guest run if the last line asked for that; what there is to say about it. To be called once the prompt is
+/// shown, which a guest that shares the terminal would else write into.
+pub fn resume(session: &mut Session) -> Option<String> {
+    let asked = std::mem::take(&mut session.resumes);
+    let refused = asked.then(|| session.control.resume())?.err()?;
+    Some(format!("{refused}\n"))
+}
+
 /// The words that may stand at the end of `line`.
 pub fn candidates(line: &str) -> Vec<&'static str> {
     let words: Vec<&str> = line.split(' ').collect();
@@ -194,7 +202,7 @@ fn stop(s: &mut Session, _: &str) -> Answer {
 }
 
 fn cont(s: &mut Session, _: &str) -> Answer {
-    s.control.resume().map_err(plain)?;
+    s.resumes = true;
     Ok(String::new())
 }
 

@@ -128,6 +128,9 @@ impl Monitor {
                 let answer = commands::execute(&mut self.session, &line);
                 self.print(&answer);
                 self.print(PROMPT);
+                if let Some(refusal) = commands::resume(&mut self.session) {
+                    self.remark(&refusal);
+                }
             }
         }
     }
@@ -143,8 +146,13 @@ impl Monitor {
             StopReason::Requested | StopReason::StepDone => false,
         };
         if own {
-            self.print(&format!("\r\x1b[KCPU {} stopped: {reason}\n{}", cpu.0, self.editor.redraw(PROMPT)));
+            self.remark(&format!("CPU {} stopped: {reason}\n", cpu.0));
         }
+    }
+
+    /// Says something in place of the line that is being edited, and shows that again below.
+    fn remark(&self, text: &str) {
+        self.print(&format!("\r\x1b[K{text}{}", self.editor.redraw(PROMPT)));
     }
 
     fn print(&self, text: &str) {

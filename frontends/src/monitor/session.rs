@@ -20,12 +20,14 @@ pub struct Session {
     pub format: Format,
     /// Breakpoints that were set here.
     pub own: Vec<BreakpointId>,
+    /// The guest is to run once the prompt is shown.
+    pub resumes: bool,
 }
 
 impl Session {
     /// A monitor of `control`.
     pub fn new(control: Arc<dyn Control>) -> Self {
-        Self { control, cpu: CpuId(0), format: Format::default(), own: Vec::new() }
+        Self { control, cpu: CpuId(0), format: Format::default(), own: Vec::new(), resumes: false }
     }
 
     /// Evaluates an expression with the current CPU's registers.

@@ -7,7 +7,8 @@ use lyrebird_machine::control::Status;
 use std::io::Read;
 
 fn ask(session: &mut Session, line: &str) -> String {
-    commands::execute(session, line)
+    let answer = commands::execute(session, line);
+    commands::resume(session).unwrap_or(answer)
 }
 
 fn session() -> (Arc<Mock>, Session) {
@@ -116,6 +117,9 @@ fn every_command_has_help_and_mistakes_are_answered() {
 #[test]
 fn machine_verbs_arrive() {
     let (mock, mut s) = session();
+    // The guest waits for the prompt, so that it does not write into it.
+    commands::execute(&mut s, "cont");
+    assert_eq!(mock.status(), Status::Prelaunch);
     for line in ["system_reset", "system_powerdown", "cont", "stop"] {
         assert_eq!(ask(&mut s, line), "");
     }
