@@ -58,7 +58,6 @@ pub fn run(invocation: &Invocation, build: Build<'_>) -> Result<u8, Failure> {
         Err(error) => return Err(error.into()),
     };
     let control = machine.control();
-    table.set_control(&control);
     signals::set_control(control.clone());
     if let Some(line) = view {
         View::start(line, control.seat())
@@ -70,6 +69,7 @@ pub fn run(invocation: &Invocation, build: Build<'_>) -> Result<u8, Failure> {
             monitor::start(line, control.clone(), greet).map_err(|e| runtime("monitor", e))?;
         }
     }
+    table.set_control(&control);
     let debugger = match &invocation.gdb {
         Some(listen) => {
             let server = gdb::start(listen, control);

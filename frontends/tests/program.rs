@@ -64,6 +64,8 @@ impl Toy {
         };
         if let Some(line) = &line {
             line.connect(Arc::new(Keys(tx)));
+            // What there is to load takes its time, in which keys are typed.
+            std::thread::sleep(Duration::from_millis(50));
         }
         let port = config.devices.iter().find_map(|device| match device {
             DeviceConfig::VirtPort { chardev: Some(id), .. } => chardevs.plug(id, "hvc0"),
@@ -164,6 +166,19 @@ fn ctrl_a_c_switches_to_the_monitor_and_back() {
     t.expect("Z~");
     t.send(b"\x01c\x15quit\r");
     assert_eq!(t.end(), 0);
+}
+
+/// Keys that are there before the machine reach whom they are for.
+#[test]
+fn what_is_typed_ahead_is_for_the_monitor_too() {
+    let mut child = start(
+        command(&with(&["-nographic"])).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()),
+    );
+    child.stdin.take().expect("a pipe").write_all(b"\x01cinfo status\r\x01cz\x01cquit\r").expect("typed");
+    let mut said = String::new();
+    child.stdout.take().expect("a pipe").read_to_string(&mut said).expect("text");
+    assert_eq!(exit_code(&mut child), Some(0));
+    assert!(said.contains("VM status: paused (prelaunch)"), "{said}");
 }
 
 #[test]

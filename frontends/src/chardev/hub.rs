@@ -96,9 +96,11 @@ impl Hub {
         &self.output
     }
 
-    /// Says which machine the escape commands act on.
+    /// Says which machine the escape commands act on. All users are there now: from here on the source is read, so that
+    /// what was typed ahead reaches whom it was switched to.
     pub fn set_control(&self, control: Arc<dyn Control>) {
         let _ = self.control.set(control);
+        self.wake();
     }
 
     /// A new user. The first one has the focus.
@@ -132,10 +134,11 @@ impl Hub {
         let _ = rustix::io::read(&self.waker, &mut [0u8; 8]);
     }
 
-    /// Whether the source should be read: not before there is somebody whom the bytes are for.
+    /// Whether the source should be read: not before there are all whom the bytes may be for.
     pub fn wants_input(&self) -> bool {
         let state = self.state.lock();
-        state.users.get(state.focus).is_some_and(|user| user.queue.lock().len() < QUEUE)
+        self.control.get().is_some()
+            && state.users.get(state.focus).is_some_and(|user| user.queue.lock().len() < QUEUE)
     }
 
     /// Takes bytes from the source; called by its thread only, followed by [`Self::feed`].
@@ -223,7 +226,7 @@ impl Hub {
                 let asked = std::mem::replace(&mut self.state.lock().quitting, true);
                 match self.control.get() {
                     Some(control) if !asked => control.quit(0),
-                    // Nothing runs yet, or somebody insists.
+                    // Somebody insists.
                     _ => crate::term::exit_now(0),
                 }
             }
@@ -424,6 +427,9 @@ mod tests {
         let (hub, _out) = hub(false);
         let small = port(3);
         let user = hub.plug("serial0");
+        assert!(!hub.wants_input(), "others may come");
+        hub.set_control(crate::mock::Mock::new());
+        assert!(hub.wants_input());
         type_in(&hub, b"early");
         user.connect(small.clone());
         hub.feed();

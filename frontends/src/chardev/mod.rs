@@ -86,7 +86,7 @@ impl Table {
         self.hubs.get(id).map(|hub| hub.plug("screen"))
     }
 
-    /// Says which machine escape keys and test exits act on.
+    /// Says which machine escape keys and test exits act on, once everybody has his line: input is read from now on.
     pub fn set_control(&self, control: &Arc<dyn Control>) {
         for hub in self.hubs.values() {
             hub.set_control(control.clone());
